@@ -1,1 +1,3 @@
-//! schedule
+//! From a tensor graph to kernels: which loop nests, in which order, on which memory.
+
+pub mod kernel;

@@ -1,0 +1,294 @@
+//! Sizes of axes: integer expressions over free sizes, kept in a normal form in which equal sizes are usually equal.
+//!
+//! The normal form is a polynomial with integer coefficients over atoms; an atom is a free size, or a minimum, maximum,
+//! or rounded-up quotient of two sizes. Free sizes are not negative.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A size.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Size {
+    /// Coefficients by monomial; a monomial is a sorted list of atoms. No coefficient is zero.
+    terms: BTreeMap<Vec<Atom>, i64>,
+}
+
+/// What a size is built from besides numbers.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Atom {
+    /// A free size, such as `N`.
+    Symbol(String),
+    /// The smaller of two.
+    Minimum(Size, Size),
+    /// The larger of two.
+    Maximum(Size, Size),
+    /// The quotient of two, rounded up.
+    CeilingDivide(Size, Size),
+}
+
+impl Size {
+    /// A number.
+    pub fn constant(value: i64) -> Self {
+        let mut terms = BTreeMap::new();
+        if value != 0 {
+            terms.insert(Vec::new(), value);
+        }
+        Size { terms }
+    }
+
+    /// A free size.
+    pub fn symbol(name: &str) -> Self {
+        Size::atom(Atom::Symbol(name.to_owned()))
+    }
+
+    fn atom(atom: Atom) -> Self {
+        Size { terms: BTreeMap::from([(vec![atom], 1)]) }
+    }
+
+    /// Its value, if it has no free sizes.
+    pub fn as_constant(&self) -> Option<i64> {
+        match self.terms.len() {
+            0 => Some(0),
+            1 => self.terms.get(&Vec::new() as &Vec<Atom>).copied(),
+            _ => None,
+        }
+    }
+
+    /// The terms: each a coefficient and the atoms it multiplies.
+    pub fn terms(&self) -> impl Iterator<Item = (i64, &[Atom])> {
+        self.terms.iter().map(|(atoms, coefficient)| (*coefficient, atoms.as_slice()))
+    }
+
+    /// The sum. Sizes saturate at the ends of `i64`.
+    #[must_use]
+    pub fn add(&self, other: &Size) -> Size {
+        let mut terms = self.terms.clone();
+        for (atoms, coefficient) in &other.terms {
+            let entry = terms.entry(atoms.clone()).or_insert(0);
+            *entry = entry.saturating_add(*coefficient);
+        }
+        terms.retain(|_, coefficient| *coefficient != 0);
+        Size { terms }
+    }
+
+    /// The difference.
+    #[must_use]
+    pub fn subtract(&self, other: &Size) -> Size {
+        self.add(&other.multiply(&Size::constant(-1)))
+    }
+
+    /// The product.
+    #[must_use]
+    pub fn multiply(&self, other: &Size) -> Size {
+        let mut terms = BTreeMap::new();
+        for (left, a) in &self.terms {
+            for (right, b) in &other.terms {
+                let mut atoms: Vec<Atom> = left.iter().chain(right).cloned().collect();
+                atoms.sort();
+                let entry = terms.entry(atoms).or_insert(0_i64);
+                *entry = entry.saturating_add(a.saturating_mul(*b));
+            }
+        }
+        terms.retain(|_, coefficient| *coefficient != 0);
+        Size { terms }
+    }
+
+    /// The smaller of two.
+    #[must_use]
+    pub fn minimum(&self, other: &Size) -> Size {
+        if self.at_most(other) {
+            self.clone()
+        } else if other.at_most(self) {
+            other.clone()
+        } else {
+            let (a, b) = if self <= other { (self, other) } else { (other, self) };
+            Size::atom(Atom::Minimum(a.clone(), b.clone()))
+        }
+    }
+
+    /// The larger of two.
+    #[must_use]
+    pub fn maximum(&self, other: &Size) -> Size {
+        if self.at_most(other) {
+            other.clone()
+        } else if other.at_most(self) {
+            self.clone()
+        } else {
+            let (a, b) = if self <= other { (self, other) } else { (other, self) };
+            Size::atom(Atom::Maximum(a.clone(), b.clone()))
+        }
+    }
+
+    /// The quotient rounded up; `None` if the divisor is a number below 1.
+    pub fn ceiling_divide(&self, other: &Size) -> Option<Size> {
+        match (self.as_constant(), other.as_constant()) {
+            (_, Some(divisor)) if divisor < 1 => None,
+            (_, Some(1)) => Some(self.clone()),
+            (Some(a), Some(b)) => Some(Size::constant(a.div_euclid(b) + i64::from(a.rem_euclid(b) != 0))),
+            _ => Some(Size::atom(Atom::CeilingDivide(self.clone(), other.clone()))),
+        }
+    }
+
+    /// Rounded up to a multiple of `other`.
+    pub fn round_up(&self, other: &Size) -> Option<Size> {
+        Some(self.ceiling_divide(other)?.multiply(other))
+    }
+
+    /// Whether it can be proven that `self <= other` for all free sizes ≥ 0. `false` means "not proven".
+    pub fn at_most(&self, other: &Size) -> bool {
+        other.subtract(self).is_never_negative() || self.minimum_is_at_most(other) || self.maximum_is_at_least(other)
+    }
+
+    fn is_never_negative(&self) -> bool {
+        self.terms.iter().all(|(atoms, coefficient)| *coefficient > 0 && atoms.iter().all(Atom::is_never_negative))
+    }
+
+    fn minimum_is_at_most(&self, other: &Size) -> bool {
+        matches!(self.as_atom(), Some(Atom::Minimum(a, b)) if a.at_most(other) || b.at_most(other))
+            || matches!(self.as_atom(), Some(Atom::Maximum(a, b)) if a.at_most(other) && b.at_most(other))
+    }
+
+    fn maximum_is_at_least(&self, other: &Size) -> bool {
+        matches!(other.as_atom(), Some(Atom::Maximum(a, b)) if self.at_most(a) || self.at_most(b))
+            || matches!(other.as_atom(), Some(Atom::Minimum(a, b)) if self.at_most(a) && self.at_most(b))
+    }
+
+    /// The atom it is, if it is just that.
+    pub fn as_atom(&self) -> Option<&Atom> {
+        let (atoms, coefficient) = self.terms.iter().next()?;
+        match atoms.as_slice() {
+            [atom] if *coefficient == 1 && self.terms.len() == 1 => Some(atom),
+            _ => None,
+        }
+    }
+
+    /// The free size it is, if it is just that.
+    pub fn as_symbol(&self) -> Option<&str> {
+        match self.as_atom() {
+            Some(Atom::Symbol(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Its value where the free sizes are as `lookup` says; `None` if one is missing or numbers overflow.
+    pub fn evaluate(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Option<i64> {
+        self.terms.iter().try_fold(0_i64, |sum, (atoms, coefficient)| {
+            let product = atoms
+                .iter()
+                .try_fold(*coefficient, |product, atom| product.checked_mul(atom.evaluate(lookup)?))?;
+            sum.checked_add(product)
+        })
+    }
+
+    /// With free sizes replaced as `lookup` says; those it gives nothing for stay.
+    #[must_use]
+    pub fn substitute(&self, lookup: &dyn Fn(&str) -> Option<Size>) -> Size {
+        self.terms.iter().fold(Size::constant(0), |sum, (atoms, coefficient)| {
+            let product = atoms
+                .iter()
+                .fold(Size::constant(*coefficient), |product, atom| product.multiply(&atom.substitute(lookup)));
+            sum.add(&product)
+        })
+    }
+
+    /// Calls `visit` with every free size in it.
+    pub fn symbols(&self, visit: &mut dyn FnMut(&str)) {
+        for atom in self.terms.keys().flatten() {
+            match atom {
+                Atom::Symbol(name) => visit(name),
+                Atom::Minimum(a, b) | Atom::Maximum(a, b) | Atom::CeilingDivide(a, b) => {
+                    a.symbols(visit);
+                    b.symbols(visit);
+                }
+            }
+        }
+    }
+}
+
+impl Atom {
+    fn is_never_negative(&self) -> bool {
+        match self {
+            Atom::Symbol(_) => true,
+            Atom::Minimum(a, b) | Atom::CeilingDivide(a, b) => a.is_never_negative() && b.is_never_negative(),
+            Atom::Maximum(a, b) => a.is_never_negative() || b.is_never_negative(),
+        }
+    }
+
+    fn evaluate(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Option<i64> {
+        match self {
+            Atom::Symbol(name) => lookup(name),
+            Atom::Minimum(a, b) => Some(a.evaluate(lookup)?.min(b.evaluate(lookup)?)),
+            Atom::Maximum(a, b) => Some(a.evaluate(lookup)?.max(b.evaluate(lookup)?)),
+            Atom::CeilingDivide(a, b) => {
+                let (a, b) = (a.evaluate(lookup)?, b.evaluate(lookup)?);
+                (b > 0).then(|| a.div_euclid(b) + i64::from(a.rem_euclid(b) != 0))
+            }
+        }
+    }
+
+    fn substitute(&self, lookup: &dyn Fn(&str) -> Option<Size>) -> Size {
+        match self {
+            Atom::Symbol(name) => lookup(name).unwrap_or_else(|| Size::symbol(name)),
+            Atom::Minimum(a, b) => a.substitute(lookup).minimum(&b.substitute(lookup)),
+            Atom::Maximum(a, b) => a.substitute(lookup).maximum(&b.substitute(lookup)),
+            Atom::CeilingDivide(a, b) => {
+                let (a, b) = (a.substitute(lookup), b.substitute(lookup));
+                a.ceiling_divide(&b).unwrap_or_else(|| Size::atom(Atom::CeilingDivide(a, b)))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.terms.is_empty() {
+            return f.write_str("0");
+        }
+        // Terms with atoms first, then the number: `4 * D + 1`.
+        let ordered = self.terms.iter().filter(|(a, _)| !a.is_empty()).chain(self.terms.iter().filter(|(a, _)| a.is_empty()));
+        for (place, (atoms, coefficient)) in ordered.enumerate() {
+            let magnitude = coefficient.unsigned_abs();
+            f.write_str(match (place, *coefficient < 0) {
+                (0, false) => "",
+                (0, true) => "-",
+                (_, false) => " + ",
+                (_, true) => " - ",
+            })?;
+            let mut factors: Vec<String> = atoms.iter().map(ToString::to_string).collect();
+            if magnitude != 1 || factors.is_empty() {
+                factors.insert(0, magnitude.to_string());
+            }
+            f.write_str(&factors.join(" * "))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Atom::Symbol(name) => f.write_str(name),
+            Atom::Minimum(a, b) => write!(f, "min({a}, {b})"),
+            Atom::Maximum(a, b) => write!(f, "max({a}, {b})"),
+            Atom::CeilingDivide(a, b) => write!(f, "ceil_div({a}, {b})"),
+        }
+    }
+}
+
+impl fmt::Debug for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Debug for Atom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<i64> for Size {
+    fn from(value: i64) -> Self {
+        Size::constant(value)
+    }
+}

@@ -1,0 +1,284 @@
+//! The kernel form: structured nests over typed values, one form for every printer.
+//!
+//! A kernel is a function of buffers and 64-bit sizes that does items `begin..end` of a launch (the loop over cores is
+//! outside it). Values are in single assignment form; loops carry values explicitly; a value has an element type and a
+//! number of lanes. What is not written here is not done: printers decide nothing, and schedulers decide everything —
+//! tiles, unrolling, lane counts, the order of every sum.
+//!
+//! Arithmetic is on `f32`, `f64`, the integer types and `bool`. The 16-bit floats are storage: they are loaded, stored
+//! and converted, never computed with. Integer arithmetic wraps; division by zero is the scheduler's to avoid.
+
+use moe_graph::Scalar;
+use moe_grammar::Span;
+use moe_runtime::Element;
+
+/// A value, by index in [`Kernel::values`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Value(pub u32);
+
+/// The type of a value. One lane is a scalar. Indices and sizes are `i64` scalars; conditions are `bool`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ValueType {
+    /// The type of each lane.
+    pub element: Element,
+    /// How many lanes; a power of two, and 1 for a scalar.
+    pub lanes: u32,
+}
+
+/// A buffer that a kernel reads or writes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct BufferParameter {
+    /// A name for people.
+    pub name: String,
+    /// Its element type.
+    pub element: Element,
+    /// Whether the kernel writes it.
+    pub written: bool,
+}
+
+/// A kernel. Buffers do not overlap unless they are the same buffer and not written.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Kernel {
+    /// An identifier, unique in the program.
+    pub name: String,
+    /// Where the mathematics stands in the source.
+    pub span: Option<Span>,
+    /// The buffers, as [`Operation::Load`] and [`Statement::Store`] index them.
+    pub buffers: Vec<BufferParameter>,
+    /// Names for the sizes, as [`Operation::Size`] indexes them.
+    pub sizes: Vec<String>,
+    /// The type of every value.
+    pub values: Vec<ValueType>,
+    /// What is done.
+    pub body: Vec<Statement>,
+}
+
+/// One step of a kernel.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Statement {
+    /// `value = operation`
+    Define {
+        /// The value that is made.
+        value: Value,
+        /// How.
+        operation: Operation,
+    },
+    /// Writes all lanes to consecutive entries from `index` on; lanes whose `mask` is false are left alone.
+    Store {
+        /// The buffer, by index in [`Kernel::buffers`].
+        buffer: u32,
+        /// The first entry, counted in entries.
+        index: Value,
+        /// What is written; its element type is the buffer's.
+        value: Value,
+        /// Which lanes, `bool` with as many lanes as `value`.
+        mask: Option<Value>,
+    },
+    /// Writes each lane to its own entry, in the order of the lanes (a later lane wins).
+    Scatter {
+        /// The buffer.
+        buffer: u32,
+        /// The entries, `i64` with as many lanes as `value`.
+        indices: Value,
+        /// What is written.
+        value: Value,
+        /// Which lanes.
+        mask: Option<Value>,
+    },
+    /// A serial loop: `index` runs from `begin` up to but not including `end` in steps of `step`.
+    Loop {
+        /// The loop's index, an `i64` scalar.
+        index: Value,
+        /// Its first value.
+        begin: Value,
+        /// Where it stops.
+        end: Value,
+        /// The step, positive.
+        step: i64,
+        /// Values carried from round to round.
+        carried: Vec<Carried>,
+        /// The body.
+        body: Vec<Statement>,
+    },
+    /// A choice, with values that both ways give.
+    If {
+        /// A `bool` scalar.
+        condition: Value,
+        /// Done when it holds.
+        then: Vec<Statement>,
+        /// Done when it does not.
+        otherwise: Vec<Statement>,
+        /// Values made by the choice.
+        results: Vec<Chosen>,
+    },
+    /// Ends the kernel with `1 + fault` as its status.
+    Fail {
+        /// The fault, by index in the program's table.
+        fault: u32,
+    },
+}
+
+/// A value carried round a loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Carried {
+    /// What it is before the first round.
+    pub initial: Value,
+    /// What it is called inside a round.
+    pub inner: Value,
+    /// What it becomes at the end of a round; defined in the body, outside it, or `inner` itself.
+    pub next: Value,
+    /// What it is called after the loop.
+    pub result: Value,
+}
+
+/// A value that a choice makes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Chosen {
+    /// What it is when the condition holds.
+    pub then: Value,
+    /// What it is when not.
+    pub otherwise: Value,
+    /// What it is called after the choice.
+    pub result: Value,
+}
+
+/// How a value is made. Unless said otherwise operands and result have the same type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Operation {
+    /// A number in every lane.
+    Constant(Scalar),
+    /// A size of the launch, `i64`.
+    Size(u32),
+    /// The first item to do, `i64`.
+    Begin,
+    /// One past the last item to do, `i64`.
+    End,
+    /// The scalar in every lane of the result.
+    Splat(Value),
+    /// 0, 1, 2, … in the lanes, `i64`.
+    LaneNumbers,
+    /// An operation on each lane.
+    Unary(UnaryOperation, Value),
+    /// An operation on each pair of lanes.
+    Binary(BinaryOperation, Value, Value),
+    /// A comparison of each pair of lanes; the result is `bool`. Comparisons with NaN are false, but `NotEqual` true.
+    Compare(Comparison, Value, Value),
+    /// `a` where the condition holds, else `b`. The condition is `bool` with as many lanes, or one lane.
+    Select(Value, Value, Value),
+    /// `a * b + c`, rounded once; floats only.
+    MultiplyAdd(Value, Value, Value),
+    /// To the result's element type. Float to integer truncates and saturates, NaN becomes 0; to a narrower float rounds
+    /// to nearest even; to `bool` is "not zero"; between integers wraps.
+    Convert(Value),
+    /// The same bits as another element type of the same size.
+    Reinterpret(Value),
+    /// Consecutive entries from `index` on, one a lane. Lanes whose mask is false read nothing and are 0.
+    Load {
+        /// The buffer, by index in [`Kernel::buffers`].
+        buffer: u32,
+        /// The first entry, an `i64` scalar.
+        index: Value,
+        /// Which lanes, `bool`.
+        mask: Option<Value>,
+    },
+    /// Each lane from its own entry. Lanes whose mask is false read nothing and are 0.
+    Gather {
+        /// The buffer.
+        buffer: u32,
+        /// The entries, `i64` with as many lanes as the result.
+        indices: Value,
+        /// Which lanes, `bool`.
+        mask: Option<Value>,
+    },
+    /// All lanes brought together, upper half with lower half until one is left; a scalar.
+    ReduceLanes(BinaryOperation, Value),
+    /// One lane, a scalar.
+    Extract(Value, u32),
+}
+
+/// Operations on one operand.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum UnaryOperation {
+    /// The negative; of a float the sign bit changes.
+    Negate,
+    /// The absolute value; of a float the sign bit is cleared.
+    Absolute,
+    /// The square root, correctly rounded; floats.
+    SquareRoot,
+    /// Down to an integer; floats.
+    Floor,
+    /// Up to an integer; floats.
+    Ceiling,
+    /// Towards zero to an integer; floats.
+    Truncate,
+    /// To the nearest integer, ties to even; floats.
+    RoundEven,
+    /// Each bit of an integer, or a `bool`, inverted.
+    Not,
+}
+
+/// Operations on two operands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum BinaryOperation {
+    /// `a + b`
+    Add,
+    /// `a - b`
+    Subtract,
+    /// `a * b`
+    Multiply,
+    /// `a / b`; of integers towards zero.
+    Divide,
+    /// The remainder of a division towards zero; integers.
+    Remainder,
+    /// The smaller; of floats `a < b ? a : b` with NaN if either is NaN.
+    Minimum,
+    /// The larger; of floats with NaN if either is NaN.
+    Maximum,
+    /// Bits of integers, or `bool`.
+    And,
+    /// Bits of integers, or `bool`.
+    Or,
+    /// Bits of integers, or `bool`.
+    ExclusiveOr,
+    /// `a` moved left by `b` bits, `b` below the width; integers.
+    ShiftLeft,
+    /// `a` moved right by `b` bits, the sign kept for signed types; integers.
+    ShiftRight,
+}
+
+/// Comparisons.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Comparison {
+    /// `a == b`
+    Equal,
+    /// `a != b`
+    NotEqual,
+    /// `a < b`
+    Less,
+    /// `a <= b`
+    LessEqual,
+    /// `a > b`
+    Greater,
+    /// `a >= b`
+    GreaterEqual,
+}
+
+/// A compiled model before its code is written: the program form and the kernels its launches name.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The program; its `kernels` are in the order of `kernels` here. `backend` is empty until code is written.
+    pub program: moe_runtime::program::Program,
+    /// The kernels.
+    pub kernels: Vec<Kernel>,
+}
+
+/// What a scheduler must know of the machine and the printer it writes for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// The bytes of a vector register that the printer can use: 16 for Cranelift, 16, 32 or 64 for LLVM.
+    pub vector_bytes: u32,
+    /// How many vector registers there are.
+    pub vector_registers: u32,
+    /// Whether `a * b + c` with one rounding is one instruction.
+    pub fused_multiply_add: bool,
+}

@@ -1,0 +1,251 @@
+//! The program form: what is launched, on which buffers, how large. It is data, written by the compiler beside the
+//! kernels' code and interpreted here, so that every road to a program (in memory, executable, library) behaves alike.
+//!
+//! A program has two halves. `prepare` turns weights as they lie in files into the layout the kernels read; it runs once
+//! when weights are loaded. `step` turns inputs into outputs.
+
+use crate::element::Element;
+use serde::{Deserialize, Serialize};
+
+/// The version of this form. A program and a runtime of different versions refuse each other.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The machine code of a kernel.
+///
+/// `buffers` points at the launch's buffers in the order of the kernel's parameters, `sizes` at its 64-bit sizes.
+/// The kernel does items `begin..end` of the launch's extent and returns 0, or 1 + the index of a [`Fault`].
+///
+/// Calls for disjoint ranges of one launch may run at the same time.
+pub type KernelFunction =
+    unsafe extern "C" fn(buffers: *const *mut u8, sizes: *const i64, begin: i64, end: i64) -> i32;
+
+/// A size that is known when a program starts: an expression over its free sizes.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum SizeExpression {
+    /// A number.
+    Constant(i64),
+    /// A free size, by its index in [`Program::symbols`].
+    Symbol(u32),
+    /// The sum of two.
+    Add(Box<SizeExpression>, Box<SizeExpression>),
+    /// The difference of two.
+    Subtract(Box<SizeExpression>, Box<SizeExpression>),
+    /// The product of two.
+    Multiply(Box<SizeExpression>, Box<SizeExpression>),
+    /// The smaller of two.
+    Minimum(Box<SizeExpression>, Box<SizeExpression>),
+    /// The larger of two.
+    Maximum(Box<SizeExpression>, Box<SizeExpression>),
+    /// The quotient of two, rounded up. The divisor is positive.
+    CeilingDivide(Box<SizeExpression>, Box<SizeExpression>),
+    /// The quotient of two, rounded down. The divisor is positive.
+    FloorDivide(Box<SizeExpression>, Box<SizeExpression>),
+    /// An `i64` read from a buffer after the launch it belongs to: a count found while running. Only reports use it
+    /// (operations counted), never a launch.
+    Counted {
+        /// The buffer, by its index in [`Program::buffers`].
+        buffer: u32,
+        /// Which entry.
+        entry: Box<SizeExpression>,
+    },
+}
+
+/// A free size, bound by the shapes of the inputs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Symbol {
+    /// Its name in the source, such as `N`.
+    pub name: String,
+}
+
+/// One axis of a tensor at the program's edge.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AxisDescription {
+    /// Its name in the source.
+    pub name: String,
+    /// Its size.
+    pub size: SizeExpression,
+}
+
+/// A tensor at the program's edge: row-major, the axes in the order written.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TensorDescription {
+    /// Its name; for weights the dotted key in a `.safetensors` file.
+    pub name: String,
+    /// Its element type.
+    pub element: Element,
+    /// Its axes.
+    pub axes: Vec<AxisDescription>,
+}
+
+/// A weight: what the program reads, and where a file keeps it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WeightDescription {
+    /// What the program reads.
+    pub tensor: TensorDescription,
+    /// Where it comes from; without a mapping, the tensor of the same name, shape and element type.
+    pub source: Option<WeightSource>,
+}
+
+/// How a weight is put together from tensors of somebody else's file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WeightSource {
+    /// The file's tensors, one for each entry along the stacked leading axes (row-major), else just one.
+    pub keys: Vec<String>,
+    /// The sizes of the leading axes that `keys` are stacked along; empty when nothing is stacked.
+    pub stacked: Vec<u64>,
+    /// The shape that each of the file's tensors must have.
+    pub shape: Vec<u64>,
+    /// The element type that each of the file's tensors must have; `None`: the weight's own.
+    pub element: Option<Element>,
+    /// What is done to each, in order.
+    pub steps: Vec<SourceStep>,
+}
+
+/// One step from a file's tensor to a weight.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum SourceStep {
+    /// Piece `index` of `count` equal consecutive pieces along an axis.
+    Piece {
+        /// The axis, counted from the first.
+        axis: u32,
+        /// Which piece.
+        index: u64,
+        /// Of how many.
+        count: u64,
+    },
+    /// Entries `offset`, `offset + stride`, … along an axis.
+    Stride {
+        /// The axis, counted from the first.
+        axis: u32,
+        /// The first entry.
+        offset: u64,
+        /// The distance between entries.
+        stride: u64,
+    },
+    /// The last two axes change places.
+    Transpose,
+}
+
+/// Where a buffer lies.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Place {
+    /// The caller's input, by index.
+    Input(u32),
+    /// The caller's output, by index.
+    Output(u32),
+    /// A weight, by index; immutable and shared by all contexts.
+    Weight(u32),
+    /// Constant bytes, by index in [`Program::constants`].
+    Constant(u32),
+    /// Made once from the weights by `prepare`, shared by all contexts: an offset in bytes into the model's arena.
+    Prepared(SizeExpression),
+    /// Scratch memory of one context: an offset in bytes into its arena.
+    Arena(SizeExpression),
+    /// Kept from step to step in one context, by index in [`Program::states`].
+    State(u32),
+}
+
+/// A contiguous stretch of memory, 64-byte aligned (inputs and weights as the caller and the file give them).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Buffer {
+    /// What it holds, for `--dump` and for people.
+    pub name: String,
+    /// Its element type.
+    pub element: Element,
+    /// How many entries it has.
+    pub length: SizeExpression,
+    /// Where it lies.
+    pub place: Place,
+}
+
+/// One call of a kernel over a range of items.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Launch {
+    /// The kernel, by its index in the table of functions and in [`Program::kernels`].
+    pub kernel: u32,
+    /// The buffers, by index in [`Program::buffers`], in the order of the kernel's parameters.
+    pub buffers: Vec<u32>,
+    /// The sizes, in the order of the kernel's parameters.
+    pub sizes: Vec<SizeExpression>,
+    /// How many items there are; the threads share them.
+    pub extent: SizeExpression,
+    /// How many items a thread takes at a time, at least; at least 1.
+    pub grain: SizeExpression,
+    /// Floating-point operations done, counting what was skipped as not done.
+    pub flops: SizeExpression,
+    /// Bytes read and written.
+    pub bytes: SizeExpression,
+}
+
+/// What a person may want to know of a kernel.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KernelDescription {
+    /// Its name: unique in the program, an identifier.
+    pub name: String,
+    /// The source it comes from, `file:line:column`, when there is one.
+    pub origin: Option<String>,
+}
+
+/// Why a kernel stopped.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// Its code, such as `E0901`.
+    pub code: String,
+    /// One line without a full stop.
+    pub message: String,
+}
+
+/// A tensor kept from step to step.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StateDescription {
+    /// Its name, element type and axes.
+    pub tensor: TensorDescription,
+}
+
+/// A dotted value that `--dump` can show: present in the arena after a step when it was compiled in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Observation {
+    /// Its name, element type and axes.
+    pub tensor: TensorDescription,
+    /// The buffer that holds it when the step ends.
+    pub buffer: u32,
+}
+
+/// A compiled model, without its machine code.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Program {
+    /// [`FORMAT_VERSION`] of the compiler that wrote it.
+    pub version: u32,
+    /// The model's name.
+    pub model: String,
+    /// Who wrote the kernels' code: `llvm` or `cranelift`, and the processor it was written for.
+    pub backend: String,
+    /// The free sizes.
+    pub symbols: Vec<Symbol>,
+    /// The inputs. Each free size is some axis of some input by itself.
+    pub inputs: Vec<TensorDescription>,
+    /// The outputs.
+    pub outputs: Vec<TensorDescription>,
+    /// The weights.
+    pub weights: Vec<WeightDescription>,
+    /// The states.
+    pub states: Vec<StateDescription>,
+    /// Constant data.
+    pub constants: Vec<Vec<u8>>,
+    /// All buffers.
+    pub buffers: Vec<Buffer>,
+    /// The bytes of a context's arena.
+    pub arena_bytes: SizeExpression,
+    /// The bytes of the model's arena of prepared weights; without free sizes.
+    pub prepared_bytes: SizeExpression,
+    /// The kernels, in the order of the table of functions.
+    pub kernels: Vec<KernelDescription>,
+    /// Why kernels may stop.
+    pub faults: Vec<Fault>,
+    /// Run once, when weights are loaded.
+    pub prepare: Vec<Launch>,
+    /// Run for each step.
+    pub step: Vec<Launch>,
+    /// What `--dump` can show.
+    pub observations: Vec<Observation>,
+}
