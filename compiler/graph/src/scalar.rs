@@ -67,7 +67,9 @@ impl Scalar {
         if element == Element::Bool {
             return (value == 0.0 || value == 1.0).then(|| Scalar::boolean(value == 1.0));
         }
-        (value.fract() == 0.0 && value.abs() < 1e18).then(|| Scalar::integer(element, value as i128)).flatten()
+        (value.fract() == 0.0 && value.abs() < 1e18)
+            .then(|| Scalar::integer(element, value as i128))
+            .flatten()
     }
 
     /// Zero, or false.

@@ -136,11 +136,15 @@ impl Size {
 
     /// Whether it can be proven that `self <= other` for all free sizes ≥ 0. `false` means "not proven".
     pub fn at_most(&self, other: &Size) -> bool {
-        other.subtract(self).is_never_negative() || self.minimum_is_at_most(other) || self.maximum_is_at_least(other)
+        other.subtract(self).is_never_negative()
+            || self.minimum_is_at_most(other)
+            || self.maximum_is_at_least(other)
     }
 
     fn is_never_negative(&self) -> bool {
-        self.terms.iter().all(|(atoms, coefficient)| *coefficient > 0 && atoms.iter().all(Atom::is_never_negative))
+        self.terms
+            .iter()
+            .all(|(atoms, coefficient)| *coefficient > 0 && atoms.iter().all(Atom::is_never_negative))
     }
 
     fn minimum_is_at_most(&self, other: &Size) -> bool {
@@ -184,9 +188,9 @@ impl Size {
     #[must_use]
     pub fn substitute(&self, lookup: &dyn Fn(&str) -> Option<Size>) -> Size {
         self.terms.iter().fold(Size::constant(0), |sum, (atoms, coefficient)| {
-            let product = atoms
-                .iter()
-                .fold(Size::constant(*coefficient), |product, atom| product.multiply(&atom.substitute(lookup)));
+            let product = atoms.iter().fold(Size::constant(*coefficient), |product, atom| {
+                product.multiply(&atom.substitute(lookup))
+            });
             sum.add(&product)
         })
     }
@@ -245,7 +249,11 @@ impl fmt::Display for Size {
             return f.write_str("0");
         }
         // Terms with atoms first, then the number: `4 * D + 1`.
-        let ordered = self.terms.iter().filter(|(a, _)| !a.is_empty()).chain(self.terms.iter().filter(|(a, _)| a.is_empty()));
+        let ordered = self
+            .terms
+            .iter()
+            .filter(|(a, _)| !a.is_empty())
+            .chain(self.terms.iter().filter(|(a, _)| a.is_empty()));
         for (place, (atoms, coefficient)) in ordered.enumerate() {
             let magnitude = coefficient.unsigned_abs();
             f.write_str(match (place, *coefficient < 0) {

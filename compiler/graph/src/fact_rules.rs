@@ -1,0 +1,276 @@
+//! The support rules: what is known of an operation's result from what is known of its operands.
+
+use crate::function::{AxisId, Type};
+use crate::operation::{Absorb, Operation, ReduceKind, ScalarFunction};
+use crate::support::{Fact, Sizes, Support};
+use crate::{Element, Scalar, Size};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An operand as the support rules see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// What identifies it: the node, or its class in an e-graph.
+    pub key: u32,
+    /// The operation that made it, where one is known: one-hot comparisons are recognized by their coordinate.
+    pub operation: Option<&'a Operation>,
+    /// Its type.
+    pub ty: &'a Type,
+    /// Its fact.
+    pub fact: Option<&'a Fact>,
+}
+
+impl Known<'_> {
+    fn constant(&self) -> Option<Scalar> {
+        self.fact.filter(|fact| fact.support.is_empty()).map(|fact| fact.background)
+    }
+}
+
+/// The fact about the result of `operation`, a value of type `ty` that is itself identified by `key`; `None` if nothing is known.
+pub fn fact(operation: &Operation, operands: &[Known], ty: &Type, key: u32, sizes: Sizes) -> Option<Fact> {
+    let derived = derive(operation, operands, ty, key, sizes);
+    if derived.is_some() || ty.element != Element::Bool {
+        return derived;
+    }
+    // Any truth value is false wherever it is false: a support without a bound of its own.
+    Some(made(key, ty, BTreeMap::new()))
+}
+
+fn derive(operation: &Operation, operands: &[Known], ty: &Type, key: u32, sizes: Sizes) -> Option<Fact> {
+    match operation {
+        Operation::Constant(value) => Some(Fact { background: *value, support: Support::empty() }),
+        Operation::Map { function, absorb } => map(*function, *absorb, operands, ty, key, sizes),
+        Operation::Cast(element) => {
+            let fact = operands.first()?.fact?;
+            Some(Fact { background: fact.background.cast(*element), support: fact.support.clone() })
+        }
+        Operation::Reduce { kind, axes } => reduce(*kind, axes, operands.first()?, sizes),
+        Operation::Rename { from, to } => moved(operation, &[*from], &[*to], operands, sizes),
+        Operation::Merge { from, into } => moved(operation, from, &[*into], operands, sizes),
+        Operation::Split { from, into } => moved(operation, &[*from], into, operands, sizes),
+        Operation::Slice { from, into, .. } => moved(operation, &[*from], &[*into], operands, sizes),
+        Operation::Pad { from, into, before, value } => {
+            let same = operands.first()?.fact?.background == *value;
+            let padding = Operation::Pad {
+                from: *from,
+                into: *into,
+                before: before.clone(),
+                value: Scalar::boolean(false),
+            };
+            same.then(|| moved(&padding, &[*from], &[*into], operands, sizes))?
+        }
+        Operation::Gather { axis } => gather(operation, *axis, operands, sizes),
+        Operation::LargestMask { count, axis } => {
+            Some(made(key, ty, BTreeMap::from([(BTreeSet::from([*axis]), count.clone())])))
+        }
+        Operation::Expect { count, axes } => {
+            Some(made(key, ty, BTreeMap::from([(axes.iter().copied().collect(), count.clone())])))
+        }
+        Operation::Pack { .. } => pack(operation, operands, sizes),
+        Operation::Unpack { background, .. } => {
+            let support = mask_support(operands.first()?)?;
+            Some(Fact { background: *background, support })
+        }
+        Operation::SegmentReduce { kind, over, .. } => {
+            let support = mask_support(operands.first()?)?;
+            let support = over.iter().fold(support, |support, axis| support.project(*axis, sizes));
+            Some(Fact { background: kind.identity(ty.element), support })
+        }
+        _ => None,
+    }
+}
+
+fn made(key: u32, ty: &Type, degrees: BTreeMap<BTreeSet<AxisId>, Size>) -> Fact {
+    Fact { background: Scalar::boolean(false), support: Support::made(key, ty.axes.iter().copied(), degrees) }
+}
+
+/// The support that a `bool` value is, if it is one.
+fn mask_support(mask: &Known) -> Option<Support> {
+    let fact = mask.fact?;
+    (fact.background == Scalar::boolean(false)).then(|| {
+        // The value may be false in more places than its support, but it is the value that packing goes by.
+        let mut support = fact.support.clone();
+        if support.is_empty() {
+            support = Support::made(mask.key, mask.ty.axes.iter().copied(), BTreeMap::new());
+        }
+        support
+    })
+}
+
+fn map(
+    function: ScalarFunction,
+    absorb: Absorb,
+    operands: &[Known],
+    ty: &Type,
+    key: u32,
+    sizes: Sizes,
+) -> Option<Fact> {
+    if let Some(fact) = absorbed(function, absorb, operands, ty.element) {
+        return Some(fact);
+    }
+    if function == ScalarFunction::Select {
+        return select(operands, sizes);
+    }
+    if let Some(fact) = one_hot(function, operands, ty, key) {
+        return Some(fact);
+    }
+    let backgrounds: Option<Vec<Scalar>> =
+        operands.iter().map(|operand| operand.fact.map(|fact| fact.background)).collect();
+    let background = function.apply(absorb, &backgrounds?)?;
+    if background.is_nan() {
+        return None;
+    }
+    let support = operands
+        .iter()
+        .filter_map(|operand| operand.fact)
+        .fold(Support::empty(), |support, fact| support.union(&fact.support, sizes));
+    Some(Fact { background, support })
+}
+
+fn absorbed(function: ScalarFunction, absorb: Absorb, operands: &[Known], element: Element) -> Option<Fact> {
+    let [left, right] = function.absorbing();
+    let of = |place: usize, absorption: Option<crate::operation::Absorption>| {
+        let (fact, absorption) = (operands.get(place)?.fact?, absorption?);
+        fact.background.is(absorption.value).then_some((fact, absorption))
+    };
+    let left = matches!(absorb, Absorb::Left | Absorb::Both).then(|| of(0, left)).flatten();
+    let right = matches!(absorb, Absorb::Right | Absorb::Both).then(|| of(1, right)).flatten();
+    let (support, absorption) = match (left, right) {
+        (Some((a, absorption)), Some((b, _))) => (a.support.intersection(&b.support), absorption),
+        (Some((fact, absorption)), None) | (None, Some((fact, absorption))) => {
+            (fact.support.clone(), absorption)
+        }
+        (None, None) => return None,
+    };
+    Some(Fact { background: Scalar::of(element, absorption.result)?, support })
+}
+
+fn select(operands: &[Known], sizes: Sizes) -> Option<Fact> {
+    let [mask, x, y] = operands else { return None };
+    let condition = mask.fact?;
+    // Off the mask's support the result is one of the two; call it the outer one, and the other the inner.
+    let (inner, outer) = if condition.background.is_true() { (y, x) } else { (x, y) };
+    let outer_fact = outer.fact;
+    let agree = inner.fact.zip(outer_fact).filter(|(a, b)| a.background == b.background);
+    match (outer.constant(), outer_fact, agree) {
+        (Some(background), _, Some((inner, _))) => {
+            Some(Fact { background, support: condition.support.intersection(&inner.support) })
+        }
+        (Some(background), _, None) => Some(Fact { background, support: condition.support.clone() }),
+        // Where both are the background, the mask does not matter.
+        (None, _, Some((inner, outer))) if unbounded(&condition.support) => {
+            Some(Fact { background: inner.background, support: inner.support.union(&outer.support, sizes) })
+        }
+        (None, Some(outer), _) => Some(Fact {
+            background: outer.background,
+            support: condition.support.union(&outer.support, sizes),
+        }),
+        (None, None, _) => None,
+    }
+}
+
+/// Whether nothing is promised of the relation's degrees.
+fn unbounded(support: &Support) -> bool {
+    support.degrees.is_empty() && !support.is_empty()
+}
+
+/// `coordinate(A) == i`, where `i` does not vary along A, is true at most once along A.
+fn one_hot(function: ScalarFunction, operands: &[Known], ty: &Type, key: u32) -> Option<Fact> {
+    let [left, right] = operands else { return None };
+    if function != ScalarFunction::Equal {
+        return None;
+    }
+    let single = |a: &Known, b: &Known| match a.operation {
+        Some(Operation::Coordinate(axis)) if !b.ty.has(*axis) => {
+            Some((BTreeSet::from([*axis]), Size::constant(1)))
+        }
+        _ => None,
+    };
+    let degrees: BTreeMap<_, _> = single(left, right).into_iter().chain(single(right, left)).collect();
+    (!degrees.is_empty()).then(|| made(key, ty, degrees))
+}
+
+fn reduce(kind: ReduceKind, axes: &[AxisId], operand: &Known, sizes: Sizes) -> Option<Fact> {
+    let fact = operand.fact?;
+    if fact.background != kind.identity(operand.ty.element) {
+        return None;
+    }
+    let support = axes.iter().fold(fact.support.clone(), |support, axis| support.project(*axis, sizes));
+    Some(Fact { background: fact.background, support })
+}
+
+/// Operations that only move entries: the support moves with them.
+fn moved(
+    operation: &Operation,
+    from: &[AxisId],
+    into: &[AxisId],
+    operands: &[Known],
+    sizes: Sizes,
+) -> Option<Fact> {
+    let fact = operands.first()?.fact?;
+    let own = from.iter().filter(|axis| fact.support.axes.contains(axis)).count();
+    let support = match own {
+        0 => fact.support.clone(),
+        // A relation that lacks some of the axes would have to be repeated along them first.
+        some if some < from.len() => return None,
+        _ => fact.support.apply(operation, &[], from, into, sizes),
+    };
+    Some(Fact { background: fact.background, support })
+}
+
+fn gather(operation: &Operation, axis: AxisId, operands: &[Known], sizes: Sizes) -> Option<Fact> {
+    let [table, index] = operands else { return None };
+    let fact = table.fact?;
+    let new: Vec<AxisId> =
+        index.ty.axes.iter().copied().filter(|axis| !fact.support.axes.contains(axis)).collect();
+    if !fact.support.axes.contains(&axis) || fact.support.is_empty() {
+        return Some(fact.clone());
+    }
+    let mut support = fact.support.apply(operation, &[index.key], &[axis], &new, sizes);
+    // Rows may be looked up more than once, so a degree over the axis says nothing of the new ones.
+    let untouched = fact.support.degrees.iter().filter(|(key, _)| !key.contains(&axis));
+    support.degrees = untouched.map(|(key, bound)| (key.clone(), bound.clone())).collect();
+    Some(Fact { background: fact.background, support })
+}
+
+fn pack(operation: &Operation, operands: &[Known], sizes: Sizes) -> Option<Fact> {
+    let [mask, value] = operands else { return None };
+    let Operation::Pack { into } = operation else { return None };
+    let fact = value.fact?;
+    let packed: Vec<AxisId> =
+        mask.ty.axes.iter().copied().filter(|axis| fact.support.axes.contains(axis)).collect();
+    if packed.is_empty() {
+        return Some(fact.clone());
+    }
+    let own = mask_support(mask)?;
+    if own.is_within_support(&fact.support) && !fact.support.is_empty() {
+        return None;
+    }
+    let mut support = fact.support.apply(operation, &[], &packed, &[*into], sizes);
+    if let crate::support::SupportExpression::Apply(_, operands) = &mut support.expression {
+        operands.insert(0, crate::support::SupportOperand::Value(mask.key));
+    }
+    support.degrees = fact
+        .support
+        .degrees
+        .iter()
+        .filter(|(key, _)| key.iter().all(|axis| !packed.contains(axis)))
+        .map(|(key, bound)| (key.clone(), bound.clone()))
+        .collect();
+    Some(Fact { background: fact.background, support })
+}
+
+/// Which operand of a binary function absorbs, by the table: one that is known to be the absorbing value off a support of its own.
+pub fn absorb(function: ScalarFunction, left: Option<&Fact>, right: Option<&Fact>) -> Absorb {
+    let [by_left, by_right] = function.absorbing();
+    let absorbs = |fact: Option<&Fact>, absorption: Option<crate::operation::Absorption>| {
+        fact.zip(absorption).is_some_and(|(fact, absorption)| {
+            !fact.support.is_empty() && fact.background.is(absorption.value)
+        })
+    };
+    match (absorbs(left, by_left), absorbs(right, by_right)) {
+        (true, true) => Absorb::Both,
+        (true, false) => Absorb::Left,
+        (false, true) => Absorb::Right,
+        (false, false) => Absorb::Neither,
+    }
+}
