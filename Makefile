@@ -1,0 +1,35 @@
+# make demo    the main job: builds the compiler, compiles a mixture of experts to a program, runs it on real pictures
+# make test    everything that is checked
+# make build   the commands, in target/release
+# make bench   the figures in compiler/BENCHMARKS.md, measured here
+# make clean   removes what was built
+
+CARGO ?= cargo
+LIBRARY = -p moe-runtime-static
+WITHOUT_LLVM = --workspace --exclude moe-llvm
+
+.PHONY: demo test build bench clean
+
+build:
+	@sh -c 'command -v $(CARGO) >/dev/null || { echo "Rust is needed: https://www.rust-lang.org/tools/install" >&2; exit 1; }'
+	@compiler/llvm/packages.sh; status=$$?; \
+	if [ $$status = 0 ]; then $(CARGO) build --release --workspace; \
+	elif [ $$status = 3 ]; then $(CARGO) build --release $(WITHOUT_LLVM); \
+	else exit $$status; fi
+
+demo: build
+	@examples/fashion/demo.sh
+
+test: build
+	@compiler/llvm/packages.sh; status=$$?; \
+	if [ $$status = 0 ]; then $(CARGO) test --release --workspace; \
+	elif [ $$status = 3 ]; then $(CARGO) test --release $(WITHOUT_LLVM); \
+	else exit $$status; fi
+	@target/release/moe test stdlib
+	@target/release/moe fmt --check stdlib examples
+
+bench: build
+	@compiler/bench.sh
+
+clean:
+	$(CARGO) clean
