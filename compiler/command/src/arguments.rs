@@ -1,0 +1,276 @@
+//! The command line, as data.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Write dense mathematics, get sparse code: the compiler for `.moe` files.
+#[derive(Parser, Debug)]
+#[command(name = "moe", version, about, propagate_version = true, max_term_width = 100)]
+pub struct Arguments {
+    /// The form of messages
+    #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Human, env = "MOE_ERROR_FORMAT")]
+    pub error_format: ErrorFormat,
+    /// Whether messages are coloured
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "MOE_COLOR")]
+    pub color: Color,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The form of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ErrorFormat {
+    /// With source lines and carets
+    Human,
+    /// One line each
+    Short,
+    /// One JSON object a line
+    Json,
+}
+
+/// Whether messages are coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal
+    Auto,
+    /// Yes
+    Always,
+    /// No
+    Never,
+}
+
+/// What `moe` does.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Check files and report every mistake; writes nothing
+    Check(CheckArguments),
+    /// Compile a model to a program, or with --lib to a shared library and a C header
+    Build(BuildArguments),
+    /// Compile a model in memory and run it
+    Run(RunArguments),
+    /// Print a stage of the compiler
+    Emit(EmitArguments),
+    /// Explain an error code, or what the rewriter made of a model
+    Explain(ExplainArguments),
+    /// Put files into the one style
+    Fmt(FormatArguments),
+    /// Run the tests of files
+    Test(TestArguments),
+    /// List the tensors of a weights file
+    Inspect(InspectArguments),
+    /// Describe this installation, or the memory that a model needs
+    Info(InfoArguments),
+}
+
+/// Which model, with which static parameters.
+#[derive(Args, Debug, Clone, Default)]
+pub struct SelectionArguments {
+    /// The model, where the file has several
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// A static parameter of the model
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub settings: Vec<(String, String)>,
+    /// The `weights` block that says where a file keeps the weights: its name, or `none` [default: the only one]
+    #[arg(long, value_name = "NAME")]
+    pub mapping: Option<String>,
+}
+
+/// `moe check`
+#[derive(Args, Debug)]
+pub struct CheckArguments {
+    /// Files, or folders whose `.moe` files are meant
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Warnings of this name are errors
+    #[arg(long, value_name = "LINT")]
+    pub deny: Vec<String>,
+}
+
+/// `moe build`
+#[derive(Args, Debug)]
+pub struct BuildArguments {
+    /// The source
+    pub file: PathBuf,
+    /// The program, or the library
+    #[arg(short, long, value_name = "OUT")]
+    pub output: PathBuf,
+    /// Which model
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Write a shared library and a C header beside it
+    #[arg(long)]
+    pub lib: bool,
+    /// Weights to check the model against, and with --embed to put inside
+    #[arg(long, value_name = "W.safetensors")]
+    pub weights: Option<PathBuf>,
+    /// Put the weights into the program
+    #[arg(long, requires = "weights")]
+    pub embed: bool,
+    /// Who writes the machine code [default: llvm where it is installed, else cranelift]
+    #[arg(long, value_enum)]
+    pub backend: Option<CodeBackend>,
+    /// The kind of machine to compile for
+    #[arg(long, default_value = "cpu", value_parser = ["cpu"])]
+    pub target: String,
+    /// The processor: `native`, `x86-64`, `x86-64-v3`, …
+    #[arg(long, default_value = "native", value_name = "NAME")]
+    pub cpu: String,
+    /// Warnings of this name are errors
+    #[arg(long, value_name = "LINT")]
+    pub deny: Vec<String>,
+}
+
+/// `moe run`
+#[derive(Args, Debug)]
+pub struct RunArguments {
+    /// The source
+    pub file: PathBuf,
+    /// Which model
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Who runs it
+    #[arg(long, value_enum, default_value_t = RunBackend::Cranelift)]
+    pub backend: RunBackend,
+    /// The weights
+    #[arg(long, value_name = "W.safetensors")]
+    pub weights: Option<PathBuf>,
+    /// An input from a `.npy` or `.safetensors` file; the name may be left out where there is one
+    #[arg(long = "input", value_name = "[NAME=]FILE")]
+    pub inputs: Vec<String>,
+    /// Where an output goes; outputs not named are printed short
+    #[arg(long = "output", value_name = "[NAME=]FILE")]
+    pub outputs: Vec<String>,
+    /// How many threads [default: as many as there are cores]
+    #[arg(long, env = "MOE_THREADS")]
+    pub threads: Option<usize>,
+    /// Run so many times and print the timings
+    #[arg(long)]
+    pub repeat: Option<usize>,
+    /// Stop where a value is not finite
+    #[arg(long)]
+    pub check_finite: bool,
+    /// Print operations and bytes counted while running
+    #[arg(long)]
+    pub count: bool,
+    /// Print observed values whose dotted names match
+    #[arg(long, value_name = "PATTERN")]
+    pub dump: Vec<String>,
+}
+
+/// `moe emit`
+#[derive(Args, Debug)]
+pub struct EmitArguments {
+    /// The source
+    pub file: PathBuf,
+    /// The stage
+    #[arg(long, value_enum)]
+    pub stage: Stage,
+    /// Which model
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// The processor that code is for
+    #[arg(long, default_value = "native", value_name = "NAME")]
+    pub cpu: String,
+}
+
+/// `moe explain`
+#[derive(Args, Debug)]
+pub struct ExplainArguments {
+    /// An error code such as E0301, or a source file
+    pub subject: String,
+    /// Which model
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+}
+
+/// `moe fmt`
+#[derive(Args, Debug)]
+pub struct FormatArguments {
+    /// Files or folders; `-` reads the text from standard input and writes it to standard output
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Change nothing; list the files that are not in the style and exit with 1 if there are any
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `moe test`
+#[derive(Args, Debug)]
+pub struct TestArguments {
+    /// Files or folders
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Only tests whose names contain this
+    #[arg(long, default_value = "")]
+    pub filter: String,
+}
+
+/// `moe inspect`
+#[derive(Args, Debug)]
+pub struct InspectArguments {
+    /// The weights file
+    pub file: PathBuf,
+}
+
+/// `moe info`
+#[derive(Args, Debug)]
+pub struct InfoArguments {
+    /// A source file; without one, this installation
+    pub file: Option<PathBuf>,
+    /// Which model; free sizes may be given with --set too
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+}
+
+/// Who writes machine code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CodeBackend {
+    /// LLVM, through MLIR: the fast one
+    Llvm,
+    /// Cranelift: the quick one
+    Cranelift,
+}
+
+/// Who runs a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RunBackend {
+    /// Cranelift, in memory
+    Cranelift,
+    /// LLVM, through MLIR
+    Llvm,
+    /// The reference evaluator: slow, and right by definition
+    Reference,
+}
+
+/// What `moe emit` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// The syntax tree
+    Syntax,
+    /// Names, types and supports
+    Typed,
+    /// The tensor graph
+    Graph,
+    /// The graph after rewriting
+    Rewritten,
+    /// The kernels
+    Kernels,
+    /// Cranelift's form
+    Clif,
+    /// MLIR
+    Mlir,
+    /// LLVM
+    Llvm,
+    /// Assembly
+    Asm,
+}
+
+/// `NAME=VALUE`
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}

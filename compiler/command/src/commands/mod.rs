@@ -1,0 +1,24 @@
+//! One file for each command.
+
+pub mod build;
+pub mod check;
+pub mod emit;
+pub mod explain;
+pub mod format;
+pub mod info;
+pub mod inspect;
+pub mod run;
+pub mod test;
+
+use crate::arguments::SelectionArguments;
+use moe_driver::Selection;
+
+impl From<&SelectionArguments> for Selection {
+    fn from(arguments: &SelectionArguments) -> Self {
+        Selection {
+            model: arguments.model.clone(),
+            settings: arguments.settings.clone(),
+            mapping: arguments.mapping.clone(),
+        }
+    }
+}

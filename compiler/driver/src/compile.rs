@@ -1,0 +1,95 @@
+//! From a chosen model to its plan: elaborate, rewrite, schedule.
+
+use crate::session::{Failure, Selection, Session};
+use moe_check::Elaborated;
+use moe_diagnostics::Diagnostic;
+use moe_graph::Module;
+use moe_rewrite::Report;
+use moe_runtime::program::WeightSource;
+use moe_schedule::kernel::{Plan, Target};
+use std::collections::BTreeMap;
+
+/// A model on its way to code.
+pub struct Compiled {
+    /// What the checker made of the source.
+    pub elaborated: Elaborated,
+    /// The graph after rewriting.
+    pub rewritten: Module,
+    /// What the rewriter did.
+    pub report: Report,
+}
+
+/// The chosen model, checked and rewritten.
+///
+/// # Errors
+/// The mistakes of the sources.
+pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Failure> {
+    let elaborated = session.elaborate(selection)?;
+    let options = moe_rewrite::Options::default();
+    let rewritten = moe_rewrite::rewrite(&elaborated.module, &options).map_err(|error| {
+        session.failure(vec![Diagnostic::plain_error("E0702", format!("the model cannot be rewritten: {error}"))])
+    })?;
+    Ok(Compiled { elaborated, rewritten: rewritten.module, report: rewritten.report })
+}
+
+impl Compiled {
+    /// Which tensors of a file the weights come from, by the `weights` block that `selection` names.
+    ///
+    /// # Errors
+    /// If there is no such block, or several and none is named.
+    pub fn weight_sources(
+        &self,
+        session: &Session,
+        selection: &Selection,
+    ) -> Result<BTreeMap<String, WeightSource>, Failure> {
+        let mappings = &self.elaborated.mappings;
+        let names = || mappings.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let wrong = |message: String, hint: String| {
+            Err(session.failure(vec![Diagnostic::plain_error("E0014", message).hint(hint)]))
+        };
+        match selection.mapping.as_deref() {
+            Some("none") => Ok(BTreeMap::new()),
+            Some(name) => match mappings.get(name) {
+                Some(mapping) => Ok(mapping.weights.clone()),
+                None if mappings.is_empty() => {
+                    wrong(format!("there is no `weights` block `{name}`"), "the model has none".to_owned())
+                }
+                None => wrong(format!("there is no `weights` block `{name}`"), format!("there are {}", names())),
+            },
+            None if mappings.len() > 1 => wrong(
+                "the model has several `weights` blocks".to_owned(),
+                format!("choose with --mapping one of {}, or `none`", names()),
+            ),
+            None => Ok(mappings.values().next().map(|mapping| mapping.weights.clone()).unwrap_or_default()),
+        }
+    }
+
+    /// Kernels and launches for `target`.
+    ///
+    /// # Errors
+    /// If the model uses something that cannot be scheduled yet.
+    pub fn plan(
+        &self,
+        session: &Session,
+        selection: &Selection,
+        target: &Target,
+        observe: &[String],
+    ) -> Result<Plan, Failure> {
+        let weight_sources = self.weight_sources(session, selection)?;
+        let texts = session.texts();
+        // The file alone: a line number would make equal code differ when a line elsewhere is added.
+        let origin = |span: moe_grammar::Span| {
+            moe_diagnostics::Texts::text(&texts, span.file).map_or_else(String::new, |(path, _)| path.to_owned())
+        };
+        let request = moe_schedule::PlanRequest {
+            module: &self.rewritten,
+            model: &self.elaborated.name,
+            target,
+            weight_sources: &weight_sources,
+            observe,
+            origin: &origin,
+        };
+        moe_schedule::plan(&request)
+            .map_err(|error| session.failure(vec![Diagnostic::plain_error("E0703", format!("{error}"))]))
+    }
+}
