@@ -2,5 +2,7 @@
 
 pub mod element;
 pub mod program;
+pub mod tensor;
 
 pub use element::Element;
+pub use tensor::Tensor;

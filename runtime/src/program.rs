@@ -143,6 +143,16 @@ pub enum Place {
     Arena(SizeExpression),
     /// Kept from step to step in one context, by index in [`Program::states`].
     State(u32),
+    /// Part of another buffer: the entry of the current round of an enclosing [`Repeat`]. Its address is the other buffer's plus the
+    /// number of the round times `stride`.
+    Round {
+        /// The other buffer.
+        buffer: u32,
+        /// Which enclosing repeat, counted from the outermost, 0.
+        depth: u32,
+        /// The bytes from one round's entry to the next.
+        stride: SizeExpression,
+    },
 }
 
 /// A contiguous stretch of memory, 64-byte aligned (inputs and weights as the caller and the file give them).
@@ -175,6 +185,33 @@ pub struct Launch {
     pub flops: SizeExpression,
     /// Bytes read and written.
     pub bytes: SizeExpression,
+}
+
+/// One step of a program.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Step {
+    /// A kernel called.
+    Launch(Launch),
+    /// Steps done several times: a repeated layer, a fold.
+    Repeat(Repeat),
+}
+
+/// Steps done several times, one round after the other.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Repeat {
+    /// How many rounds.
+    pub count: Count,
+    /// What a round does. Buffers placed at [`Place::Round`] move from round to round.
+    pub body: Vec<Step>,
+}
+
+/// How many rounds a repeat has.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Count {
+    /// Known when the program starts.
+    Size(SizeExpression),
+    /// The first entry of an `i64` buffer when the repeat begins; a negative number is none.
+    Buffer(u32),
 }
 
 /// What a person may want to know of a kernel.
@@ -245,7 +282,7 @@ pub struct Program {
     /// Run once, when weights are loaded.
     pub prepare: Vec<Launch>,
     /// Run for each step.
-    pub step: Vec<Launch>,
+    pub step: Vec<Step>,
     /// What `--dump` can show.
     pub observations: Vec<Observation>,
 }

@@ -5,7 +5,7 @@ use moe_runtime::Element;
 use std::fmt;
 
 /// One number of an element type. Equality is of bits, so that NaN equals itself and -0 differs from 0.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Scalar {
     element: Element,
     /// Floats: the bits of the `f64` of the same value. Integers: two's complement in 64 bits. Booleans: 0 or 1.

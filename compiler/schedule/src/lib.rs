@@ -1,3 +1,1 @@
 //! From a tensor graph to kernels: which loop nests, in which order, on which memory.
-
-pub mod kernel;

@@ -11,13 +11,14 @@
 use moe_graph::Scalar;
 use moe_grammar::Span;
 use moe_runtime::Element;
+use serde::{Deserialize, Serialize};
 
 /// A value, by index in [`Kernel::values`].
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Value(pub u32);
 
 /// The type of a value. One lane is a scalar. Indices and sizes are `i64` scalars; conditions are `bool`.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct ValueType {
     /// The type of each lane.
     pub element: Element,
@@ -26,7 +27,7 @@ pub struct ValueType {
 }
 
 /// A buffer that a kernel reads or writes.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct BufferParameter {
     /// A name for people.
     pub name: String,
@@ -37,7 +38,7 @@ pub struct BufferParameter {
 }
 
 /// A kernel. Buffers do not overlap unless they are the same buffer and not written.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Kernel {
     /// An identifier, unique in the program.
     pub name: String,
@@ -54,7 +55,7 @@ pub struct Kernel {
 }
 
 /// One step of a kernel.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Statement {
     /// `value = operation`
     Define {
@@ -119,7 +120,7 @@ pub enum Statement {
 }
 
 /// A value carried round a loop.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Carried {
     /// What it is before the first round.
     pub initial: Value,
@@ -132,7 +133,7 @@ pub struct Carried {
 }
 
 /// A value that a choice makes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Chosen {
     /// What it is when the condition holds.
     pub then: Value,
@@ -143,7 +144,7 @@ pub struct Chosen {
 }
 
 /// How a value is made. Unless said otherwise operands and result have the same type.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Operation {
     /// A number in every lane.
     Constant(Scalar),
@@ -197,7 +198,7 @@ pub enum Operation {
 }
 
 /// Operations on one operand.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum UnaryOperation {
     /// The negative; of a float the sign bit changes.
     Negate,
@@ -218,7 +219,7 @@ pub enum UnaryOperation {
 }
 
 /// Operations on two operands.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum BinaryOperation {
     /// `a + b`
     Add,
@@ -247,7 +248,7 @@ pub enum BinaryOperation {
 }
 
 /// Comparisons.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Comparison {
     /// `a == b`
     Equal,

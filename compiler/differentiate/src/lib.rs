@@ -1,0 +1,1 @@
+//! Reverse-mode differentiation: the gradient of a graph is a graph in the same primitives.

@@ -1,0 +1,2 @@
+//! The runtime as a static library, which built programs and libraries link.
+pub use moe_runtime as runtime;
