@@ -274,7 +274,7 @@ pub struct Plan {
 }
 
 /// What a scheduler must know of the machine and the printer it writes for.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Target {
     /// The bytes of a vector register that the printer can use: 16 for Cranelift, 16, 32 or 64 for LLVM.
     pub vector_bytes: u32,
