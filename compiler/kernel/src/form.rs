@@ -5,11 +5,20 @@
 //! number of lanes. What is not written here is not done: printers decide nothing, and schedulers decide everything —
 //! tiles, unrolling, lane counts, the order of every sum.
 //!
-//! Arithmetic is on `f32`, `f64`, the integer types and `bool`. The 16-bit floats are storage: they are loaded, stored
-//! and converted, never computed with. Integer arithmetic wraps; division by zero is the scheduler's to avoid.
+//! Arithmetic is on `f32`, `f64` and the integer types; `bool` has the bit operations and comparisons (false below true).
+//! The 16-bit floats are storage: constants, splats, selections, extractions, loads, stores, conversions and
+//! reinterpretations, nothing else. Integer arithmetic wraps (the negative and the absolute value of the least integer
+//! are itself, and so is its quotient by -1; that remainder is 0).
+//!
+//! What a scheduler must avoid, in every lane, used or not: integer division by zero, shifts by the width or more, entries
+//! outside a buffer (in lanes that no mask leaves out). The interpreter reports it; code in memory does what it does.
+//!
+//! Floats follow IEEE 754, rounding to nearest even, subnormals kept, exceptions ignored. An operation that makes a NaN may
+//! make any quiet NaN; negation, absolute value, selection, lanes, memory and reinterpretation keep the bits they are given.
+//! In memory `bool` is one byte; 0 reads as false and anything else as true, and 0 or 1 is written.
 
-use moe_graph::Scalar;
 use moe_grammar::Span;
+use moe_graph::Scalar;
 use moe_runtime::Element;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +33,33 @@ pub struct ValueType {
     pub element: Element,
     /// How many lanes; a power of two, and 1 for a scalar.
     pub lanes: u32,
+}
+
+impl ValueType {
+    /// The type of indices and sizes.
+    pub const INDEX: ValueType = ValueType::scalar(Element::I64);
+    /// The type of conditions.
+    pub const CONDITION: ValueType = ValueType::scalar(Element::Bool);
+
+    /// One lane.
+    pub const fn scalar(element: Element) -> Self {
+        ValueType { element, lanes: 1 }
+    }
+
+    /// Several lanes, or one.
+    pub const fn vector(element: Element, lanes: u32) -> Self {
+        ValueType { element, lanes }
+    }
+
+    /// The same lanes of another element type.
+    pub const fn with_element(self, element: Element) -> Self {
+        ValueType { element, lanes: self.lanes }
+    }
+
+    /// The type of the masks of such values: `bool` in as many lanes.
+    pub const fn mask(self) -> Self {
+        self.with_element(Element::Bool)
+    }
 }
 
 /// A buffer that a kernel reads or writes.
@@ -86,7 +122,8 @@ pub enum Statement {
         /// Which lanes.
         mask: Option<Value>,
     },
-    /// A serial loop: `index` runs from `begin` up to but not including `end` in steps of `step`.
+    /// A serial loop: `index` runs from `begin` up to but not including `end` in steps of `step`. The bounds are read once;
+    /// without a round, carried values keep what they were. `end + step` does not overflow.
     Loop {
         /// The loop's index, an `i64` scalar.
         index: Value,
@@ -112,7 +149,7 @@ pub enum Statement {
         /// Values made by the choice.
         results: Vec<Chosen>,
     },
-    /// Ends the kernel with `1 + fault` as its status.
+    /// Ends the kernel with `1 + fault` as its status. What was stored before stays stored.
     Fail {
         /// The fault, by index in the program's table.
         fault: u32,
@@ -126,7 +163,8 @@ pub struct Carried {
     pub initial: Value,
     /// What it is called inside a round.
     pub inner: Value,
-    /// What it becomes at the end of a round; defined in the body, outside it, or `inner` itself.
+    /// What it becomes at the end of a round: anything that can be seen there, its own or another `inner` too. All
+    /// carried values change together.
     pub next: Value,
     /// What it is called after the loop.
     pub result: Value,
@@ -168,10 +206,11 @@ pub enum Operation {
     Select(Value, Value, Value),
     /// `a * b + c`, rounded once; floats only.
     MultiplyAdd(Value, Value, Value),
-    /// To the result's element type. Float to integer truncates and saturates, NaN becomes 0; to a narrower float rounds
-    /// to nearest even; to `bool` is "not zero"; between integers wraps.
+    /// To the result's element type. Float to integer truncates and saturates, NaN becomes 0; to a narrower float and from
+    /// integer to float rounds once, to nearest even (64-bit integers to 16-bit floats: to `f64` first); to `bool` is "not
+    /// zero", true for NaN; from `bool` is 0 or 1; between integers wraps.
     Convert(Value),
-    /// The same bits as another element type of the same size.
+    /// The same bits as another element type of the same size; not `bool`.
     Reinterpret(Value),
     /// Consecutive entries from `index` on, one a lane. Lanes whose mask is false read nothing and are 0.
     Load {
@@ -191,10 +230,38 @@ pub enum Operation {
         /// Which lanes, `bool`.
         mask: Option<Value>,
     },
-    /// All lanes brought together, upper half with lower half until one is left; a scalar.
+    /// All lanes brought together, upper half with lower half until one is left; a scalar. With 2h lanes left, lane i becomes
+    /// `operation(lane i, lane i + h)`. Sum, product, minimum, maximum and the bit operations only.
     ReduceLanes(BinaryOperation, Value),
     /// One lane, a scalar.
     Extract(Value, u32),
+}
+
+impl Operation {
+    /// Calls `visit` with each operand, masks and indices included, in the order written.
+    pub fn for_each_operand(&self, mut visit: impl FnMut(Value)) {
+        match *self {
+            Operation::Constant(_)
+            | Operation::Size(_)
+            | Operation::Begin
+            | Operation::End
+            | Operation::LaneNumbers => {}
+            Operation::Splat(a)
+            | Operation::Unary(_, a)
+            | Operation::Convert(a)
+            | Operation::Reinterpret(a)
+            | Operation::ReduceLanes(_, a)
+            | Operation::Extract(a, _) => visit(a),
+            Operation::Binary(_, a, b) | Operation::Compare(_, a, b) => [a, b].into_iter().for_each(visit),
+            Operation::Select(a, b, c) | Operation::MultiplyAdd(a, b, c) => {
+                [a, b, c].into_iter().for_each(visit)
+            }
+            Operation::Load { index, mask, .. } => [Some(index), mask].into_iter().flatten().for_each(visit),
+            Operation::Gather { indices, mask, .. } => {
+                [Some(indices), mask].into_iter().flatten().for_each(visit)
+            }
+        }
+    }
 }
 
 /// Operations on one operand.
@@ -227,13 +294,13 @@ pub enum BinaryOperation {
     Subtract,
     /// `a * b`
     Multiply,
-    /// `a / b`; of integers towards zero.
+    /// `a / b`; of integers towards zero, and `b` is not 0.
     Divide,
-    /// The remainder of a division towards zero; integers.
+    /// The remainder of a division towards zero, with the sign of `a`; integers, and `b` is not 0.
     Remainder,
-    /// The smaller; of floats `a < b ? a : b` with NaN if either is NaN.
+    /// The smaller; of floats `a < b ? a : b` (so `b` of two zeros) with NaN if either is NaN.
     Minimum,
-    /// The larger; of floats with NaN if either is NaN.
+    /// The larger; of floats `a > b ? a : b` (so `b` of two zeros) with NaN if either is NaN.
     Maximum,
     /// Bits of integers, or `bool`.
     And,
@@ -241,9 +308,9 @@ pub enum BinaryOperation {
     Or,
     /// Bits of integers, or `bool`.
     ExclusiveOr,
-    /// `a` moved left by `b` bits, `b` below the width; integers.
+    /// `a` moved left by `b` bits, `b` at least 0 and below the width; integers.
     ShiftLeft,
-    /// `a` moved right by `b` bits, the sign kept for signed types; integers.
+    /// `a` moved right by `b` bits, the sign kept for signed types; `b` as above; integers.
     ShiftRight,
 }
 
