@@ -104,22 +104,10 @@ impl Builder {
 
     fn push(&mut self, operation: Operation, operands: Vec<NodeId>, ty: Type) -> NodeId {
         let id = NodeId(self.function.nodes.len() as u32);
-        let fact = self.fact_of(&operation, &operands, &ty, id);
+        let fact = fact_of(&self.function, &operation, &operands, &ty, id);
         self.shared.insert((operation.clone(), operands.clone()), id);
         self.function.nodes.push(Node { operation, operands, ty, fact, span: self.span });
         id
-    }
-
-    fn fact_of(&self, operation: &Operation, operands: &[NodeId], ty: &Type, id: NodeId) -> Option<Fact> {
-        let known: Option<Vec<Known>> = operands
-            .iter()
-            .map(|operand| {
-                let node = self.function.node(*operand)?;
-                let (operation, ty, fact) = (Some(&node.operation), &node.ty, node.fact.as_ref());
-                Some(Known { key: operand.0, operation, ty, fact })
-            })
-            .collect();
-        fact_rules::fact(operation, &known?, ty, id.0, &|axis| self.function.size(axis))
     }
 
     /// The type of a node; a scalar `f32` for one that is not there.
@@ -173,4 +161,23 @@ impl Builder {
     pub fn output(&mut self, name: impl Into<String>, node: NodeId, axes: Vec<AxisId>, kind: OutputKind) {
         self.function.outputs.push(Output { name: name.into(), node, axes, kind });
     }
+}
+
+/// What the support rules say of a node that is about to be added to a function.
+pub(crate) fn fact_of(
+    function: &Function,
+    operation: &Operation,
+    operands: &[NodeId],
+    ty: &Type,
+    id: NodeId,
+) -> Option<Fact> {
+    let known: Option<Vec<Known>> = operands
+        .iter()
+        .map(|operand| {
+            let node = function.node(*operand)?;
+            let (operation, ty, fact) = (Some(&node.operation), &node.ty, node.fact.as_ref());
+            Some(Known { key: operand.0, operation, ty, fact })
+        })
+        .collect();
+    fact_rules::fact(operation, &known?, ty, id.0, &|axis| function.size(axis))
 }

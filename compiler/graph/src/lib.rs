@@ -5,14 +5,18 @@
 //! [`Builder`], which shares equal nodes and works out the type and the [`Fact`] of each.
 
 mod arithmetic;
+mod axes;
 mod builder;
 mod fact_rules;
 mod function;
 mod infer;
 mod operation;
+mod passes;
 mod scalar;
 mod size;
 mod support;
+mod text;
+mod verify;
 
 pub use builder::Builder;
 pub use fact_rules::{absorb, fact, Known};
@@ -23,6 +27,9 @@ pub use function::{
 pub use infer::{infer, TypeError};
 pub use moe_runtime::Element;
 pub use operation::{Absorb, Absorption, Operation, ReduceKind, ScalarFunction, Signature};
+pub use passes::{live_nodes, simplify};
 pub use scalar::Scalar;
 pub use size::{Atom, Size};
 pub use support::{Fact, Sizes, Support, SupportExpression, SupportOperand};
+pub use text::{parse_module, print_fact, print_function, print_module, TextError};
+pub use verify::{verify, Problem, VerifyError};
