@@ -204,9 +204,10 @@ fn default_triple() -> String {
 /// What to write instead of an unknown name.
 fn hint(name: &str) -> String {
     let general = "native, x86-64, x86-64-v2, x86-64-v3, x86-64-v4 and aarch64";
-    let near: Vec<&str> = Cpu::names().filter(|known| close(known, name)).take(5).collect();
+    let near: Vec<&str> =
+        Cpu::names().filter(|known| !general.contains(known) && close(known, name)).take(5).collect();
     if near.is_empty() {
-        format!("there are {general}, and names of processors such as {} and {}", "skylake-avx512", "znver4")
+        format!("there are {general}, and names of processors such as skylake-avx512 and znver4")
     } else {
         format!("did you mean {}? There are also {general}", near.join(", "))
     }

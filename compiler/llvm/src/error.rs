@@ -1,5 +1,7 @@
 //! What can go wrong between kernels and machine code.
 
+use moe_kernel::KernelError;
+
 /// Why there is no code.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum LlvmError {
@@ -22,13 +24,8 @@ pub enum LlvmError {
         cpu: String,
     },
     /// A kernel breaks a rule of the kernel form.
-    #[error("kernel `{kernel}` is malformed: {what}")]
-    Malformed {
-        /// The kernel's name.
-        kernel: String,
-        /// Which rule.
-        what: String,
-    },
+    #[error(transparent)]
+    Malformed(#[from] KernelError),
     /// MLIR or LLVM refused what this crate wrote: a fault of this crate.
     #[error("{stage} failed: {what}")]
     Refused {

@@ -5,6 +5,39 @@ use crate::error::LlvmError;
 use moe_kernel::{BinaryOperation, Comparison, UnaryOperation, Value, ValueType};
 use moe_runtime::Element;
 
+/// The operation of MLIR that is exactly this one, where there is one.
+fn one_for(operation: BinaryOperation, element: Element) -> Option<&'static str> {
+    use BinaryOperation as Op;
+    let signed = element.is_signed_integer();
+    if element.is_float() {
+        return match operation {
+            Op::Add => Some("arith.addf"),
+            Op::Subtract => Some("arith.subf"),
+            Op::Multiply => Some("arith.mulf"),
+            Op::Divide => Some("arith.divf"),
+            _ => None,
+        };
+    }
+    Some(match operation {
+        Op::Divide | Op::Remainder if signed => return None,
+        Op::Add => "arith.addi",
+        Op::Subtract => "arith.subi",
+        Op::Multiply => "arith.muli",
+        Op::Divide => "arith.divui",
+        Op::Remainder => "arith.remui",
+        Op::Minimum if signed => "arith.minsi",
+        Op::Minimum => "arith.minui",
+        Op::Maximum if signed => "arith.maxsi",
+        Op::Maximum => "arith.maxui",
+        Op::And => "arith.andi",
+        Op::Or => "arith.ori",
+        Op::ExclusiveOr => "arith.xori",
+        Op::ShiftLeft => "arith.shli",
+        Op::ShiftRight if signed => "arith.shrsi",
+        Op::ShiftRight => "arith.shrui",
+    })
+}
+
 impl Printer<'_> {
     pub(super) fn unary(&mut self, operation: UnaryOperation, value: Value) -> Result<String, LlvmError> {
         let (operand, of_value) = (self.name(value)?, self.type_of(value)?);
@@ -67,7 +100,10 @@ impl Printer<'_> {
     ) -> Result<String, LlvmError> {
         let of_value = self.type_of(a)?;
         let (a, b) = (self.name(a)?, self.name(b)?);
-        self.binary_of(operation, &a, &b, of_value)
+        match one_for(operation, of_value.element) {
+            Some(name) => Ok(self.last(format!("{name} {a}, {b} : {}", types::value(of_value)))),
+            None => self.binary_of(operation, &a, &b, of_value),
+        }
     }
 
     /// An operation on two named operands of one type.
@@ -80,36 +116,16 @@ impl Printer<'_> {
     ) -> Result<String, LlvmError> {
         use BinaryOperation as Op;
         let element = of_value.element;
-        let signed = element.is_signed_integer();
-        let name = match operation {
-            Op::Minimum | Op::Maximum if element.is_float() => {
-                return Ok(self.float_extremum(operation, a, b, of_value));
+        if let Some(name) = one_for(operation, element) {
+            return Ok(self.step(format!("{name} {a}, {b} : {}", types::value(of_value))));
+        }
+        match operation {
+            Op::Minimum | Op::Maximum => Ok(self.float_extremum(operation, a, b, of_value)),
+            Op::Divide | Op::Remainder if !element.is_float() => {
+                Ok(self.signed_division(operation, a, b, of_value))
             }
-            Op::Divide | Op::Remainder if signed => {
-                return Ok(self.signed_division(operation, a, b, of_value))
-            }
-            Op::Add if element.is_float() => "arith.addf",
-            Op::Subtract if element.is_float() => "arith.subf",
-            Op::Multiply if element.is_float() => "arith.mulf",
-            Op::Divide if element.is_float() => "arith.divf",
-            _ if element.is_float() => return Err(self.malformed(format!("{operation:?} of {element}"))),
-            Op::Add => "arith.addi",
-            Op::Subtract => "arith.subi",
-            Op::Multiply => "arith.muli",
-            Op::Divide => "arith.divui",
-            Op::Remainder => "arith.remui",
-            Op::Minimum if signed => "arith.minsi",
-            Op::Minimum => "arith.minui",
-            Op::Maximum if signed => "arith.maxsi",
-            Op::Maximum => "arith.maxui",
-            Op::And => "arith.andi",
-            Op::Or => "arith.ori",
-            Op::ExclusiveOr => "arith.xori",
-            Op::ShiftLeft => "arith.shli",
-            Op::ShiftRight if signed => "arith.shrsi",
-            Op::ShiftRight => "arith.shrui",
-        };
-        Ok(self.step(format!("{name} {a}, {b} : {}", types::value(of_value))))
+            _ => Err(self.malformed(format!("{operation:?} of {element}"))),
+        }
     }
 
     /// `a < b ? a : b`, and `a` if it is NaN (if `b` is NaN the comparison is false and gives it already).

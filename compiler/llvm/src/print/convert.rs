@@ -32,12 +32,6 @@ impl Printer<'_> {
             return Ok(name);
         }
         let (from_type, to_type) = (types::value(from), types::value(result));
-        if from.element == Element::Bool {
-            return Ok(self.last(format!("arith.extui {name} : {from_type} to {to_type}")));
-        }
-        if result.element == Element::Bool {
-            return Ok(self.not_zero(name, from.element, from.lanes));
-        }
         Ok(self.last(format!("arith.bitcast {name} : {from_type} to {to_type}")))
     }
 

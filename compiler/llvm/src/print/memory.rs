@@ -7,6 +7,10 @@ use crate::error::LlvmError;
 use moe_kernel::{Value, ValueType};
 use moe_runtime::Element;
 
+/// What a memref of one axis is in LLVM: the allocated and the aligned address, an offset, sizes and strides.
+pub(super) const DESCRIPTOR: &str =
+    "!descriptor = !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>";
+
 /// An access to entries of a buffer: how MLIR writes its parts.
 struct Access {
     /// The buffer's name.
@@ -23,18 +27,17 @@ struct Access {
 impl Printer<'_> {
     /// A buffer's address as a memref. Its length is not known to the kernel, and nothing asks for it.
     pub(super) fn descriptor(&mut self, index: usize, element: Element) {
-        let structure = "!llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>";
         let pointer = format!("%pointer{index}");
         self.begin(format!("%part{index}"));
-        let mut whole = self.step(format!("llvm.mlir.poison : {structure}"));
+        let mut whole = self.step(format!("llvm.mlir.poison : !descriptor"));
         for (part, place) in
             [(pointer.as_str(), "0"), (&pointer, "1"), ("%zero", "2"), ("%zero", "3, 0"), ("%one", "4, 0")]
         {
-            whole = self.step(format!("llvm.insertvalue {part}, {whole}[{place}] : {structure}"));
+            whole = self.step(format!("llvm.insertvalue {part}, {whole}[{place}] : !descriptor"));
         }
         let buffer_type = types::buffer(element);
         self.line(&format!(
-            "%memory{index} = builtin.unrealized_conversion_cast {whole} : {structure} to {buffer_type}"
+            "%memory{index} = builtin.unrealized_conversion_cast {whole} : !descriptor to {buffer_type}"
         ));
     }
 

@@ -14,7 +14,7 @@ mod types;
 
 use crate::cpu::Capabilities;
 use crate::error::LlvmError;
-use moe_kernel::{Kernel, Value, ValueType};
+use moe_kernel::{Kernel, KernelError, Value, ValueType};
 use moe_runtime::Element;
 use std::fmt::Write;
 
@@ -24,11 +24,12 @@ const ATTRIBUTES: &str = r#""nounwind", "no-builtins", ["prefer-vector-width", "
 /// Kernels as one module of MLIR text for a processor with these capabilities.
 ///
 /// # Errors
-/// [`LlvmError::Malformed`] if a kernel names a value or buffer it does not have, and [`LlvmError::Unsupported`] if the
-/// processor cannot do an operation.
+/// [`LlvmError::Malformed`] if a kernel breaks a rule of the form, and [`LlvmError::Unsupported`] if the processor cannot
+/// do an operation.
 pub fn module(kernels: &[Kernel], capabilities: &Capabilities) -> Result<String, LlvmError> {
-    let mut text = String::from("module {\n");
+    let mut text = format!("{}\nmodule {{\n", memory::DESCRIPTOR);
     for kernel in kernels {
+        moe_kernel::verify(kernel)?;
         outer(&mut text, kernel);
         text.push_str(&Printer::new(kernel, capabilities).inner()?);
     }
@@ -72,6 +73,8 @@ struct Printer<'a> {
     prefix: String,
     steps: usize,
     blocks: usize,
+    /// Whether the block being written has returned.
+    ended: bool,
 }
 
 impl<'a> Printer<'a> {
@@ -85,6 +88,7 @@ impl<'a> Printer<'a> {
             prefix: "%entry".to_owned(),
             steps: 0,
             blocks: 0,
+            ended: false,
         }
     }
 
@@ -101,8 +105,10 @@ impl<'a> Printer<'a> {
         );
         self.entry();
         self.statements(&self.kernel.body)?;
-        self.line("%done = arith.constant 0 : i32");
-        self.line("return %done : i32");
+        if !self.ended {
+            self.line("%done = arith.constant 0 : i32");
+            self.line("return %done : i32");
+        }
         self.text.push_str("  }\n");
         Ok(self.text)
     }
@@ -155,7 +161,8 @@ impl<'a> Printer<'a> {
     }
 
     fn malformed(&self, what: String) -> LlvmError {
-        LlvmError::Malformed { kernel: self.kernel.name.clone(), what }
+        let kernel = self.kernel.name.clone();
+        LlvmError::Malformed(KernelError::Invalid { kernel, statement: String::new(), message: what })
     }
 
     fn unsupported(&self, what: &'static str) -> LlvmError {
@@ -206,7 +213,9 @@ impl<'a> Printer<'a> {
 /// The right-hand side of a constant.
 fn constant_text(literal: &str, lane: &str, lanes: u32) -> String {
     let whole = types::of(lane, lanes);
-    if lanes == 1 {
+    if lanes == 1 && lane == "i1" {
+        format!("arith.constant {literal}")
+    } else if lanes == 1 {
         format!("arith.constant {literal} : {whole}")
     } else {
         format!("arith.constant dense<{literal}> : {whole}")

@@ -37,7 +37,14 @@ fn may_stop(statement: &Statement) -> bool {
 
 impl Printer<'_> {
     pub(super) fn statements(&mut self, statements: &[Statement]) -> Result<(), LlvmError> {
-        statements.iter().try_for_each(|statement| self.statement(statement))
+        for statement in statements {
+            // What stands behind an end of the kernel is never done.
+            if self.ended {
+                break;
+            }
+            self.statement(statement)?;
+        }
+        Ok(())
     }
 
     fn statement(&mut self, statement: &Statement) -> Result<(), LlvmError> {
@@ -86,8 +93,7 @@ impl Printer<'_> {
         self.begin_statement("fail");
         let status = self.step(format!("arith.constant {} : i32", i64::from(fault) + 1));
         self.line(&format!("return {status} : i32"));
-        let after = self.block_name("after");
-        self.open_block(&after, "");
+        self.ended = true;
         Ok(())
     }
 
@@ -172,15 +178,17 @@ impl Printer<'_> {
         self.line(&format!("cf.cond_br {more}, {body}, {exit}"));
         self.open_block(&body, "");
         self.statements(parts.body)?;
-        self.begin_statement("next");
-        let next_index = self.step(format!("arith.addi {index}, {step} : i64"));
-        let mut names = vec![next_index];
-        for carried in parts.carried {
-            names.push(self.name(carried.next)?);
+        if !self.ended {
+            self.begin_statement("next");
+            let next_index = self.step(format!("arith.addi {index}, {step} : i64"));
+            let mut names = vec![next_index];
+            for carried in parts.carried {
+                names.push(self.name(carried.next)?);
+            }
+            let values = std::iter::once(parts.index).chain(parts.carried.iter().map(|carried| carried.next));
+            let types = self.types(values)?;
+            self.line(&format!("cf.br {head}({} : {types})", names.join(", ")));
         }
-        let types =
-            self.types(std::iter::once(parts.index).chain(parts.carried.iter().map(|carried| carried.next)))?;
-        self.line(&format!("cf.br {head}({} : {types})", names.join(", ")));
         self.open_block(&exit, "");
         for carried in parts.carried {
             let inner = self.name(carried.inner)?;
@@ -206,7 +214,11 @@ impl Printer<'_> {
         Ok(())
     }
 
+    /// Goes on at a block, unless the kernel has ended.
     fn jump(&mut self, block: &str, values: impl Iterator<Item = Value>) -> Result<(), LlvmError> {
+        if self.ended {
+            return Ok(());
+        }
         let values = self.with_types(values)?;
         let list = if values.is_empty() { String::new() } else { format!("({values})") };
         self.line(&format!("cf.br {block}{list}"));
@@ -224,6 +236,7 @@ impl Printer<'_> {
         self.depth -= 1;
         self.line(&format!("{block}{list}:"));
         self.depth += 1;
+        self.ended = false;
     }
 
     /// Gives a value its own name.
