@@ -160,6 +160,9 @@ impl Support {
                 .and_modify(|known| *known = known.minimum(bound))
                 .or_insert_with(|| bound.clone());
         }
+        for (joint, bound) in self.joint_degrees(other).into_iter().chain(other.joint_degrees(self)) {
+            degrees.entry(joint).and_modify(|known| *known = known.minimum(&bound)).or_insert(bound);
+        }
         let mut parts = BTreeSet::new();
         for expression in [&self.expression, &other.expression] {
             match expression {
@@ -174,6 +177,18 @@ impl Support {
             axes: self.axes.union(&other.axes).copied().collect(),
             degrees,
         }
+    }
+
+    /// Degrees of the intersection over axes of both: where `self` does not vary along the axes of a degree of `other`, each of its
+    /// entries meets at most that many, so that two levels of gates multiply their bounds.
+    fn joint_degrees(&self, other: &Support) -> Vec<(BTreeSet<AxisId>, Size)> {
+        let outer = self.degrees.iter();
+        outer
+            .flat_map(|(own, bound)| {
+                let apart = other.degrees.iter().filter(|(theirs, _)| theirs.is_disjoint(&self.axes));
+                apart.map(|(theirs, times)| (own.union(theirs).copied().collect(), bound.multiply(times)))
+            })
+            .collect()
     }
 
     /// True where any entry along `axis` is.
