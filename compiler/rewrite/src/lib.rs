@@ -1,1 +1,221 @@
-//! rewrite
+//! Rewriting: from the dense graph that was written to the cheapest equal one that the rules find.
+//!
+//! Each function becomes an e-graph of its own. Rules run in two phases: folding and the shape of contractions first; then, with a
+//! packed axis for each mask that bounds a value, the algebra of packing. What is cheapest is decided on the graph with shared work counted once
+//! (`cost.rs`, `extract.rs`). The report says what was chosen, what it saves, which rules made it, and which bounded work stayed dense.
+//!
+//! `README.md` has the rules for writing rules.
+
+mod analysis;
+mod convert;
+mod cost;
+mod dense;
+mod extract;
+mod language;
+mod listing;
+mod machine;
+mod masks;
+mod report;
+mod rule;
+mod rules;
+mod saturate;
+mod sizes;
+mod totals;
+
+pub use dense::DenseWork;
+pub use machine::MachineDescription;
+pub use report::{FunctionReport, Report, RuleUse};
+pub use totals::Totals;
+
+use analysis::Graph;
+use convert::{load, roots, store, Loaded, Stored};
+use extract::{extract, Chosen};
+use language::Term;
+use moe_graph::{Function, Module, TypeError};
+use rule::Rule;
+use saturate::{saturate, Limits};
+use sizes::Nominal;
+use std::collections::{BTreeMap, HashSet};
+
+/// How to rewrite.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What free sizes are taken to be when forms are compared; others are `default_size`.
+    pub sizes: BTreeMap<String, i64>,
+    /// What every other free size is taken to be.
+    pub default_size: i64,
+    /// The machine that forms are compared for.
+    pub machine: MachineDescription,
+    /// The most terms an e-graph may hold; rewriting stops there with what it has.
+    pub term_limit: usize,
+    /// The most rounds of rules in each phase.
+    pub round_limit: usize,
+    /// The most masks that values of one function are packed by.
+    pub mask_limit: usize,
+    /// The names of the rules to use; `None` for all.
+    pub rules: Option<Vec<String>>,
+    /// Whether to choose what rules made over what was written, whatever it costs: for tests of rules.
+    pub prefer_rewritten: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            sizes: BTreeMap::new(),
+            default_size: 128,
+            machine: MachineDescription::default(),
+            term_limit: 20_000,
+            round_limit: 40,
+            mask_limit: 16,
+            rules: None,
+            prefer_rewritten: false,
+        }
+    }
+}
+
+/// A rewritten module, and what was done.
+#[derive(Clone, Debug)]
+pub struct Rewritten {
+    /// The module: the same functions, parameters and outputs.
+    pub module: Module,
+    /// What was done.
+    pub report: Report,
+}
+
+/// Why a module cannot be rewritten: each is a bug of whoever built the graph, or of a rule.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RewriteError {
+    /// Operands that do not come before the nodes that use them.
+    #[error("in `{function}`, a node uses one that does not come before it")]
+    Order {
+        /// The function.
+        function: String,
+    },
+    /// A rule made values of different types equal.
+    #[error("in `{function}`, an output or operation changed its type")]
+    Type {
+        /// The function.
+        function: String,
+    },
+    /// What a rule built is no graph.
+    #[error("in `{function}`, a rule made an operation that cannot be: {problem}")]
+    Rule {
+        /// The function.
+        function: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An operation does not take its operands.
+    #[error(transparent)]
+    Graph(#[from] TypeError),
+}
+
+/// A rule as people see it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RuleDescription {
+    /// Its name.
+    pub name: &'static str,
+    /// Its equation.
+    pub equation: &'static str,
+    /// Why it pays.
+    pub reason: &'static str,
+}
+
+/// All rules there are.
+pub fn rules() -> Vec<RuleDescription> {
+    let describe =
+        |rule: &Rule| RuleDescription { name: rule.name, equation: rule.equation, reason: rule.reason };
+    rules::all().iter().map(describe).collect()
+}
+
+/// Rewrites each function of a module by itself.
+///
+/// # Errors
+/// If the module is not well formed, or a rule is wrong.
+pub fn rewrite(module: &Module, options: &Options) -> Result<Rewritten, RewriteError> {
+    let rules = rules::all();
+    let chosen =
+        |rule: &&Rule| options.rules.as_ref().is_none_or(|names| names.iter().any(|name| name == rule.name));
+    let rules: Vec<&Rule> = rules.iter().filter(chosen).collect();
+    let mut rewritten = Module { functions: Vec::new(), entry: module.entry };
+    let mut report = Report::new(nominal(options), options.machine);
+    for function in &module.functions {
+        let stored = rewrite_function(function, &rules, options, &mut report)?;
+        rewritten.functions.push(stored.function);
+    }
+    report.entry = module.entry as usize;
+    Ok(Rewritten { module: rewritten, report })
+}
+
+fn nominal(options: &Options) -> Nominal {
+    Nominal { sizes: options.sizes.clone(), default: options.default_size }
+}
+
+fn rewrite_function(
+    function: &Function,
+    rules: &[&Rule],
+    options: &Options,
+    report: &mut Report,
+) -> Result<Stored, RewriteError> {
+    let mut loaded = load(function, nominal(options))?;
+    let fired = explore(&mut loaded, rules, options)?;
+    let chosen = choose(function, &loaded, options)?;
+    let stored = store(function, &loaded, &chosen)?;
+    report.dense.extend(dense::find(function, &loaded, &chosen));
+    report.add(function, &stored, rules, &fired);
+    Ok(stored)
+}
+
+/// Both phases; how often each rule fired.
+fn explore(loaded: &mut Loaded, rules: &[&Rule], options: &Options) -> Result<Vec<usize>, RewriteError> {
+    let limits = Limits { terms: options.term_limit, rounds: options.round_limit };
+    let mut fired = vec![0; rules.len()];
+    let (graph, origins) = (&mut loaded.graph, &mut loaded.origins);
+    let first: Vec<&Rule> = rules.iter().copied().filter(|rule| !rule.packs).collect();
+    let mut counts = vec![0; first.len()];
+    saturate(graph, &first, limits, origins, &mut counts);
+    let mut counts = counts.into_iter();
+    for (count, rule) in fired.iter_mut().zip(rules) {
+        if !rule.packs {
+            *count += counts.next().unwrap_or(0);
+        }
+    }
+    if rules.iter().any(|rule| rule.packs) {
+        masks::choose(graph, options.mask_limit);
+        origins.extend(graph, None, None);
+        saturate(graph, rules, limits, origins, &mut fired);
+    }
+    match graph.analysis.problem.take() {
+        Some(problem) => Err(RewriteError::Rule { function: graph.analysis.function.name.clone(), problem }),
+        None => Ok(fired),
+    }
+}
+
+fn choose(function: &Function, loaded: &Loaded, options: &Options) -> Result<Chosen, RewriteError> {
+    let graph = &loaded.graph;
+    let roots = roots(function, loaded);
+    let written: HashSet<Term> = if options.prefer_rewritten { written(loaded) } else { HashSet::new() };
+    let chosen = extract(graph, &roots, &|term, id| {
+        if options.prefer_rewritten {
+            return if written.contains(&convert::found(graph, term)) { 1.0 } else { 1e-6 };
+        }
+        seconds(graph, term, id, &options.machine)
+    });
+    chosen.ok_or_else(|| RewriteError::Order { function: function.name.clone() })
+}
+
+/// The terms that the source has, as they are now.
+fn written(loaded: &Loaded) -> HashSet<Term> {
+    let terms = loaded.graph.nodes().iter().zip(&loaded.origins.rules);
+    terms.filter(|(_, rule)| rule.is_none()).map(|(term, _)| convert::found(&loaded.graph, term)).collect()
+}
+
+/// The predicted time of one term.
+fn seconds(graph: &Graph, term: &Term, id: egg::Id, machine: &MachineDescription) -> f64 {
+    let operands: Vec<_> = term.operands.iter().map(|operand| &graph[*operand].data.ty).collect();
+    let ty = &graph[id].data.ty;
+    let packed = |axis: &moe_graph::AxisId| graph.analysis.candidate(*axis).is_some();
+    let ragged = ty.axes.iter().chain(operands.iter().flat_map(|ty| &ty.axes)).any(packed);
+    let work = cost::work(&term.operation, &operands, ty);
+    work.seconds(machine, ragged, &|axis| graph.analysis.entries(axis))
+}

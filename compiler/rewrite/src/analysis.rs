@@ -1,0 +1,184 @@
+//! What is known of each class: its type, and where it is known to hold one value.
+//!
+//! Facts come from the support rules of the graph, with classes as the keys of masks. A class keeps the best fact of its terms, by a
+//! total order, so that the result does not depend on the order in which terms are found.
+
+use crate::language::{class, key, Term};
+use crate::masks::Candidate;
+use crate::sizes::Nominal;
+use egg::{Analysis, DidMerge, EGraph, Id};
+use moe_graph::{
+    infer, AxisId, Element, Fact, Function, Known, Operation, Scalar, Size, Support, SupportExpression,
+    SupportOperand, Type,
+};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+/// The e-graph of one function.
+pub type Graph = EGraph<Term, Knowledge>;
+
+/// What the rules may ask about.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// The type; the order of its axes is that of their ids.
+    pub ty: Type,
+    /// The best fact of the class's terms.
+    pub fact: Option<Fact>,
+}
+
+impl Data {
+    /// The number it is everywhere, if it is one.
+    pub fn constant(&self) -> Option<Scalar> {
+        self.fact.as_ref().filter(|fact| fact.support.is_empty()).map(|fact| fact.background)
+    }
+}
+
+/// What the analysis needs besides the terms.
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
+    /// The axes, as the function that types are inferred in. It has no nodes.
+    pub function: Function,
+    /// The types of operations that operands do not determine: parameters, tables and calls.
+    pub given: BTreeMap<Operation, Type>,
+    /// The masks that values may be packed by.
+    pub candidates: Vec<Candidate>,
+    /// The sizes that the cost is worked out at.
+    pub nominal: Nominal,
+    /// The first thing that went wrong: a bug in a rule.
+    pub problem: Option<String>,
+}
+
+impl Knowledge {
+    /// The size of an axis.
+    pub fn size(&self, axis: AxisId) -> Size {
+        self.function.size(axis)
+    }
+
+    /// The mask whose packed axis this is.
+    pub fn candidate(&self, axis: AxisId) -> Option<&Candidate> {
+        self.candidates.iter().find(|candidate| candidate.axis == axis)
+    }
+
+    /// The entries along `axis` at the nominal sizes; of packed rows those expected.
+    pub fn entries(&self, axis: AxisId) -> f64 {
+        let rows = self.candidate(axis).map(|candidate| candidate.rows.clone());
+        self.nominal.value(&rows.unwrap_or_else(|| self.size(axis)))
+    }
+
+    /// Facts in order of how much they say; the better one is less.
+    fn compare(&self, a: &Fact, b: &Fact) -> Ordering {
+        let density = |support: &Support| {
+            let known = support.degree(&support.axes, &|axis| self.size(axis));
+            let full: f64 =
+                support.axes.iter().map(|axis| self.nominal.value(&self.size(*axis)).max(1.0)).product();
+            self.nominal.value(&known) / full
+        };
+        let empty = b.support.is_empty().cmp(&a.support.is_empty());
+        empty
+            .then_with(|| density(&a.support).total_cmp(&density(&b.support)))
+            .then_with(|| a.support.expression.cmp(&b.support.expression))
+            .then_with(|| a.background.cmp(&b.background))
+    }
+
+    fn report(&mut self, problem: String) {
+        self.problem.get_or_insert(problem);
+    }
+}
+
+impl Analysis<Term> for Knowledge {
+    type Data = Data;
+
+    fn make(graph: &mut Graph, term: &Term, id: Id) -> Data {
+        match type_of(graph, &term.operation, &term.operands) {
+            Ok(ty) => Data { fact: fact_of(graph, term, &ty, id), ty },
+            Err(problem) => {
+                graph.analysis.report(problem);
+                Data { ty: Type::scalar(Element::F32), fact: None }
+            }
+        }
+    }
+
+    fn merge(&mut self, a: &mut Data, b: Data) -> DidMerge {
+        if a.ty != b.ty {
+            self.report(format!("values of types {:?} and {:?} were made equal", a.ty, b.ty));
+        }
+        let order = match (&a.fact, &b.fact) {
+            (Some(left), Some(right)) => self.compare(left, right),
+            (left, right) => right.is_some().cmp(&left.is_some()),
+        };
+        match order {
+            Ordering::Less => DidMerge(false, true),
+            Ordering::Equal => DidMerge(false, false),
+            Ordering::Greater => {
+                a.fact = b.fact;
+                DidMerge(true, false)
+            }
+        }
+    }
+}
+
+/// The type of an operation on classes, its axes in order of their ids.
+pub fn type_of(graph: &Graph, operation: &Operation, operands: &[Id]) -> Result<Type, String> {
+    let types: Vec<&Type> = operands.iter().map(|operand| &graph[*operand].data.ty).collect();
+    let inferred = infer(&graph.analysis.function, operation, &types).map_err(|error| error.to_string())?;
+    let mut ty = inferred
+        .or_else(|| graph.analysis.given.get(operation).cloned())
+        .ok_or_else(|| format!("{} has no type", operation.name()))?;
+    ty.axes.sort();
+    Ok(ty)
+}
+
+fn fact_of(graph: &Graph, term: &Term, ty: &Type, id: Id) -> Option<Fact> {
+    let facts: Vec<Option<Fact>> = term
+        .operands
+        .iter()
+        .map(|operand| {
+            let fact = graph[*operand].data.fact.as_ref()?;
+            let expression = canonical(graph, &fact.support.expression);
+            let support = Support { expression, ..fact.support.clone() };
+            Some(Fact { background: fact.background, support })
+        })
+        .collect();
+    let known: Vec<Known> = term
+        .operands
+        .iter()
+        .zip(&facts)
+        .map(|(operand, fact)| {
+            let class = &graph[*operand];
+            // One-hot comparisons are recognized by their coordinate.
+            let coordinate = |term: &&Term| matches!(term.operation, Operation::Coordinate(_));
+            Known {
+                key: key(graph.find(*operand)),
+                operation: class.nodes.iter().find(coordinate).map(|term| &term.operation),
+                ty: &class.data.ty,
+                fact: fact.as_ref(),
+            }
+        })
+        .collect();
+    moe_graph::fact(&term.operation, &known, ty, key(id), &|axis| graph.analysis.size(axis))
+}
+
+/// The expression with the classes that its keys have become.
+pub fn canonical(graph: &Graph, expression: &SupportExpression) -> SupportExpression {
+    let found = |id: u32| key(graph.find(class(id)));
+    match expression {
+        SupportExpression::Empty => SupportExpression::Empty,
+        SupportExpression::Mask(id) => SupportExpression::Mask(found(*id)),
+        SupportExpression::Union(parts) => {
+            SupportExpression::Union(parts.iter().map(|part| canonical(graph, part)).collect())
+        }
+        SupportExpression::Intersection(parts) => {
+            SupportExpression::Intersection(parts.iter().map(|part| canonical(graph, part)).collect())
+        }
+        SupportExpression::Apply(operation, operands) => SupportExpression::Apply(
+            operation.clone(),
+            operands
+                .iter()
+                .map(|operand| match operand {
+                    SupportOperand::Support(inner) => SupportOperand::Support(canonical(graph, inner)),
+                    SupportOperand::Value(id) => SupportOperand::Value(found(*id)),
+                })
+                .collect(),
+        ),
+    }
+}

@@ -1,0 +1,183 @@
+//! The cost of one operation: a roofline without overlap.
+//!
+//! Work is arithmetic by kind, plus bytes at the places where values must be laid out in memory: reductions and contractions, packing,
+//! unpacking, sums of segments, selections, calls, and parameters (read once). Scalar functions, casts, renamings and slices belong to the loops
+//! of whoever uses them and move no bytes. A value that lacks axes of its mask is not copied when packed: its rows are read where
+//! they are. A laid-out value counts twice, written and read. Every laid-out value is a loop nest to start; lists of packed rows cost a pass over the mask.
+//!
+//! A contraction is `sum` of `multiply`: the product costs one operation an entry, the sum another.
+
+use crate::machine::MachineDescription;
+use moe_graph::{AxisId, Operation, ReduceKind, ScalarFunction, Type};
+
+/// How fast an operation is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Speed {
+    /// Addition and multiplication.
+    Arithmetic,
+    /// Comparisons and choices.
+    Simple,
+    /// Division and transcendental functions.
+    Special,
+}
+
+/// Operations on each entry of a space of axes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Operations {
+    /// How fast they are.
+    pub speed: Speed,
+    /// How many on each entry.
+    pub each: i64,
+    /// How many of those are floating-point operations.
+    pub flops: i64,
+    /// The space.
+    pub axes: Vec<AxisId>,
+}
+
+/// Bytes for each entry of a space of axes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Bytes {
+    /// How many for each entry.
+    pub each: i64,
+    /// The space.
+    pub axes: Vec<AxisId>,
+}
+
+/// What one operation costs.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Work {
+    /// Arithmetic.
+    pub operations: Vec<Operations>,
+    /// Memory.
+    pub bytes: Vec<Bytes>,
+    /// Loop nests to start.
+    pub launches: u32,
+}
+
+impl Work {
+    /// Seconds, with `entries` along each axis; `ragged` for work over packed rows.
+    pub fn seconds(
+        &self,
+        machine: &MachineDescription,
+        ragged: bool,
+        entries: &dyn Fn(AxisId) -> f64,
+    ) -> f64 {
+        let volume = |axes: &[AxisId]| axes.iter().map(|axis| entries(*axis)).product::<f64>();
+        let arithmetic: f64 = self
+            .operations
+            .iter()
+            .map(|part| {
+                let rate = match part.speed {
+                    Speed::Arithmetic => machine.arithmetic,
+                    Speed::Simple => machine.simple,
+                    Speed::Special => machine.special,
+                };
+                part.each as f64 * volume(&part.axes) / (rate * 1e9)
+            })
+            .sum();
+        let bytes: f64 = self.bytes.iter().map(|part| part.each as f64 * volume(&part.axes)).sum();
+        let slower = if ragged { machine.ragged } else { 1.0 };
+        arithmetic * slower + bytes / (machine.bandwidth * 1e9) + f64::from(self.launches) * machine.launch
+    }
+}
+
+/// The work of `operation` on operands of these types, giving `ty`.
+pub fn work(operation: &Operation, operands: &[&Type], ty: &Type) -> Work {
+    let first = operands.first().map_or(&[] as &[AxisId], |ty| &ty.axes);
+    match operation {
+        Operation::Parameter(_) | Operation::Table(_) => {
+            Work { bytes: vec![bytes(ty, 1)], ..Work::default() }
+        }
+        Operation::Map { function, .. } => {
+            Work { operations: vec![scalar(*function, operands, ty)], ..Work::default() }
+        }
+        Operation::Cast(_) => arithmetic(Speed::Simple, 1, 0, &ty.axes),
+        Operation::Reduce { kind, axes } => {
+            let mut space = first.to_vec();
+            space.extend(axes.iter().filter(|axis| !first.contains(axis)));
+            Work { operations: vec![combining(*kind, ty, space)], ..laid_out(ty, 1) }
+        }
+        Operation::SegmentReduce { kind, .. } => {
+            let rows = operands.get(1).map_or_else(Vec::new, |ty| ty.axes.clone());
+            let list = Operations { speed: Speed::Simple, each: 4, flops: 0, axes: first.to_vec() };
+            Work { operations: vec![combining(*kind, ty, rows), list], ..laid_out(ty, 2) }
+        }
+        Operation::Unpack { .. } => {
+            let list = Operations { speed: Speed::Simple, each: 4, flops: 0, axes: first.to_vec() };
+            Work { operations: vec![list], ..laid_out(ty, 2) }
+        }
+        Operation::Pack { .. } => pack(operands, ty),
+        Operation::LargestMask { .. } | Operation::ArgMax { .. } => {
+            Work { operations: arithmetic(Speed::Simple, 4, 0, first).operations, ..laid_out(ty, 1) }
+        }
+        Operation::Sort { .. } => {
+            Work { operations: arithmetic(Speed::Simple, 16, 0, first).operations, ..laid_out(ty, 1) }
+        }
+        Operation::CumulativeSum { .. } => {
+            Work { operations: arithmetic(Speed::Simple, 1, 1, first).operations, ..laid_out(ty, 1) }
+        }
+        Operation::ScatterAdd { .. } => {
+            Work { operations: arithmetic(Speed::Simple, 2, 1, first).operations, ..laid_out(ty, 1) }
+        }
+        Operation::Expect { .. } => arithmetic(Speed::Simple, 1, 0, first),
+        Operation::Gather { .. } => Work { bytes: vec![bytes(ty, 1)], ..Work::default() },
+        Operation::Pad { .. } | Operation::Concatenate { .. } => laid_out(ty, 1),
+        Operation::Call { .. } | Operation::Repeat { .. } | Operation::Fold { .. } => laid_out(ty, 1),
+        Operation::Constant(_)
+        | Operation::Coordinate(_)
+        | Operation::SizeOf(_)
+        | Operation::Rename { .. }
+        | Operation::Merge { .. }
+        | Operation::Split { .. }
+        | Operation::Slice { .. } => Work::default(),
+    }
+}
+
+fn bytes(ty: &Type, times: i64) -> Bytes {
+    Bytes { each: times * ty.element.bytes() as i64, axes: ty.axes.clone() }
+}
+
+fn laid_out(ty: &Type, launches: u32) -> Work {
+    Work { bytes: vec![bytes(ty, 2)], launches, ..Work::default() }
+}
+
+fn arithmetic(speed: Speed, each: i64, flops: i64, axes: &[AxisId]) -> Work {
+    Work { operations: vec![Operations { speed, each, flops, axes: axes.to_vec() }], ..Work::default() }
+}
+
+fn combining(kind: ReduceKind, ty: &Type, axes: Vec<AxisId>) -> Operations {
+    let speed =
+        if matches!(kind, ReduceKind::Sum | ReduceKind::Product) { Speed::Arithmetic } else { Speed::Simple };
+    Operations { speed, each: 1, flops: i64::from(ty.element.is_float()), axes }
+}
+
+fn scalar(function: ScalarFunction, operands: &[&Type], ty: &Type) -> Operations {
+    use ScalarFunction as F;
+    let speed = match function {
+        F::Add | F::Subtract | F::Multiply | F::Negate => Speed::Arithmetic,
+        F::Exponential
+        | F::ExponentialMinusOne
+        | F::Logarithm
+        | F::LogarithmPlusOne
+        | F::SquareRoot
+        | F::Sine
+        | F::Cosine
+        | F::HyperbolicTangent
+        | F::ErrorFunction
+        | F::Divide
+        | F::Remainder
+        | F::Power => Speed::Special,
+        _ => Speed::Simple,
+    };
+    let floats = function != F::Select && operands.first().is_some_and(|ty| ty.element.is_float());
+    Operations { speed, each: 1, flops: i64::from(floats), axes: ty.axes.clone() }
+}
+
+fn pack(operands: &[&Type], ty: &Type) -> Work {
+    let [mask, value] = operands else { return Work::default() };
+    if mask.axes.iter().all(|axis| value.has(*axis)) {
+        laid_out(ty, 1)
+    } else {
+        Work::default()
+    }
+}

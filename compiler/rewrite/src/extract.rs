@@ -1,0 +1,128 @@
+//! Choosing one term for each class: greedy from the leaves up, with the cost of shared work counted once.
+//!
+//! For each class the cheapest term known is kept with the set of classes it needs and the cost of each; a term's cost is that of the union of its operands' sets.
+//! Where sets disagree on the cost of a class the higher is taken, so that a term is never cheaper than an operand; with choices only replaced by
+//! strictly cheaper ones, and never by one whose set holds the class itself, what is chosen has no cycles. Ties go to the first term.
+
+use crate::analysis::Graph;
+use crate::convert::found;
+use crate::language::Term;
+use egg::Id;
+use std::collections::{BTreeMap, HashMap};
+
+/// Added to every term, in seconds: the model is no finer than this, and of nearly equal forms the one with fewer terms is better.
+const EACH: f64 = 1e-7;
+
+/// The term chosen for each class that the roots need.
+pub type Chosen = BTreeMap<Id, Term>;
+
+struct Entry {
+    class: usize,
+    term: Term,
+    operands: Vec<usize>,
+    cost: f64,
+    seen: u64,
+}
+
+#[derive(Clone, Default)]
+struct Best {
+    entry: Option<usize>,
+    total: f64,
+    needs: Vec<(usize, f64)>,
+    stamp: u64,
+}
+
+/// The cheapest acyclic form found; `None` if a root has none, which cannot be where roots come from a graph.
+pub fn extract(graph: &Graph, roots: &[Id], cost: &dyn Fn(&Term, Id) -> f64) -> Option<Chosen> {
+    let mut ids: Vec<Id> = graph.classes().map(|class| class.id).collect();
+    ids.sort();
+    let places: HashMap<Id, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let mut entries = Vec::new();
+    for (class, id) in ids.iter().enumerate() {
+        for term in &graph[*id].nodes {
+            let operands: Option<Vec<usize>> =
+                term.operands.iter().map(|operand| places.get(&graph.find(*operand)).copied()).collect();
+            let cost = cost(term, *id) + EACH;
+            entries.push(Entry { class, term: term.clone(), operands: operands?, cost, seen: 0 });
+        }
+    }
+    let best = settle(&mut entries, ids.len());
+    collect(graph, roots, &ids, &places, &entries, &best)
+}
+
+fn settle(entries: &mut [Entry], classes: usize) -> Vec<Best> {
+    let mut best = vec![Best::default(); classes];
+    let mut clock = 1;
+    loop {
+        let before = clock;
+        for (place, entry) in entries.iter_mut().enumerate() {
+            let stamps = entry.operands.iter().map(|operand| best.get(*operand).map_or(0, |best| best.stamp));
+            let newest = stamps.clone().max().unwrap_or(1);
+            if stamps.clone().any(|stamp| stamp == 0) || newest <= entry.seen {
+                continue;
+            }
+            entry.seen = newest;
+            let Some(needs) = needs(entry, &best) else { continue };
+            let total: f64 = needs.iter().map(|(_, cost)| cost).sum();
+            let Some(known) = best.get_mut(entry.class) else { continue };
+            if known.entry.is_none() || total < known.total * (1.0 - 1e-9) {
+                clock += 1;
+                *known = Best { entry: Some(place), total, needs, stamp: clock };
+            }
+        }
+        if clock == before {
+            return best;
+        }
+    }
+}
+
+/// The classes that a term needs, its own included; `None` if its operands need its own.
+fn needs(entry: &Entry, best: &[Best]) -> Option<Vec<(usize, f64)>> {
+    let own = vec![(entry.class, entry.cost)];
+    entry.operands.iter().try_fold(own, |all, operand| {
+        let needs = &best.get(*operand)?.needs;
+        let circular = needs.binary_search_by_key(&entry.class, |(class, _)| *class).is_ok();
+        (!circular).then(|| union(&all, needs))
+    })
+}
+
+fn union(a: &[(usize, f64)], b: &[(usize, f64)]) -> Vec<(usize, f64)> {
+    let mut all = Vec::with_capacity(a.len() + b.len());
+    let (mut left, mut right) = (a.iter().peekable(), b.iter().peekable());
+    loop {
+        match (left.peek(), right.peek()) {
+            (Some((x, cost)), Some((y, other))) if x == y => {
+                all.push((*x, cost.max(*other)));
+                left.next();
+                right.next();
+            }
+            (Some((x, _)), Some((y, _))) if x < y => all.extend(left.next()),
+            (_, Some(_)) => all.extend(right.next()),
+            (Some(_), None) => all.extend(left.next()),
+            (None, None) => return all,
+        }
+    }
+}
+
+fn collect(
+    graph: &Graph,
+    roots: &[Id],
+    ids: &[Id],
+    places: &HashMap<Id, usize>,
+    entries: &[Entry],
+    best: &[Best],
+) -> Option<Chosen> {
+    let mut chosen = Chosen::new();
+    let mut open: Vec<usize> =
+        roots.iter().filter_map(|root| places.get(&graph.find(*root)).copied()).collect();
+    while let Some(place) = open.pop() {
+        let id = *ids.get(place)?;
+        if chosen.contains_key(&id) {
+            continue;
+        }
+        let entry = entries.get(best.get(place)?.entry?)?;
+        chosen.insert(id, found(graph, &entry.term));
+        open.extend(&entry.operands);
+    }
+    Some(chosen)
+}

@@ -1,0 +1,216 @@
+//! The masks that values may be packed by: one for each support that bounds a value, found before packing begins, so that rules
+//! can name the packed axis of each.
+//!
+//! A support that is a union, an intersection or a projection of masks becomes a `bool` value of the graph here.
+
+use crate::analysis::{canonical, type_of, Graph};
+use crate::language::{class, key, Term};
+use egg::Id;
+use moe_graph::{
+    Absorb, Axis, AxisId, Element, Operation, ReduceKind, ScalarFunction, Size, Support, SupportExpression,
+    SupportOperand,
+};
+use std::collections::BTreeSet;
+
+/// A mask and the axis of its true entries.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The `bool` value.
+    pub mask: Id,
+    /// The packed axis; its size is the bound.
+    pub axis: AxisId,
+    /// The axes it takes the place of.
+    pub axes: BTreeSet<AxisId>,
+    /// The support that it is.
+    pub expression: SupportExpression,
+    /// How many true entries to expect: the bound, or less for part of a bounded mask.
+    pub rows: Size,
+}
+
+/// The largest fraction of true entries at which packing is considered at all.
+const USEFUL: f64 = 0.999;
+
+/// Finds the supports that bound a value, and adds a mask and a packed axis for each, at most `limit`. Those that are there already stay.
+pub fn choose(graph: &mut Graph, limit: usize) {
+    for support in supports(graph) {
+        let known = |candidate: &Candidate| canonical(graph, &candidate.expression) == support.expression;
+        if graph.analysis.candidates.len() >= limit || graph.analysis.candidates.iter().any(known) {
+            continue;
+        }
+        add(graph, &support);
+    }
+    graph.rebuild();
+}
+
+fn add(graph: &mut Graph, support: &Support) -> Option<()> {
+    let mask = realize(graph, &support.expression)?;
+    let axes: BTreeSet<AxisId> = graph[mask].data.ty.axes.iter().copied().collect();
+    if axes != support.axes || graph[mask].data.ty.element != Element::Bool {
+        return None;
+    }
+    let size = |axis| graph.analysis.size(axis);
+    let bound = support.degree(&axes, &size);
+    let rows = rows(graph, &support.expression)?.minimum(&bound);
+    let number = graph.analysis.candidates.len();
+    let name = if number == 0 { "rows".to_owned() } else { format!("rows{}", number + 1) };
+    graph.analysis.function.axes.push(Axis { name, size: bound, ragged: true });
+    let axis = AxisId(graph.analysis.function.axes.len() as u32 - 1);
+    let expression = support.expression.clone();
+    graph.analysis.candidates.push(Candidate { mask, axis, axes, expression, rows });
+    Some(())
+}
+
+/// The bounded supports of values, in order of their classes. A support along a packed axis is not packed again.
+fn supports(graph: &Graph) -> Vec<Support> {
+    let mut classes: Vec<_> = graph.classes().collect();
+    classes.sort_by_key(|class| class.id);
+    let mut found: Vec<Support> = Vec::new();
+    for class in classes {
+        let Some(fact) = class.data.fact.as_ref().filter(|fact| !fact.support.is_empty()) else { continue };
+        let expression = canonical(graph, &fact.support.expression);
+        let support = Support { expression, ..fact.support.clone() };
+        let ragged = |axis: &AxisId| graph.analysis.function.axis(*axis).is_none_or(|axis| axis.ragged);
+        if class.data.ty.element != Element::Bool
+            && !support.axes.iter().any(ragged)
+            && !found.iter().any(|known| known.expression == support.expression)
+            && density(graph, &support).is_some_and(|density| density < USEFUL)
+        {
+            found.push(support);
+        }
+    }
+    found
+}
+
+/// The expected fraction of true entries at the nominal sizes.
+fn density(graph: &Graph, support: &Support) -> Option<f64> {
+    let bound = support.degree(&support.axes, &|axis| graph.analysis.size(axis));
+    let rows = rows(graph, &support.expression)?.minimum(&bound);
+    Some(
+        graph.analysis.nominal.value(&rows)
+            / graph.analysis.nominal.value(&volume(graph, &support.axes)).max(1.0),
+    )
+}
+
+fn volume<'a>(graph: &Graph, axes: impl IntoIterator<Item = &'a AxisId>) -> Size {
+    axes.into_iter().fold(Size::constant(1), |product, axis| product.multiply(&graph.analysis.size(*axis)))
+}
+
+/// How many true entries to expect of a support: bounds where there are bounds, the same fraction for part of a mask.
+fn rows(graph: &Graph, expression: &SupportExpression) -> Option<Size> {
+    Some(expected(graph, expression)?.0)
+}
+
+fn expected(graph: &Graph, expression: &SupportExpression) -> Option<(Size, BTreeSet<AxisId>)> {
+    match expression {
+        SupportExpression::Empty => Some((Size::constant(0), BTreeSet::new())),
+        SupportExpression::Mask(mask) => {
+            let data = &graph[class(*mask)].data;
+            let axes: BTreeSet<AxisId> = data.ty.axes.iter().copied().collect();
+            let own = data.fact.as_ref().map(|fact| &fact.support).filter(|support| support.axes == axes);
+            let size = |axis| graph.analysis.size(axis);
+            Some((own.map_or_else(|| volume(graph, &axes), |support| support.degree(&axes, &size)), axes))
+        }
+        SupportExpression::Union(parts) => together(graph, parts, |a, b| a.add(b)),
+        SupportExpression::Intersection(parts) => together(graph, parts, Size::minimum),
+        SupportExpression::Apply(operation, operands) => applied(graph, operation, operands),
+    }
+}
+
+fn together(
+    graph: &Graph,
+    parts: &BTreeSet<SupportExpression>,
+    combine: impl Fn(&Size, &Size) -> Size,
+) -> Option<(Size, BTreeSet<AxisId>)> {
+    let parts: Option<Vec<_>> = parts.iter().map(|part| expected(graph, part)).collect();
+    let parts = parts?;
+    let axes: BTreeSet<AxisId> = parts.iter().flat_map(|(_, axes)| axes.iter().copied()).collect();
+    let full = volume(graph, &axes);
+    let rows = parts
+        .iter()
+        .map(|(rows, own)| rows.multiply(&volume(graph, axes.difference(own))))
+        .reduce(|a, b| combine(&a, &b))?;
+    Some((rows.minimum(&full), axes))
+}
+
+fn applied(
+    graph: &Graph,
+    operation: &Operation,
+    operands: &[SupportOperand],
+) -> Option<(Size, BTreeSet<AxisId>)> {
+    let inner = operands.iter().find_map(|operand| match operand {
+        SupportOperand::Support(inner) => Some(inner),
+        SupportOperand::Value(_) => None,
+    })?;
+    let (rows, mut axes) = expected(graph, inner)?;
+    let part = |rows: Size, of: Size, whole: Size| rows.multiply(&of).ceiling_divide(&whole);
+    let rows = match operation {
+        Operation::Reduce { kind: ReduceKind::Any, axes: over } => {
+            axes.retain(|axis| !over.contains(axis));
+            rows.minimum(&volume(graph, &axes))
+        }
+        Operation::Rename { from, to } => moved(&mut axes, &[*from], &[*to], rows),
+        Operation::Merge { from, into } => moved(&mut axes, from, &[*into], rows),
+        Operation::Split { from, into } => moved(&mut axes, &[*from], into, rows),
+        Operation::Pad { from, into, .. } => moved(&mut axes, &[*from], &[*into], rows),
+        Operation::Slice { from, into, .. } => {
+            let rows = part(rows, graph.analysis.size(*into), graph.analysis.size(*from))?;
+            moved(&mut axes, &[*from], &[*into], rows)
+        }
+        Operation::Gather { axis } => {
+            let index = operands.iter().find_map(|operand| match operand {
+                SupportOperand::Value(id) => Some(&graph[class(*id)].data.ty.axes),
+                SupportOperand::Support(_) => None,
+            })?;
+            let new: Vec<AxisId> = index.iter().copied().filter(|axis| !axes.contains(axis)).collect();
+            let rows = part(rows, volume(graph, &new), graph.analysis.size(*axis))?;
+            moved(&mut axes, &[*axis], &new, rows)
+        }
+        _ => return None,
+    };
+    Some((rows, axes))
+}
+
+fn moved(axes: &mut BTreeSet<AxisId>, from: &[AxisId], into: &[AxisId], rows: Size) -> Size {
+    axes.retain(|axis| !from.contains(axis));
+    axes.extend(into.iter().copied());
+    rows
+}
+
+/// The support as a `bool` value.
+fn realize(graph: &mut Graph, expression: &SupportExpression) -> Option<Id> {
+    let folded = |graph: &mut Graph, parts: &BTreeSet<SupportExpression>, function| {
+        let parts: Option<Vec<Id>> = parts.iter().map(|part| realize(graph, part)).collect();
+        let operation = Operation::Map { function, absorb: Absorb::Neither };
+        let mut parts = parts?.into_iter();
+        let first = parts.next()?;
+        parts.try_fold(first, |a, b| push(graph, operation.clone(), vec![a, b]))
+    };
+    match expression {
+        SupportExpression::Empty => None,
+        SupportExpression::Mask(mask) => Some(class(*mask)),
+        SupportExpression::Union(parts) => folded(graph, parts, ScalarFunction::Or),
+        SupportExpression::Intersection(parts) => folded(graph, parts, ScalarFunction::And),
+        SupportExpression::Apply(operation, operands) => {
+            let operands: Option<Vec<Id>> = operands
+                .iter()
+                .map(|operand| match operand {
+                    SupportOperand::Support(inner) => realize(graph, inner),
+                    SupportOperand::Value(value) => Some(class(*value)),
+                })
+                .collect();
+            push(graph, (**operation).clone(), operands?)
+        }
+    }
+}
+
+fn push(graph: &mut Graph, operation: Operation, operands: Vec<Id>) -> Option<Id> {
+    type_of(graph, &operation, &operands).ok()?;
+    Some(graph.add(Term { operation, operands }))
+}
+
+/// Whether a value whose support this is can be packed by the mask.
+pub fn covers(graph: &Graph, candidate: &Candidate, support: &Support) -> bool {
+    let mask = SupportExpression::Mask(key(graph.find(candidate.mask)));
+    let own = canonical(graph, &support.expression);
+    own.implies(&canonical(graph, &candidate.expression)) || own.implies(&mask)
+}

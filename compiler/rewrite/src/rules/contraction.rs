@@ -1,0 +1,125 @@
+//! Sums of products: what does not depend on the axis of the sum moves out of it, or into it where that makes a joint bound.
+
+use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
+use moe_graph::{Absorb, AxisId, Operation, ReduceKind, ScalarFunction};
+
+/// The rules of this theme.
+pub fn rules() -> Vec<Rule> {
+    let rule =
+        |name, equation, reason, left, right| Rule { name, equation, reason, packs: false, left, right };
+    vec![
+        rule(
+            "factor-out-of-sum",
+            "sum h (g * x) = g * sum h x, where g does not vary along h",
+            "one product for each sum instead of one for each term",
+            vec![sum(product("product", any("a"), any("b")))],
+            out_of_sum,
+        ),
+        rule(
+            "factor-out-of-contraction",
+            "sum h ((g * x) * w) = g * sum h (x * w), where g does not vary along h",
+            "the factor is applied to the results of a contraction, which are fewer than its terms",
+            vec![
+                sum(product("product", product("inner", any("a"), any("b")), any("w"))),
+                sum(product("product", any("w"), product("inner", any("a"), any("b")))),
+            ],
+            out_of_contraction,
+        ),
+        rule(
+            "factor-into-bounded-sum",
+            "g * sum j x = sum j (g * x), where g and x are both bounded, and the bound of x is over j",
+            "two levels of gates get one joint bound",
+            vec![product("product", any("g"), sum(any("x"))), product("product", sum(any("x")), any("g"))],
+            into_sum,
+        ),
+    ]
+}
+
+fn sum(operand: Shape) -> Shape {
+    term("sum", |o| matches!(o, Operation::Reduce { kind: ReduceKind::Sum, .. }), [operand])
+}
+
+fn product(name: &'static str, left: Shape, right: Shape) -> Shape {
+    term(name, |o| matches!(o, Operation::Map { function: ScalarFunction::Multiply, .. }), [left, right])
+}
+
+fn multiply(absorb: Absorb, left: Tree, right: Tree) -> Tree {
+    Tree::Term(Operation::Map { function: ScalarFunction::Multiply, absorb }, vec![left, right])
+}
+
+/// The axes of the site's sum; an error for 16-bit floats, whose products are rounded one by one.
+fn summed<'a>(site: &'a Site) -> Result<&'a [AxisId], &'static str> {
+    let Operation::Reduce { axes, .. } = site.operation("sum")? else { return Err("no sum") };
+    require(site.element("sum").bytes() != 2, "products of 16-bit floats are rounded one by one")?;
+    Ok(axes)
+}
+
+fn absorption(site: &Site, name: &str) -> Result<Absorb, &'static str> {
+    match site.operation(name)? {
+        Operation::Map { absorb, .. } => Ok(*absorb),
+        _ => Err("no product"),
+    }
+}
+
+/// Which of `a` and `b` is the factor that the axes do not touch.
+fn factor<'a>(
+    site: &Site,
+    axes: &[AxisId],
+    a: &'a str,
+    b: &'a str,
+) -> Result<(&'a str, &'a str), &'static str> {
+    match (site.varies(a, axes), site.varies(b, axes)) {
+        (false, true) => Ok((a, b)),
+        (true, false) => Ok((b, a)),
+        (true, true) => Err("both factors vary along the axis of the sum"),
+        (false, false) => Err("neither factor varies along the axis of the sum"),
+    }
+}
+
+fn out_of_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axes = summed(site)?;
+    let (outer, inner) = factor(site, axes, "a", "b")?;
+    // If the other side absorbs, it does so term by term, and its sum would not.
+    let absorb = match (absorption(site, "product")?, outer) {
+        (Absorb::Neither, _) => Absorb::Neither,
+        (Absorb::Left, "a") | (Absorb::Right, "b") => Absorb::Left,
+        _ => return Err("the factor that stays in the sum absorbs"),
+    };
+    let sum = Tree::Term(site.operation("sum")?.clone(), vec![site.tree(inner)]);
+    Ok(vec![multiply(absorb, site.tree(outer), sum)])
+}
+
+fn out_of_contraction(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axes = summed(site)?;
+    let (outer, inner) = factor(site, axes, "a", "b")?;
+    let inner_is_left =
+        site.operands("product").first().is_some_and(|id| site.graph.find(*id) == site.class("inner"));
+    let by_product = match (absorption(site, "product")?, inner_is_left) {
+        (Absorb::Neither, _) => Absorb::Neither,
+        (Absorb::Left, true) | (Absorb::Right, false) => Absorb::Left,
+        _ => return Err("the factor that stays in the sum absorbs"),
+    };
+    let by_factor = match (absorption(site, "inner")?, outer) {
+        (Absorb::Neither, _) => Absorb::Neither,
+        (Absorb::Left, "a") | (Absorb::Right, "b") => Absorb::Left,
+        _ => return Err("the factor that stays in the sum absorbs"),
+    };
+    require(by_product == by_factor, "only one of the two products absorbs")?;
+    let contracted = multiply(by_product, site.tree(inner), site.tree("w"));
+    let sum = Tree::Term(site.operation("sum")?.clone(), vec![contracted]);
+    Ok(vec![multiply(by_factor, site.tree(outer), sum)])
+}
+
+fn into_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axes = summed(site)?;
+    require(absorption(site, "product")? == Absorb::Both, "the two sides are not both bounded")?;
+    require(!site.varies("g", axes), "the factor varies along the axis of the sum")?;
+    let fact = site.fact("x").ok_or("nothing bounds the terms")?;
+    require(fact.background.is_zero(), "the background of the terms is not 0")?;
+    require(
+        axes.iter().any(|axis| fact.support.axes.contains(axis)),
+        "the bound is not over the axis of the sum",
+    )?;
+    let terms = multiply(Absorb::Both, site.tree("g"), site.tree("x"));
+    Ok(vec![Tree::Term(site.operation("sum")?.clone(), vec![terms])])
+}

@@ -1,0 +1,236 @@
+//! The algebra of packing: a bounded value is the unpacked form of its packed form, packing goes through what was written until it
+//! meets the leaves, and a sum over an unpacked axis is a sum of segments.
+
+use crate::masks::covers;
+use crate::rule::{any, every, require, term, Rule, Shape, Site, Tree};
+use moe_graph::{AxisId, Element, Operation, ReduceKind, ScalarFunction};
+
+/// The rules of this theme.
+pub fn rules() -> Vec<Rule> {
+    let rule =
+        |name, equation, reason, left, right| Rule { name, equation, reason, packs: true, left, right };
+    vec![
+        rule(
+            "pack-bounded",
+            "t = unpack(m, pack(m, t)), where t is its background off m",
+            "work on entries that are the background anyway is left out",
+            vec![any("t")],
+            bounded,
+        ),
+        rule(
+            "pack-map",
+            "pack(m, f(a, b)) = f(pack(m, a), pack(m, b))",
+            "scalar functions are worked out for packed rows only",
+            vec![packed(every("value", |o| matches!(o, Operation::Map { .. } | Operation::Cast(_))))],
+            elementwise,
+        ),
+        rule(
+            "pack-reduce",
+            "pack(m, sum d t) = sum d pack(m, t), where d is not of m",
+            "a contraction becomes a grouped product: K rows of E for each token",
+            vec![packed(every("value", |o| matches!(o, Operation::Reduce { .. })))],
+            reduction,
+        ),
+        rule(
+            "pack-move",
+            "pack(m, slice t) = slice pack(m, t) along other axes; likewise rename, merge, split, pad, concatenate",
+            "moving entries along other axes does not stop packing",
+            vec![packed(every("value", moves))],
+            movement,
+        ),
+        rule(
+            "pack-along",
+            "pack(m, sort d t) = sort d pack(m, t); likewise cumulative sums, choices and the largest entry's place",
+            "work along other axes is done for packed rows only",
+            vec![packed(every("value", along))],
+            along_other_axes,
+        ),
+        rule(
+            "pack-gather",
+            "pack(m, t[i]) = pack(m, t)[pack(m, i)], where the axis looked up is not of m",
+            "only the entries of packed rows are looked up",
+            vec![packed(every("value", |o| matches!(o, Operation::Gather { .. })))],
+            lookup,
+        ),
+        rule(
+            "pack-of-unpack",
+            "pack(m, unpack(m, q)) = q",
+            "values that are packed already are not unpacked in between",
+            vec![term("pack", is_pack, [any("m"), term("unpack", is_unpack, [any("m"), any("q")])])],
+            undone,
+        ),
+        rule(
+            "pack-own-mask",
+            "where(pack(m, m), a, b) = a",
+            "a packed row is never off its mask",
+            vec![term(
+                "select",
+                |o| matches!(o, Operation::Map { function: ScalarFunction::Select, .. }),
+                [term("pack", is_pack, [any("m"), any("m")]), any("a"), any("b")],
+            )],
+            |site| site.alone("a"),
+        ),
+        rule(
+            "segment-reduce",
+            "sum e unpack(m, q) = segment sum e (m, q), where e is of m and the background is 0",
+            "packed rows are added where they belong and never laid out densely",
+            vec![term(
+                "reduce",
+                |o| matches!(o, Operation::Reduce { .. }),
+                [term("unpack", is_unpack, [any("m"), any("q")])],
+            )],
+            segments,
+        ),
+    ]
+}
+
+fn is_pack(operation: &Operation) -> bool {
+    matches!(operation, Operation::Pack { .. })
+}
+
+fn is_unpack(operation: &Operation) -> bool {
+    matches!(operation, Operation::Unpack { .. })
+}
+
+fn packed(value: Shape) -> Shape {
+    term("pack", is_pack, [any("m"), value])
+}
+
+fn moves(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Rename { .. }
+            | Operation::Merge { .. }
+            | Operation::Split { .. }
+            | Operation::Slice { .. }
+            | Operation::Pad { .. }
+            | Operation::Concatenate { .. }
+    )
+}
+
+fn along(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Sort { .. }
+            | Operation::CumulativeSum { .. }
+            | Operation::LargestMask { .. }
+            | Operation::ArgMax { .. }
+    )
+}
+
+fn bounded(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let fact = site.fact("t").ok_or("nothing bounds it")?;
+    require(!fact.support.is_empty(), "it is constant")?;
+    require(site.element("t") != Element::Bool, "it is a mask itself")?;
+    let candidates = site.graph.analysis.candidates.iter();
+    let fits = candidates.filter(|candidate| {
+        candidate.axes.iter().all(|axis| site.ty("t").has(*axis))
+            && covers(site.graph, candidate, &fact.support)
+    });
+    let trees: Vec<Tree> = fits
+        .map(|candidate| {
+            let mask = site.graph.find(candidate.mask);
+            let pack = Operation::Pack { into: candidate.axis };
+            let unpack = Operation::Unpack { from: candidate.axis, background: fact.background };
+            let inner = Tree::Term(pack, vec![Tree::Class(mask), site.tree("t")]);
+            Tree::Term(unpack, vec![Tree::Class(mask), inner])
+        })
+        .collect();
+    require(!trees.is_empty(), "its bound leaves out too little")?;
+    Ok(trees)
+}
+
+/// The operand packed by the mask of the site, if it has any of the mask's axes.
+fn pack(site: &Site, operand: egg::Id) -> Result<Tree, &'static str> {
+    let shares = site.graph[operand].data.ty.axes.iter().any(|axis| site.ty("m").has(*axis));
+    Ok(if shares {
+        Tree::Term(site.operation("pack")?.clone(), vec![site.tree("m"), Tree::Class(operand)])
+    } else {
+        Tree::Class(operand)
+    })
+}
+
+/// The operation of the value on packed operands, if the value has all axes of the mask: there are then no more packed rows than entries.
+fn through(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let whole = site.ty("m").axes.iter().all(|axis| site.ty("value").has(*axis));
+    require(whole, "the value lacks an axis of the mask: its rows are gathered")?;
+    let operands: Result<Vec<Tree>, _> = site.operands("value").iter().map(|id| pack(site, *id)).collect();
+    Ok(vec![Tree::Term(site.operation("value")?.clone(), operands?)])
+}
+
+fn outside(site: &Site, axes: &[AxisId]) -> Result<(), &'static str> {
+    require(!site.varies("m", axes), "it works along an axis of the mask")
+}
+
+fn elementwise(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    through(site)
+}
+
+fn reduction(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let Operation::Reduce { axes, .. } = site.operation("value")? else { return Err("no reduction") };
+    outside(site, axes)?;
+    through(site)
+}
+
+fn movement(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axes: Vec<AxisId> = match site.operation("value")? {
+        Operation::Rename { from, to } => vec![*from, *to],
+        Operation::Slice { from, into, .. } | Operation::Pad { from, into, .. } => vec![*from, *into],
+        Operation::Merge { from, into } | Operation::Concatenate { from, into } => {
+            from.iter().copied().chain([*into]).collect()
+        }
+        Operation::Split { from, into } => into.iter().copied().chain([*from]).collect(),
+        _ => return Err("no movement"),
+    };
+    outside(site, &axes)?;
+    through(site)
+}
+
+fn along_other_axes(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axis = match site.operation("value")? {
+        Operation::Sort { axis }
+        | Operation::CumulativeSum { axis }
+        | Operation::LargestMask { axis, .. }
+        | Operation::ArgMax { axis } => *axis,
+        _ => return Err("not along an axis"),
+    };
+    outside(site, &[axis])?;
+    through(site)
+}
+
+fn lookup(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let Operation::Gather { axis } = site.operation("value")? else { return Err("no lookup") };
+    outside(site, &[*axis])?;
+    through(site)
+}
+
+fn undone(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let (Operation::Pack { into }, Operation::Unpack { from, .. }) =
+        (site.operation("pack")?, site.operation("unpack")?)
+    else {
+        return Err("no packing");
+    };
+    require(into == from, "they are packed along different axes")?;
+    site.alone("q")
+}
+
+fn segments(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let (Operation::Reduce { kind, axes }, Operation::Unpack { from, background }) =
+        (site.operation("reduce")?, site.operation("unpack")?)
+    else {
+        return Err("no reduction");
+    };
+    let element = site.element("q");
+    require(kind.identity(element).as_f64() == background.as_f64(), "the background is not the identity")?;
+    let (over, inner): (Vec<AxisId>, Vec<AxisId>) = axes.iter().partition(|axis| site.ty("m").has(**axis));
+    require(!over.is_empty(), "no axis of the mask is reduced")?;
+    let rounds = element.bytes() == 2 && matches!(kind, ReduceKind::Sum | ReduceKind::Product);
+    require(inner.is_empty() || !rounds, "a sum of 16-bit floats would be rounded in between")?;
+    let rows = if inner.is_empty() {
+        site.tree("q")
+    } else {
+        Tree::Term(Operation::Reduce { kind: *kind, axes: inner }, vec![site.tree("q")])
+    };
+    let segment = Operation::SegmentReduce { kind: *kind, from: *from, over };
+    Ok(vec![Tree::Term(segment, vec![site.tree("m"), rows])])
+}

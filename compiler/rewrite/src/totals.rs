@@ -1,0 +1,92 @@
+//! FLOPs, bytes and predicted time of whole functions, as sizes and at the nominal sizes.
+
+use crate::cost::{work, Work};
+use crate::machine::MachineDescription;
+use crate::sizes::Nominal;
+use moe_graph::{AxisId, Function, FunctionId, NodeId, Operation, OutputKind, Size};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a step costs.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Totals {
+    /// Floating-point operations.
+    pub flops: Size,
+    /// Bytes moved at materialization points.
+    pub bytes: Size,
+    /// Predicted seconds at the nominal sizes.
+    pub seconds: f64,
+}
+
+impl Totals {
+    fn plus(&self, other: &Totals, times: &Size, nominal: &Nominal) -> Totals {
+        Totals {
+            flops: self.flops.add(&other.flops.multiply(times)),
+            bytes: self.bytes.add(&other.bytes.multiply(times)),
+            seconds: self.seconds + other.seconds * nominal.value(times),
+        }
+    }
+}
+
+/// The nodes that results and next states need. Observed outputs are dead unless asked for.
+pub fn needed(function: &Function) -> BTreeSet<NodeId> {
+    let results = function.outputs.iter().filter(|output| output.kind != OutputKind::Observed);
+    let mut open: Vec<NodeId> = results.map(|output| output.node).collect();
+    let mut needed = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if needed.insert(id) {
+            open.extend(function.node(id).iter().flat_map(|node| node.operands.iter().copied()));
+        }
+    }
+    needed
+}
+
+/// The totals of a function, whose packed axes have `rows` entries, given those of the functions it calls.
+pub fn totals(
+    function: &Function,
+    rows: &BTreeMap<AxisId, Size>,
+    callees: &[Totals],
+    machine: &MachineDescription,
+    nominal: &Nominal,
+) -> Totals {
+    let size = |axis: AxisId| rows.get(&axis).cloned().unwrap_or_else(|| function.size(axis));
+    let volume =
+        |axes: &[AxisId]| axes.iter().fold(Size::constant(1), |volume, axis| volume.multiply(&size(*axis)));
+    let mut sum = Totals::default();
+    let mut called = BTreeSet::new();
+    for node in needed(function).into_iter().filter_map(|id| function.node(id)) {
+        let operands: Vec<_> = node.operands.iter().filter_map(|id| Some(&function.node(*id)?.ty)).collect();
+        let axes = operands.iter().flat_map(|ty| &ty.axes).chain(&node.ty.axes);
+        let ragged = axes.into_iter().any(|axis| rows.contains_key(axis));
+        let own = work(&node.operation, &operands, &node.ty);
+        let seconds = own.seconds(machine, ragged, &|axis| nominal.value(&size(axis)));
+        sum = sum.plus(&symbolic(&own, &volume, seconds), &Size::constant(1), nominal);
+        if let Some((callee, times)) = call(function, &node.operation) {
+            // Results of one call are nodes with the same operands.
+            let callee = callees.get(callee.0 as usize).filter(|_| called.insert((callee, &node.operands)));
+            sum = callee.map_or(sum.clone(), |callee| sum.plus(callee, &times, nominal));
+        }
+    }
+    sum
+}
+
+fn symbolic(work: &Work, volume: &dyn Fn(&[AxisId]) -> Size, seconds: f64) -> Totals {
+    let flops = work.operations.iter().filter(|part| part.flops != 0).fold(Size::default(), |sum, part| {
+        sum.add(&volume(&part.axes).multiply(&Size::constant(part.flops)))
+    });
+    let bytes = work
+        .bytes
+        .iter()
+        .fold(Size::default(), |sum, part| sum.add(&volume(&part.axes).multiply(&Size::constant(part.each))));
+    Totals { flops, bytes, seconds }
+}
+
+/// The function that an operation calls, and how often; rounds whose number is only known while running count as one.
+fn call(function: &Function, operation: &Operation) -> Option<(FunctionId, Size)> {
+    match operation {
+        Operation::Call { function: callee, .. } | Operation::Fold { function: callee, .. } => {
+            Some((*callee, Size::constant(1)))
+        }
+        Operation::Repeat { function: callee, over, .. } => Some((*callee, function.size(*over))),
+        _ => None,
+    }
+}
