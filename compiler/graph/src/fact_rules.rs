@@ -226,8 +226,12 @@ fn gather(operation: &Operation, axis: AxisId, operands: &[Known], sizes: Sizes)
         return Some(fact.clone());
     }
     let mut support = fact.support.apply(operation, &[index.key], &[axis], &new, sizes);
-    // Rows may be looked up more than once, so a degree over the axis says nothing of the new ones.
-    let untouched = fact.support.degrees.iter().filter(|(key, _)| !key.contains(&axis));
+    // Rows may be looked up more than once, so a degree over the axis says nothing of the new ones; and along an axis of the index each
+    // entry comes from another row, so a degree over that holds no longer.
+    let untouched =
+        fact.support.degrees.iter().filter(|(key, _)| {
+            !key.contains(&axis) && !index.ty.axes.iter().any(|other| key.contains(other))
+        });
     support.degrees = untouched.map(|(key, bound)| (key.clone(), bound.clone())).collect();
     Some(Fact { background: fact.background, support })
 }
