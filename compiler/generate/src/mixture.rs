@@ -1,0 +1,74 @@
+//! Mixtures: a gate that selects among experts with stacked weights, and the sum over experts of gate times expert.
+
+use crate::maker::{Known, Maker};
+use crate::moves::largest;
+use moe_graph::{AxisId, Operation, ParameterKind, ReduceKind, ScalarFunction};
+
+pub(crate) fn mixture(maker: &mut Maker) -> Option<Known> {
+    let float = maker.float;
+    let value = maker.value(|maker, ty| {
+        ty.element == float && ty.axes.len() <= 3 && ty.axes.iter().any(|axis| maker.is_fixed(*axis))
+    })?;
+    let x = maker.squash(value)?;
+    let fixed: Vec<AxisId> = maker.axes(x.node).into_iter().filter(|axis| maker.is_fixed(*axis)).collect();
+    let features = maker.random.pick(&fixed)?;
+    let count = maker.random.pick(&[1, 2, 3, 4, 8])?;
+    let experts = maker.axis("E", count);
+    let gate = gate(maker, x, features, experts)?;
+    let out = expert(maker, x, features, experts)?;
+    let product = maker.map(ScalarFunction::Multiply, &[gate.node, out.node], gate.bits.times(out.bits))?;
+    maker.reduce(ReduceKind::Sum, &[experts], product)
+}
+
+/// Scores, of which the largest are kept: along the experts, along the rows, or along both.
+fn gate(maker: &mut Maker, x: Known, features: AxisId, experts: AxisId) -> Option<Known> {
+    let weight = maker.parameter("gate.w", ParameterKind::Weight, maker.float, &[features, experts]);
+    let scores = maker.contract(x, weight, features)?;
+    let rows: Vec<AxisId> = maker.axes(scores.node).into_iter().filter(|axis| *axis != experts).collect();
+    let rows = maker.random.pick(&rows);
+    let mask = match (maker.random.below(4), rows) {
+        (0, Some(rows)) => largest(maker, scores, rows)?,
+        (1, Some(rows)) => {
+            let (first, second) = (largest(maker, scores, experts)?, largest(maker, scores, rows)?);
+            maker.builder.map(ScalarFunction::And, &[first, second]).ok()?
+        }
+        _ => largest(maker, scores, experts)?,
+    };
+    if maker.random.once_in(4) {
+        return maker.add(Operation::Cast(maker.float), &[mask], crate::maker::Bits::default());
+    }
+    let zero = maker.number(maker.float, 0.0)?;
+    let kept = maker.squash(scores)?;
+    maker.map(ScalarFunction::Select, &[mask, kept.node, zero], kept.bits)
+}
+
+/// One or two layers with a weight for each expert, perhaps with biases, a rectifier, and the input added.
+fn expert(maker: &mut Maker, x: Known, features: AxisId, experts: AxisId) -> Option<Known> {
+    let hidden = maker.random.pick(&[1, 2, 3, 5, 8])?;
+    let hidden = maker.axis("H", hidden);
+    let axes: Vec<AxisId> = maker.axes(x.node).into_iter().chain([experts, hidden]).collect();
+    if !maker.is_small(&axes) {
+        return None;
+    }
+    let up = maker.parameter("experts.up", ParameterKind::Weight, maker.float, &[experts, features, hidden]);
+    let mut inner = maker.contract(x, up, features)?;
+    if maker.random.once_in(3) {
+        let bias = maker.parameter("experts.bias", ParameterKind::Weight, maker.float, &[experts, hidden]);
+        let bits = inner.bits.both(bias.bits).sum_of(2);
+        inner = maker.map(ScalarFunction::Add, &[inner.node, bias.node], bits)?;
+    }
+    let zero = maker.number(maker.float, 0.0)?;
+    inner = maker.map(ScalarFunction::Maximum, &[inner.node, zero], inner.bits)?;
+    if maker.random.once_in(2) {
+        return maker.squash(inner);
+    }
+    let down =
+        maker.parameter("experts.down", ParameterKind::Weight, maker.float, &[experts, hidden, features]);
+    let inner = maker.squash(inner)?;
+    let mut out = maker.contract(inner, down, hidden)?;
+    if maker.random.once_in(2) {
+        let bits = out.bits.both(x.bits).sum_of(2);
+        out = maker.map(ScalarFunction::Add, &[out.node, x.node], bits)?;
+    }
+    maker.squash(out)
+}
