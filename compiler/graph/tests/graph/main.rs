@@ -5,5 +5,6 @@
 mod documentation;
 mod example;
 mod passes;
+mod supports;
 mod text;
 mod verify;
