@@ -2,9 +2,16 @@
 //!
 //! Parsing never fails: it returns a tree of what could be read and every mistake found.
 
+mod build;
+mod grammar;
+mod layout;
+mod message;
+mod parser;
+mod scan;
 pub mod span;
 pub mod tree;
 
+pub use parser::parse;
 pub use span::{FileId, Span};
 
 /// What reading a text gives: the tree of all that could be read, the comments, and every mistake.
@@ -14,6 +21,8 @@ pub struct Parse {
     pub tree: tree::SourceFile,
     /// Every mistake, in the order of the text.
     pub errors: Vec<SyntaxError>,
+    /// The names of definitions that are left out of the tree, so that uses of them are not reported as unknown.
+    pub unread: Vec<tree::Name>,
 }
 
 /// One mistake in the spelling of a program.

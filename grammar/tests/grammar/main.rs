@@ -1,0 +1,3 @@
+//! Tests of the grammar as its users see it.
+
+mod library;
