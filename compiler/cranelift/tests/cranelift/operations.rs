@@ -1,0 +1,239 @@
+//! Every operation on every element type and number of lanes, on pairs of extreme values.
+
+use crate::harness::{bytes_of, check_in_memory, check_linked, extremes, Case};
+use moe_graph::Scalar;
+use moe_kernel::{BinaryOperation, Builder, Comparison, UnaryOperation, Value, ValueType};
+use moe_runtime::Element;
+
+const LANES: [u32; 6] = [1, 2, 4, 8, 16, 32];
+
+/// Two lists that hold every pair of extreme values, as long as a multiple of 32. `second` mends what may not be an operand.
+fn pairs(element: Element, second: impl Fn(u64) -> u64) -> [Vec<u64>; 2] {
+    let values = extremes(element);
+    // The many values of 16-bit floats are enough by themselves.
+    let few = if values.len() > 100 { vec![values[7]] } else { values.clone() };
+    let pairs: Vec<(u64, u64)> = values.iter().flat_map(|a| few.iter().map(|b| (*a, *b))).collect();
+    let padded = pairs.iter().cycle().take(pairs.len().next_multiple_of(32));
+    let (a, b): (Vec<u64>, Vec<u64>) = padded.map(|(a, b)| (*a, second(*b))).unzip();
+    [a, b]
+}
+
+/// Applies what `build` does to lanes of two buffers and keeps the results.
+fn case(
+    name: &str,
+    of: ValueType,
+    result: Element,
+    [a, b]: &[Vec<u64>; 2],
+    build: impl FnOnce(&mut Builder, Value, Value) -> Value,
+) -> Case {
+    let mut builder = Builder::new(format!("{name}_{of}"));
+    let first = builder.buffer("a", of.element);
+    let second = builder.buffer("b", of.element);
+    let results = builder.written("results", result);
+    let (begin, end) = (builder.begin(), builder.end());
+    builder.for_each(begin, end, i64::from(of.lanes), |builder, i| {
+        let a = builder.load(first, i, of.lanes);
+        let b = builder.load(second, i, of.lanes);
+        let value = build(builder, a, b);
+        builder.store(results, i, value);
+    });
+    let items = a.len() as i64;
+    let buffers = [a, b].map(|entries| bytes_of(of.element, entries.iter().copied()));
+    let [a, b] = buffers;
+    let results = vec![0; items as usize * result.bytes()];
+    Case::new(builder.finish().unwrap(), vec![a, b, results], &[], items)
+}
+
+fn unary(lanes: u32) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for element in Element::ALL {
+        let entries = pairs(element, |b| b);
+        for operation in UnaryOperation::ALL.into_iter().filter(|operation| operation.takes(element)) {
+            let of = ValueType::vector(element, lanes);
+            cases.push(case(operation.name(), of, element, &entries, |b, x, _| b.unary(operation, x)));
+        }
+    }
+    cases
+}
+
+/// The second operand as the operation may take it.
+fn operand(operation: BinaryOperation, element: Element, bits: u64) -> u64 {
+    match operation {
+        BinaryOperation::Divide | BinaryOperation::Remainder if element.is_integer() && bits == 0 => 1,
+        BinaryOperation::ShiftLeft | BinaryOperation::ShiftRight => bits % (element.bytes() as u64 * 8),
+        _ => bits,
+    }
+}
+
+fn binary(lanes: u32) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for element in Element::ALL {
+        for operation in BinaryOperation::ALL.into_iter().filter(|operation| operation.takes(element)) {
+            let entries = pairs(element, |b| operand(operation, element, b));
+            let of = ValueType::vector(element, lanes);
+            cases.push(case(operation.name(), of, element, &entries, |b, x, y| b.binary(operation, x, y)));
+        }
+    }
+    cases
+}
+
+/// The second operand a constant, of which code may know.
+fn binary_with_constants(lanes: u32) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for element in Element::ALL {
+        for operation in BinaryOperation::ALL.into_iter().filter(|operation| operation.takes(element)) {
+            for number in [-1.0, 0.0, 1.0, 3.0, 5.5, f64::NAN] {
+                let Some(scalar) = Scalar::of(element, number) else { continue };
+                let bits = moe_kernel::scalar_bits(scalar) & (u64::MAX >> (64 - element.bytes() * 8));
+                if operand(operation, element, bits) != bits {
+                    continue;
+                }
+                let of = ValueType::vector(element, lanes);
+                let name = format!("{}_by_{}", operation.name(), number.to_bits());
+                let entries = pairs(element, |b| b);
+                cases.push(case(&name, of, element, &entries, |b, x, _| {
+                    let constant = b.constant_lanes(scalar, lanes);
+                    b.binary(operation, x, constant)
+                }));
+            }
+        }
+    }
+    cases
+}
+
+fn shifts_by_one_amount(lanes: u32) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for element in Element::ALL {
+        for operation in [BinaryOperation::ShiftLeft, BinaryOperation::ShiftRight] {
+            if operation.takes(element) {
+                let entries = pairs(element, |b| operand(operation, element, b));
+                let of = ValueType::vector(element, lanes);
+                let name = format!("{}_by_one", operation.name());
+                cases.push(case(&name, of, element, &entries, |b, x, y| {
+                    let amount = b.extract(y, 0);
+                    let amount = b.splat(amount, lanes);
+                    b.binary(operation, x, amount)
+                }));
+            }
+        }
+    }
+    cases
+}
+
+fn comparisons(lanes: u32) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for element in Element::ALL {
+        let entries = pairs(element, |b| b);
+        for comparison in Comparison::ALL.into_iter().filter(|comparison| comparison.takes(element)) {
+            let of = ValueType::vector(element, lanes);
+            cases.push(case(comparison.name(), of, Element::Bool, &entries, |b, x, y| {
+                b.compare(comparison, x, y)
+            }));
+        }
+    }
+    cases
+}
+
+/// Selections by masks of every width, and by one condition; fused products; extractions and splats.
+fn choices(lanes: u32) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for element in Element::ALL {
+        let of = ValueType::vector(element, lanes);
+        let entries = pairs(element, |b| b);
+        for width in [Element::U8, Element::F32, Element::U64] {
+            let name = format!("select_{width}");
+            cases.push(case(&name, of, element, &entries, |b, x, y| {
+                let numbers = b.lane_numbers(lanes);
+                let numbers = b.convert(numbers, width);
+                let two = b.number(ValueType::vector(width, lanes), 2.0);
+                let mask = b.less(numbers, two);
+                b.select(mask, x, y)
+            }));
+        }
+        cases.push(case("select_one", of, element, &entries, |b, x, y| {
+            let first = b.extract(x, lanes - 1);
+            let condition = b.convert(first, Element::Bool);
+            b.select(condition, x, y)
+        }));
+        cases.push(case("splat_last", of, element, &entries, |b, x, _| {
+            let last = b.extract(x, lanes - 1);
+            b.splat(last, lanes)
+        }));
+        if matches!(element, Element::F32 | Element::F64) {
+            cases.push(case("multiply_add", of, element, &entries, |b, x, y| b.multiply_add(x, y, x)));
+        }
+    }
+    cases
+}
+
+fn conversions(lanes: u32) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for from in Element::ALL {
+        let entries = pairs(from, |b| b);
+        for to in Element::ALL.into_iter().filter(|to| *to != from) {
+            let of = ValueType::vector(from, lanes);
+            cases.push(case(&format!("convert_{to}"), of, to, &entries, |b, x, _| b.convert(x, to)));
+            let bits = from != Element::Bool && to != Element::Bool;
+            if bits && from.bytes() == to.bytes() {
+                let name = format!("reinterpret_{to}");
+                cases.push(case(&name, of, to, &entries, |b, x, _| b.reinterpret(x, to)));
+            }
+        }
+    }
+    cases
+}
+
+fn reductions(lanes: u32) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let reducing = || BinaryOperation::ALL.into_iter().filter(|operation| operation.reduces());
+    for element in Element::ALL {
+        let entries = pairs(element, |b| b);
+        for operation in reducing().filter(|operation| operation.takes(element)) {
+            let of = ValueType::vector(element, lanes);
+            cases.push(case(&format!("reduce_{}", operation.name()), of, element, &entries, |b, x, y| {
+                // Not the builder's method, which leaves scalars as they are.
+                let of = ValueType::scalar(element);
+                let one = b.define(of, moe_kernel::Operation::ReduceLanes(operation, x));
+                let other = b.extract(y, 0);
+                let zero = b.index(0);
+                let never = b.less(zero, zero);
+                let kept = b.select(never, other, one);
+                b.splat(kept, lanes)
+            }));
+        }
+    }
+    cases
+}
+
+fn everything(lanes: u32) -> Vec<Case> {
+    [
+        unary(lanes),
+        binary(lanes),
+        binary_with_constants(lanes),
+        shifts_by_one_amount(lanes),
+        comparisons(lanes),
+        choices(lanes),
+        conversions(lanes),
+        reductions(lanes),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+#[test]
+fn in_memory() {
+    for lanes in LANES {
+        check_in_memory(&everything(lanes));
+    }
+}
+
+/// Processors that lack instructions get other code.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn on_older_processors() {
+    for lanes in [1, 8] {
+        check_linked(&everything(lanes), "x86-64");
+    }
+    check_linked(&everything(4), "x86-64-v2");
+}
