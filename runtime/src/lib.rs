@@ -1,8 +1,26 @@
 //! What a compiled program needs while it runs: tensors and their files, weights, threads, and the program form.
 
+mod bind;
+mod context;
 pub mod element;
+mod error;
+mod execute;
+pub mod memory;
+mod model;
+mod pool;
 pub mod program;
+mod resolve;
+pub mod sizes;
 pub mod tensor;
+mod verify;
+pub mod weights;
 
+pub use context::Context;
 pub use element::Element;
-pub use tensor::Tensor;
+pub use error::{codes, Error};
+pub use execute::Counts;
+pub use model::{Kernels, Model};
+pub use pool::thread_count;
+pub use tensor::{Tensor, TensorMut, TensorRef};
+pub use verify::verify;
+pub use weights::WeightFile;

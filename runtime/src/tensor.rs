@@ -89,6 +89,40 @@ impl Tensor {
     }
 }
 
+/// A tensor whose shape and entries somebody else owns; in memory as [`Tensor`] is.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TensorRef<'a> {
+    /// The element type.
+    pub element: Element,
+    /// The sizes of the axes.
+    pub shape: &'a [usize],
+    /// The entries.
+    pub bytes: &'a [u8],
+}
+
+/// Room for a tensor, owned by somebody else.
+#[derive(PartialEq, Debug)]
+pub struct TensorMut<'a> {
+    /// The element type.
+    pub element: Element,
+    /// The sizes of the axes.
+    pub shape: &'a [usize],
+    /// Where the entries go.
+    pub bytes: &'a mut [u8],
+}
+
+impl<'a> From<&'a Tensor> for TensorRef<'a> {
+    fn from(tensor: &'a Tensor) -> Self {
+        TensorRef { element: tensor.element, shape: &tensor.shape, bytes: &tensor.bytes }
+    }
+}
+
+impl<'a> From<&'a mut Tensor> for TensorMut<'a> {
+    fn from(tensor: &'a mut Tensor) -> Self {
+        TensorMut { element: tensor.element, shape: &tensor.shape, bytes: &mut tensor.bytes }
+    }
+}
+
 /// The bytes of a tensor; `None` if that overflows.
 pub fn byte_length(element: Element, shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(element.bytes(), |bytes, size| bytes.checked_mul(*size))

@@ -1,0 +1,11 @@
+//! Weights: files of tensors, what of them fits a program, and how a weight is put together from somebody else's.
+
+mod assemble;
+mod convert;
+mod file;
+mod fit;
+mod suggest;
+
+pub use file::{Entry, WeightFile};
+pub use fit::{load, LoadedWeight};
+pub use suggest::closest;
