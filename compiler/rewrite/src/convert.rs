@@ -8,8 +8,8 @@ use crate::sizes::Nominal;
 use crate::RewriteError;
 use egg::Id;
 use moe_grammar::Span;
-use moe_graph::{Axis, AxisId, Builder, Function, NodeId, Operation, Size, Type};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use moe_graph::{live_nodes, Axis, AxisId, Builder, Function, NodeId, Operation, OutputKind, Size, Type};
+use std::collections::{BTreeMap, HashMap};
 
 /// A function as an e-graph.
 pub struct Loaded {
@@ -21,14 +21,15 @@ pub struct Loaded {
     pub origins: Origins,
 }
 
-/// The live nodes of a function as terms. A checked claim is live even if its result is not used.
-pub fn load(function: &Function, nominal: Nominal) -> Result<Loaded, RewriteError> {
+/// The live nodes of a function as terms, with `proofs` so that equalities can be explained.
+pub fn load(function: &Function, nominal: Nominal, proofs: bool) -> Result<Loaded, RewriteError> {
     let axes = Function { name: function.name.clone(), axes: function.axes.clone(), ..Function::default() };
-    let mut graph = Graph::new(Knowledge { function: axes, nominal, ..Knowledge::default() });
-    let (live, mut origins) = (live(function), Origins::default());
+    let graph = Graph::new(Knowledge { function: axes, nominal, ..Knowledge::default() });
+    let mut graph = if proofs { graph.with_explanations_enabled() } else { graph };
+    let mut origins = Origins::default();
     let mut classes: Vec<Option<Id>> = Vec::new();
-    for (id, node) in function.node_ids().zip(&function.nodes) {
-        if !live.contains(&id) {
+    for (node, live) in function.nodes.iter().zip(live_nodes(function)) {
+        if !live {
             classes.push(None);
             continue;
         }
@@ -43,22 +44,7 @@ pub fn load(function: &Function, nominal: Nominal) -> Result<Loaded, RewriteErro
     Ok(Loaded { graph, classes, origins })
 }
 
-/// The nodes that outputs need, and checked claims.
-pub fn live(function: &Function) -> BTreeSet<NodeId> {
-    let checks = function.node_ids().zip(&function.nodes);
-    let checks = checks.filter(|(_, node)| matches!(node.operation, Operation::Expect { .. }));
-    let mut open: Vec<NodeId> =
-        function.outputs.iter().map(|output| output.node).chain(checks.map(|(id, _)| id)).collect();
-    let mut live = BTreeSet::new();
-    while let Some(id) = open.pop() {
-        if live.insert(id) {
-            open.extend(function.node(id).iter().flat_map(|node| node.operands.iter().copied()));
-        }
-    }
-    live
-}
-
-/// The classes that a function must compute.
+/// The classes that a function must compute: those of its outputs, and checked claims even if their results are not used.
 pub fn roots(function: &Function, loaded: &Loaded) -> Vec<Id> {
     let class =
         |node: NodeId| Some(loaded.graph.find(loaded.classes.get(node.0 as usize).copied().flatten()?));
@@ -71,6 +57,14 @@ pub fn roots(function: &Function, loaded: &Loaded) -> Vec<Id> {
         .chain(checks.map(|(id, _)| id))
         .filter_map(class)
         .collect()
+}
+
+/// Those of them that every step computes: not what is only observed.
+pub fn always(function: &Function, loaded: &Loaded) -> Vec<Id> {
+    let class =
+        |node: NodeId| Some(loaded.graph.find(loaded.classes.get(node.0 as usize).copied().flatten()?));
+    let outputs = function.outputs.iter().filter(|output| output.kind != OutputKind::Observed);
+    outputs.filter_map(|output| class(output.node)).collect()
 }
 
 /// A function made of chosen terms.

@@ -3,6 +3,8 @@
 //! For each class the cheapest term known is kept with the set of classes it needs and the cost of each; a term's cost is that of the union of its operands' sets.
 //! Where sets disagree on the cost of a class the higher is taken, so that a term is never cheaper than an operand; with choices only replaced by
 //! strictly cheaper ones, and never by one whose set holds the class itself, what is chosen has no cycles. Ties go to the first term.
+//!
+//! What one class needs says nothing of what others share with it, so single choices are then changed as long as that makes the whole cheaper.
 
 use crate::analysis::Graph;
 use crate::convert::found;
@@ -33,7 +35,14 @@ struct Best {
 }
 
 /// The cheapest acyclic form found; `None` if a root has none, which cannot be where roots come from a graph.
-pub fn extract(graph: &Graph, roots: &[Id], cost: &dyn Fn(&Term, Id) -> f64) -> Option<Chosen> {
+///
+/// Of the roots, those in `always` decide what is cheap.
+pub fn extract(
+    graph: &Graph,
+    roots: &[Id],
+    always: &[Id],
+    cost: &dyn Fn(&Term, Id) -> f64,
+) -> Option<Chosen> {
     let mut ids: Vec<Id> = graph.classes().map(|class| class.id).collect();
     ids.sort();
     let places: HashMap<Id, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
@@ -47,7 +56,92 @@ pub fn extract(graph: &Graph, roots: &[Id], cost: &dyn Fn(&Term, Id) -> f64) -> 
         }
     }
     let best = settle(&mut entries, ids.len());
-    collect(graph, roots, &ids, &places, &entries, &best)
+    let mut choices: Vec<Option<usize>> = best.iter().map(|best| best.entry).collect();
+    let always: Vec<usize> =
+        always.iter().filter_map(|root| places.get(&graph.find(*root)).copied()).collect();
+    improve(&entries, &mut choices, &always);
+    collect(graph, roots, &ids, &places, &entries, &choices)
+}
+
+/// The most visits of classes that improving choices may take.
+const VISITS: usize = 10_000_000;
+
+/// Changes single choices as long as that makes the whole cheaper.
+fn improve(entries: &[Entry], choices: &mut [Option<usize>], roots: &[usize]) {
+    let mut forms = vec![Vec::new(); choices.len()];
+    for (place, entry) in entries.iter().enumerate() {
+        forms.get_mut(entry.class).into_iter().for_each(|forms: &mut Vec<usize>| forms.push(place));
+    }
+    let mut visits = 0;
+    let Some(mut whole) = whole(entries, choices, roots) else { return };
+    loop {
+        let mut improved = false;
+        for class in whole.classes.clone() {
+            for form in forms.get(class).into_iter().flatten() {
+                let Some(choice) = choices.get_mut(class) else { continue };
+                let Some(old) = choice.replace(*form).filter(|old| old != form) else { continue };
+                let changed = self::whole(entries, choices, roots);
+                visits += whole.classes.len();
+                match changed {
+                    Some(changed) if changed.total < whole.total * (1.0 - 1e-9) => {
+                        (whole, improved) = (changed, true);
+                    }
+                    _ => choices.get_mut(class).into_iter().for_each(|choice| *choice = Some(old)),
+                }
+            }
+            if visits > VISITS {
+                return;
+            }
+        }
+        if !improved {
+            return;
+        }
+    }
+}
+
+struct Whole {
+    total: f64,
+    /// In the order in which they can be computed.
+    classes: Vec<usize>,
+}
+
+/// What the roots need under the choices, and its cost; `None` if the choices have a cycle.
+fn whole(entries: &[Entry], choices: &[Option<usize>], roots: &[usize]) -> Option<Whole> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        Open,
+        Done,
+    }
+    let mut states = vec![State::New; choices.len()];
+    let mut found = Whole { total: 0.0, classes: Vec::new() };
+    let mut open: Vec<usize> = roots.to_vec();
+    while let Some(class) = open.last().copied() {
+        let entry = entries.get((*choices.get(class)?)?)?;
+        let state = states.get_mut(class)?;
+        match state {
+            State::New => {
+                *state = State::Open;
+                for operand in &entry.operands {
+                    match states.get(*operand)? {
+                        State::New => open.push(*operand),
+                        State::Open => return None,
+                        State::Done => {}
+                    }
+                }
+            }
+            State::Open => {
+                *state = State::Done;
+                open.pop();
+                found.total += entry.cost;
+                found.classes.push(class);
+            }
+            State::Done => {
+                open.pop();
+            }
+        }
+    }
+    Some(found)
 }
 
 fn settle(entries: &mut [Entry], classes: usize) -> Vec<Best> {
@@ -110,7 +204,7 @@ fn collect(
     ids: &[Id],
     places: &HashMap<Id, usize>,
     entries: &[Entry],
-    best: &[Best],
+    choices: &[Option<usize>],
 ) -> Option<Chosen> {
     let mut chosen = Chosen::new();
     let mut open: Vec<usize> =
@@ -120,7 +214,7 @@ fn collect(
         if chosen.contains_key(&id) {
             continue;
         }
-        let entry = entries.get(best.get(place)?.entry?)?;
+        let entry = entries.get((*choices.get(place)?)?)?;
         chosen.insert(id, found(graph, &entry.term));
         open.extend(&entry.operands);
     }

@@ -157,7 +157,7 @@ fn rewrite_function(
     options: &Options,
     report: &mut Report,
 ) -> Result<Stored, RewriteError> {
-    let mut loaded = load(function, nominal(options))?;
+    let mut loaded = load(function, nominal(options), false)?;
     let fired = explore(&mut loaded, rules, options)?;
     let chosen = choose(function, &loaded, options)?;
     let stored = store(function, &loaded, &chosen)?;
@@ -194,8 +194,9 @@ fn explore(loaded: &mut Loaded, rules: &[&Rule], options: &Options) -> Result<Ve
 fn choose(function: &Function, loaded: &Loaded, options: &Options) -> Result<Chosen, RewriteError> {
     let graph = &loaded.graph;
     let roots = roots(function, loaded);
+    let always = convert::always(function, loaded);
     let written: HashSet<Term> = if options.prefer_rewritten { written(loaded) } else { HashSet::new() };
-    let chosen = extract(graph, &roots, &|term, id| {
+    let chosen = extract(graph, &roots, &always, &|term, id| {
         if options.prefer_rewritten {
             return if written.contains(&convert::found(graph, term)) { 1.0 } else { 1e-6 };
         }
@@ -214,8 +215,76 @@ fn written(loaded: &Loaded) -> HashSet<Term> {
 fn seconds(graph: &Graph, term: &Term, id: egg::Id, machine: &MachineDescription) -> f64 {
     let operands: Vec<_> = term.operands.iter().map(|operand| &graph[*operand].data.ty).collect();
     let ty = &graph[id].data.ty;
-    let packed = |axis: &moe_graph::AxisId| graph.analysis.candidate(*axis).is_some();
+    let packed =
+        |axis: &moe_graph::AxisId| graph.analysis.function.axis(*axis).is_some_and(|axis| axis.ragged);
     let ragged = ty.axes.iter().chain(operands.iter().flat_map(|ty| &ty.axes)).any(packed);
     let work = cost::work(&term.operation, &operands, ty);
     work.seconds(machine, ragged, &|axis| graph.analysis.entries(axis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use egg::{FlatTerm, Language};
+    use moe_graph::{
+        Builder, Element, OutputKind, ParameterKind, ReduceKind, Scalar, ScalarFunction, Size, Type,
+    };
+
+    /// Σ_e g[n, e] · x[n, d] · w[e, d], where two of eight g are not zero.
+    fn mixture() -> Function {
+        let mut b = Builder::new("mixture");
+        let (n, e, d) = (b.axis("N", Size::symbol("N")), b.axis("E", 8), b.axis("D", 64));
+        let mut input = |name: &str, axes: Vec<_>| {
+            b.parameter(name, ParameterKind::Input, Type { element: Element::F32, axes })
+        };
+        let (s, x, w) = (input("s", vec![n, e]), input("x", vec![n, d]), input("w", vec![e, d]));
+        let zero = b.constant(Scalar::f32(0.0));
+        let mask =
+            b.add(moe_graph::Operation::LargestMask { count: Size::constant(2), axis: e }, &[s]).unwrap();
+        let g = b.map(ScalarFunction::Select, &[mask, s, zero]).unwrap();
+        let product = b.map(ScalarFunction::Multiply, &[x, w]).unwrap();
+        let y = b.reduce(ReduceKind::Sum, &[d], product).unwrap();
+        let weighed = b.map(ScalarFunction::Multiply, &[g, y]).unwrap();
+        let sum = b.reduce(ReduceKind::Sum, &[e], weighed).unwrap();
+        b.output("y", sum, vec![n], OutputKind::Result);
+        b.finish()
+    }
+
+    /// Rules build nothing but patterns, so each step from what was written to what is chosen can be explained.
+    #[test]
+    fn what_is_chosen_has_a_proof_by_the_rules() {
+        let (function, options) = (mixture(), Options { prefer_rewritten: true, ..Options::default() });
+        let rules = rules::all();
+        let rules: Vec<&Rule> = rules.iter().collect();
+        let mut loaded = load(&function, nominal(&options), true).unwrap();
+        let written = loaded.classes.last().copied().flatten().unwrap();
+        let written = loaded.graph.id_to_expr(written);
+        explore(&mut loaded, &rules, &options).unwrap();
+        let chosen = choose(&function, &loaded, &options).unwrap();
+        let root = roots(&function, &loaded)[0];
+        let form = chosen[&root].build_recexpr(|id| chosen[&id].clone());
+        let mut explanation = loaded.graph.explain_equivalence(&written, &form);
+        let mut steps = Vec::new();
+        explanation.make_flat_explanation().iter().for_each(|term| rules_of(term, &mut steps));
+        for name in ["pack-bounded", "pack-map", "pack-reduce", "segment-reduce"] {
+            assert!(steps.iter().any(|step| step == name), "{name} is not in {steps:?}");
+        }
+        let named = |step: &String| rules.iter().any(|rule| rule.name == step);
+        assert!(steps.iter().all(named), "a step by no rule in {steps:?}");
+    }
+
+    fn rules_of(term: &FlatTerm<Term>, steps: &mut Vec<String>) {
+        steps.extend(term.forward_rule.iter().chain(&term.backward_rule).map(ToString::to_string));
+        term.children.iter().for_each(|child| rules_of(child, steps));
+    }
+
+    #[test]
+    fn a_limit_on_terms_ends_rewriting_and_what_is_there_is_used() {
+        let module = Module { functions: vec![mixture()], entry: 0 };
+        for term_limit in [1, 20, 30, 60] {
+            let options = Options { term_limit, ..Options::default() };
+            let rewritten = rewrite(&module, &options).unwrap();
+            assert_eq!(moe_graph::verify(&rewritten.module), Ok(()), "{term_limit}");
+        }
+    }
 }

@@ -56,7 +56,7 @@ pub fn totals(
     for node in needed(function).into_iter().filter_map(|id| function.node(id)) {
         let operands: Vec<_> = node.operands.iter().filter_map(|id| Some(&function.node(*id)?.ty)).collect();
         let axes = operands.iter().flat_map(|ty| &ty.axes).chain(&node.ty.axes);
-        let ragged = axes.into_iter().any(|axis| rows.contains_key(axis));
+        let ragged = axes.into_iter().any(|axis| function.axis(*axis).is_some_and(|axis| axis.ragged));
         let own = work(&node.operation, &operands, &node.ty);
         let seconds = own.seconds(machine, ragged, &|axis| nominal.value(&size(axis)));
         sum = sum.plus(&symbolic(&own, &volume, seconds), &Size::constant(1), nominal);

@@ -79,6 +79,7 @@ pub fn inputs(module: &Module, rows: i64, data: Data, seed: u64) -> Vec<Tensor> 
 
 /// Asserts that two modules give the same on random tensors, in `f64`, up to the order of sums.
 pub fn assert_equal(before: &Module, after: &Module, rows: i64, data: Data, seed: u64, what: &str) {
+    assert_eq!(moe_graph::verify(after), Ok(()), "{what}");
     let inputs = inputs(before, rows, data, seed);
     let options = moe_evaluate::Options { double: true };
     let left = moe_evaluate::evaluate(before, &inputs, &options).unwrap_or_else(|e| panic!("{what}: {e}"));

@@ -7,13 +7,13 @@ use moe_rewrite::{rewrite, Options, Rewritten};
 
 /// Sizes at which dispatch pays.
 fn large() -> Shape {
-    shape(&[("D", 64), ("Out", 64), ("H", 96), ("E", 8), ("K", 2), ("I", 4), ("J", 4), ("One", 1)])
+    shape(&[("D", 64), ("Out", 64), ("H", 96), ("E", 8), ("K", 2), ("I", 4), ("J", 4), ("T", 16)])
 }
 
 /// Sizes at which it is quick to evaluate.
 fn shapes() -> Vec<Shape> {
     let small =
-        |e, k| shape(&[("D", 3), ("Out", 3), ("H", 4), ("E", e), ("K", k), ("I", 2), ("J", 3), ("One", 1)]);
+        |e, k| shape(&[("D", 3), ("Out", 3), ("H", 4), ("E", e), ("K", k), ("I", 2), ("J", 3), ("T", 2)]);
     vec![small(4, 2), small(4, 1), small(3, 3), small(5, 4)]
 }
 
@@ -303,6 +303,61 @@ fn experts_that_choose_their_rows() {
             model.output(sum);
         },
         ROWS * GATE + 8.0 * 4.0 * (EXPERT + COMBINE),
+    );
+}
+
+#[test]
+fn both_bounds_at_once() {
+    dispatches(
+        |model| {
+            let x = model.input("x", &["N", "D"]);
+            let weight = model.input("gate", &["D", "E"]);
+            let scores = model.contract(x, weight, "D");
+            let n = model.axis("N");
+            let full =
+                model.operation(Operation::LargestMask { count: Size::constant(20), axis: n }, &[scores]);
+            let chosen = model.mask(scores, "K", "E");
+            let both = model.map(ScalarFunction::And, &[full, chosen]);
+            let zero = model.number(0.0);
+            let g = model.map(ScalarFunction::Select, &[both, scores, zero]);
+            let y = model.mlp("experts", x, &["E"]);
+            let weighed = model.multiply(g, y);
+            let sum = model.sum("E", weighed);
+            model.output(sum);
+        },
+        // At most 20 rows for each of eight experts are fewer than two for each of 128 rows.
+        ROWS * GATE + 8.0 * 20.0 * (EXPERT + COMBINE),
+    );
+}
+
+/// A gate for each sequence: the experts, attention included, work on the two sequences of each that chose them.
+#[test]
+fn a_gate_on_sequences_with_attention_inside() {
+    dispatches(
+        |model| {
+            let x = model.input("x", &["N", "T", "D"]);
+            let scores = model.input("scores", &["N", "E"]);
+            let kept = model.keep_largest(scores, "K", "E", f32::NEG_INFINITY);
+            let g = model.softmax(kept, "E");
+            let [q, k, v] = ["q", "k", "v"].map(|name| {
+                let w = model.input(name, &["E", "D", "Out"]);
+                model.contract(x, w, "D")
+            });
+            model.axis_like("S", "T");
+            let rename = Operation::Rename { from: model.axis("T"), to: model.axis("S") };
+            let (k, v) = (model.operation(rename.clone(), &[k]), model.operation(rename, &[v]));
+            let attention = model.contract(q, k, "Out");
+            let attention = model.softmax(attention, "S");
+            let mixed = model.contract(attention, v, "S");
+            let weighed = model.multiply(g, mixed);
+            let sum = model.sum("E", weighed);
+            model.output(sum);
+        },
+        ROWS * 2.0
+            * (3.0 * 2.0 * 16.0 * 64.0 * 64.0
+                + 2.0 * 2.0 * 16.0 * 16.0 * 64.0
+                + 5.0 * 256.0
+                + 16.0 * COMBINE),
     );
 }
 

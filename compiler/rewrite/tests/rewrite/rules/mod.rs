@@ -35,7 +35,19 @@ fn refuses() -> Vec<&'static Case> {
 /// Shapes with the edges: as many kept as there are, one kept, one to choose from, more kept than there are.
 fn shapes() -> Vec<Shape> {
     [(4, 2), (3, 1), (3, 3), (1, 1), (2, 3)]
-        .map(|(e, k)| shape(&[("D", 3), ("Out", 3), ("H", 4), ("E", e), ("K", k), ("I", 2), ("J", 3), ("P", 2), ("Q", 2)]))
+        .map(|(e, k)| {
+            shape(&[
+                ("D", 3),
+                ("Out", 3),
+                ("H", 4),
+                ("E", e),
+                ("K", k),
+                ("I", 2),
+                ("J", 3),
+                ("P", 2),
+                ("Q", 2),
+            ])
+        })
         .into()
 }
 
@@ -89,6 +101,10 @@ fn every_rule_has_its_tests_and_its_reason() {
     let all: BTreeSet<_> = moe_rewrite::rules().iter().map(|rule| rule.name).collect();
     assert_eq!(all.len(), moe_rewrite::rules().len(), "two rules of one name");
     assert_eq!(all, names(fires()), "rules without a case where they fire, or cases without a rule");
-    assert_eq!(all, names(refuses()), "rules without a case where they must not fire, or cases without a rule");
+    assert_eq!(
+        all,
+        names(refuses()),
+        "rules without a case where they must not fire, or cases without a rule"
+    );
     assert!(moe_rewrite::rules().iter().all(|rule| rule.reason.len() > 10 && !rule.equation.is_empty()));
 }

@@ -119,7 +119,8 @@ pub const FIRES: &[Case] = &[
     case("pack-move", |m| {
         let x = m.input("x", &["N", "P", "E"]);
         let into = m.builder.axis("Longer", Size::constant(5));
-        let pad = Operation::Pad { from: m.axis("P"), into, before: Size::constant(1), value: Scalar::f32(2.0) };
+        let pad =
+            Operation::Pad { from: m.axis("P"), into, before: Size::constant(1), value: Scalar::f32(2.0) };
         moved(m, x, pad);
     }),
     case("pack-move", |m| {
@@ -204,7 +205,8 @@ pub const REFUSES: &[Case] = &[
     }),
     // A mask without a promise about how often it is true.
     case("pack-bounded", |m| {
-        let (c, x, zero) = (m.typed("c", Element::Bool, &["N", "E"]), m.input("x", &["N", "E"]), m.number(0.0));
+        let (c, x, zero) =
+            (m.typed("c", Element::Bool, &["N", "E"]), m.input("x", &["N", "E"]), m.number(0.0));
         let y = m.map(F::Select, &[c, x, zero]);
         m.output(y);
     }),
