@@ -7,6 +7,7 @@
 mod error;
 mod in_memory;
 mod lower;
+mod prepare;
 mod processor;
 mod written;
 

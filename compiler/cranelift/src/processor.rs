@@ -60,8 +60,9 @@ fn flags(destination: Destination) -> Result<Flags, CraneliftError> {
     let mut builder = settings::builder();
     let object = destination == Destination::Object;
     let verify = cfg!(debug_assertions);
+    // Without Cranelift's optimizer: `prepare` says why.
     let chosen = [
-        ("opt_level", "speed"),
+        ("opt_level", "none"),
         ("is_pic", if object { "true" } else { "false" }),
         ("use_colocated_libcalls", "false"),
         ("enable_verifier", if verify { "true" } else { "false" }),

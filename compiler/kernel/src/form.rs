@@ -182,7 +182,7 @@ pub struct Chosen {
 }
 
 /// How a value is made. Unless said otherwise operands and result have the same type.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Operation {
     /// A number in every lane.
     Constant(Scalar),
@@ -240,7 +240,12 @@ pub enum Operation {
 impl Operation {
     /// Calls `visit` with each operand, masks and indices included, in the order written.
     pub fn for_each_operand(&self, mut visit: impl FnMut(Value)) {
-        match *self {
+        self.clone().for_each_operand_mut(|operand| visit(*operand));
+    }
+
+    /// Calls `visit` with each operand, to be changed.
+    pub fn for_each_operand_mut(&mut self, mut visit: impl FnMut(&mut Value)) {
+        match self {
             Operation::Constant(_)
             | Operation::Size(_)
             | Operation::Begin
@@ -254,11 +259,10 @@ impl Operation {
             | Operation::Extract(a, _) => visit(a),
             Operation::Binary(_, a, b) | Operation::Compare(_, a, b) => [a, b].into_iter().for_each(visit),
             Operation::Select(a, b, c) | Operation::MultiplyAdd(a, b, c) => {
-                [a, b, c].into_iter().for_each(visit)
+                [a, b, c].into_iter().for_each(visit);
             }
-            Operation::Load { index, mask, .. } => [Some(index), mask].into_iter().flatten().for_each(visit),
-            Operation::Gather { indices, mask, .. } => {
-                [Some(indices), mask].into_iter().flatten().for_each(visit)
+            Operation::Load { index: at, mask, .. } | Operation::Gather { indices: at, mask, .. } => {
+                [Some(at), mask.as_mut()].into_iter().flatten().for_each(visit);
             }
         }
     }

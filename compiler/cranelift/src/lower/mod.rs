@@ -8,6 +8,7 @@ mod part;
 mod registers;
 
 use crate::error::CraneliftError;
+use crate::prepare::prepare;
 use cranelift::codegen::ir::{self, types, AbiParam, InstBuilder, MemFlagsData};
 use cranelift::codegen::isa::TargetIsa;
 use cranelift::prelude::{FunctionBuilder, FunctionBuilderContext};
@@ -30,6 +31,7 @@ impl Lowerer {
         function: &mut ir::Function,
     ) -> Result<(), CraneliftError> {
         moe_kernel::verify(kernel)?;
+        let kernel = &prepare(kernel);
         let mut signature = ir::Signature::new(isa.default_call_conv());
         signature.params = vec![AbiParam::new(types::I64); 4];
         signature.returns = vec![AbiParam::new(types::I32)];
