@@ -29,7 +29,7 @@ impl Printer<'_> {
     pub(super) fn descriptor(&mut self, index: usize, element: Element) {
         let pointer = format!("%pointer{index}");
         self.begin(format!("%part{index}"));
-        let mut whole = self.step(format!("llvm.mlir.poison : !descriptor"));
+        let mut whole = self.step("llvm.mlir.poison : !descriptor".to_owned());
         for (part, place) in
             [(pointer.as_str(), "0"), (&pointer, "1"), ("%zero", "2"), ("%zero", "3, 0"), ("%one", "4, 0")]
         {

@@ -96,10 +96,22 @@ const SPECIAL_INTEGERS: &[i64] = &[
     i64::MIN,
 ];
 
-/// `count` numbers of an element type as bytes: the special ones, then others, mixed by `seed`.
+/// `count` numbers of an element type as bytes, mixed by `seed`. The last quarter are only zeros, of both signs, so that
+/// they meet each other.
 pub fn bytes(element: Element, count: usize, seed: u64) -> Vec<u8> {
     let mut random = Random(seed);
-    (0..count).flat_map(|_| one(element, &mut random)).collect()
+    let zeros = count - count / 4;
+    (0..count)
+        .flat_map(|index| if index < zeros { one(element, &mut random) } else { zero(element, &mut random) })
+        .collect()
+}
+
+fn zero(element: Element, random: &mut Random) -> Vec<u8> {
+    let mut bytes = vec![0; element.bytes()];
+    if element.is_float() && random.below(2) == 1 {
+        bytes[element.bytes() - 1] = 0x80;
+    }
+    bytes
 }
 
 fn one(element: Element, random: &mut Random) -> Vec<u8> {

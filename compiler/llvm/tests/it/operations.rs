@@ -5,7 +5,7 @@ use crate::numbers;
 use moe_kernel::{BinaryOperation, Buffer, Builder, Comparison, UnaryOperation, Value};
 use moe_runtime::Element;
 
-const COUNT: usize = 256;
+const COUNT: usize = 512;
 
 const UNARY: [UnaryOperation; 8] = [
     UnaryOperation::Negate,
@@ -213,6 +213,38 @@ fn arithmetic_agrees() {
             [1, 4, 16].map(|lanes| arithmetic(element, lanes, fused || element == Element::F32))
         };
         elements.flat_map(cases).collect()
+    });
+}
+
+/// Triples whose sum lies beside the middle of two `f32` numbers by less than `f64` can hold.
+#[test]
+fn a_product_sum_is_rounded_once() {
+    let mut build = Builder::new("fused");
+    let [a, b, c] = ["a", "b", "c"].map(|name| build.buffer(name, Element::F32));
+    let output = build.written("output", Element::F32);
+    let (begin, end) = (build.begin(), build.end());
+    build.for_each(begin, end, 4, |build, index| {
+        let [a, b, c] = [a, b, c].map(|buffer| build.load(buffer, index, 4));
+        let result = build.multiply_add(a, b, c);
+        build.store(output, index, result);
+    });
+    let kernel = build.finish().unwrap();
+    let mut random = numbers::Random(3);
+    let mut buffers = vec![Vec::new(); 3];
+    for _ in 0..COUNT {
+        let near_one = |random: &mut numbers::Random| 1.0 + (random.below(64) * 2 + 1) as f32 / 4096.0;
+        let small = f32::from_bits((127 - 40 - random.below(60) as u32) << 23);
+        let [a, b] = [near_one(&mut random), near_one(&mut random)];
+        let signs = random.next();
+        for (index, number) in [a, b, small].into_iter().enumerate() {
+            let signed = if signs >> index & 1 == 1 { -number } else { number };
+            buffers[index].extend(signed.to_le_bytes());
+        }
+    }
+    buffers.push(vec![0; COUNT * 4]);
+    on_all_processors(|_| {
+        let (kernel, buffers) = (kernel.clone(), buffers.clone());
+        vec![Case { kernel, buffers, sizes: vec![], begin: 0, end: COUNT as i64 }]
     });
 }
 
