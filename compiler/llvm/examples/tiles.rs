@@ -1,5 +1,6 @@
 //! Measures register tiles: the speed of a product of two matrices with tiles of several shapes, in one thread, beside
-//! the machine's peak. Run it with `cargo run --release -p moe-llvm --example tiles`.
+//! the machine's peak. Run it with `cargo run --release -p moe-llvm --example tiles`; an argument such as `1024x1024`
+//! leaves out the products whose names lack it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 #[path = "../tests/it/support.rs"]
@@ -24,6 +25,9 @@ struct Tile {
     /// The right matrix lies in panels of the tile's width; else row by row.
     right_packed: bool,
 }
+
+/// About how many rows are done for all columns before the next rows.
+const ROW_BLOCK: i64 = 112;
 
 /// The shape of a product: `m` by `k` times `k` by `n`.
 #[derive(Clone, Copy, Debug)]
@@ -60,9 +64,14 @@ fn product(tile: Tile, shape: Shape) -> Kernel {
     let (begin, end, zero) = (build.begin(), build.end(), build.index(0));
     let (m, k) = (build.index(shape.m), build.index(shape.k));
     build.for_each(zero, k, tile.block, |build, block| {
-        build.for_each(begin, end, 1, |build, panel| {
-            build.for_each(zero, m, tile.rows, |build, row| {
-                tile_of(build, tile, shape, buffers, [block, panel, row]);
+        let rows = ROW_BLOCK / tile.rows * tile.rows;
+        build.for_each(zero, m, rows, |build, first| {
+            let stop = offset(build, first, 1, rows);
+            let stop = build.minimum(stop, m);
+            build.for_each(begin, end, 1, |build, panel| {
+                build.for_each(first, stop, tile.rows, |build, row| {
+                    tile_of(build, tile, shape, buffers, [block, panel, row]);
+                });
             });
         });
     });
@@ -137,33 +146,51 @@ fn peak(lanes: u32, count: usize) -> Kernel {
     build.finish().unwrap()
 }
 
-/// The best of several runs, in seconds.
-fn best(mut run: impl FnMut(), runs: usize) -> f64 {
-    (0..runs)
-        .map(|_| {
-            let start = Instant::now();
-            run();
-            start.elapsed().as_secs_f64()
-        })
-        .fold(f64::INFINITY, f64::min)
+/// The best of many runs, in seconds: other work on the machine only makes runs longer.
+fn best(mut run: impl FnMut()) -> f64 {
+    let (begin, mut best, mut runs) = (Instant::now(), f64::INFINITY, 0);
+    while runs < 5 || begin.elapsed().as_secs_f64() < 0.5 {
+        let start = Instant::now();
+        run();
+        best = best.min(start.elapsed().as_secs_f64());
+        runs += 1;
+    }
+    best
 }
 
 fn measure_peak(lanes: u32) -> f64 {
-    let loaded = Loaded::new(&[peak(lanes, 12)], "native");
+    let loaded = Loaded::new(&[peak(lanes, 10)], cpu(lanes));
     let mut buffers = [vec![0u8; 64]];
     let rounds = 2_000_000;
-    let seconds = best(|| assert_eq!(loaded.run("peak", &mut buffers, &[], 0, rounds), 0), 9);
-    2.0 * 12.0 * f64::from(lanes) * rounds as f64 / seconds / 1e9
+    let seconds = best(|| assert_eq!(loaded.run("peak", &mut buffers, &[], 0, rounds), 0));
+    2.0 * 10.0 * f64::from(lanes) * rounds as f64 / seconds / 1e9
+}
+
+/// A processor whose registers have so many lanes: tiles of half the width are for machines without the wide registers,
+/// which have half as many too.
+fn cpu(lanes: u32) -> &'static str {
+    if lanes == 8 {
+        "x86-64-v3"
+    } else {
+        "native"
+    }
 }
 
 /// The speed of a product in GFLOP/s.
 fn measure(tile: Tile, shape: Shape) -> f64 {
-    let loaded = Loaded::new(&[product(tile, shape)], "native");
-    let bytes = |entries: i64| vec![0u8; entries as usize * 4];
+    let loaded = Loaded::new(&[product(tile, shape)], cpu(tile.lanes));
+    // Not zeros: untouched pages would all be one page of zeros, which is always in the cache.
+    let bytes = |entries: i64| vec![0x3c_u8; entries as usize * 4];
     let mut buffers = [bytes(shape.m * shape.k), bytes(shape.k * shape.n), bytes(shape.m * shape.n)];
     let panels = shape.n / tile.width();
-    let seconds = best(|| assert_eq!(loaded.run("product", &mut buffers, &[], 0, panels), 0), 7);
-    2.0 * (shape.m * shape.n * shape.k) as f64 / seconds / 1e9
+    let operations = 2.0 * (shape.m * shape.n * shape.k) as f64;
+    let times = (1e7 / operations).ceil();
+    let seconds = best(|| {
+        for _ in 0..times as u64 {
+            assert_eq!(loaded.run("product", &mut buffers, &[], 0, panels), 0);
+        }
+    });
+    operations * times / seconds / 1e9
 }
 
 /// Rows, vectors and lanes of the tiles that are compared.
@@ -184,25 +211,57 @@ const WAYS: [(i64, i64, bool, bool); 5] = [
     (256, 1, true, true),
     (256, 4, true, true),
     (256, 1, false, true),
-    (1024, 1, false, true),
+    (1024, 1, true, true),
     (256, 1, false, false),
 ];
+
+/// Products with few rows read the right matrix once: the speed of memory decides.
+fn few_rows() {
+    for (rows, n, k) in [(1, 1024, 1024), (1, 4096, 4096), (2, 4096, 4096), (4, 4096, 4096), (8, 4096, 4096)]
+    {
+        let mut line = format!("{rows}x{n}x{k}");
+        for (vectors, unroll) in [(1, 1), (2, 4), (4, 1), (4, 4), (8, 1)] {
+            if rows * vectors > 24 {
+                continue;
+            }
+            for right_packed in [true, false] {
+                let tile =
+                    Tile { rows, vectors, lanes: 16, block: k, unroll, left_packed: false, right_packed };
+                let bytes_per_operation = 2.0 / rows as f64;
+                let speed = measure(tile, tile.shape(rows, n, k)) * bytes_per_operation;
+                let way = if right_packed { "panels" } else { "rows" };
+                line += &format!("  {way} of {vectors} vectors unroll {unroll}: {speed:.0} GB/s");
+            }
+        }
+        println!("{line}");
+    }
+}
+
+/// Tiles of all shapes on one product; `shape` gives its size for a tile.
+fn tiles(title: &str, shape: impl Fn(Tile) -> Shape) {
+    let wanted = std::env::args().nth(1).unwrap_or_default();
+    for (rows, vectors, lanes) in TILES.into_iter().filter(|_| title.contains(&wanted)) {
+        let mut line = format!("{title} {rows:>2}x{:<3}", vectors * i64::from(lanes));
+        for (block, unroll, left_packed, right_packed) in WAYS {
+            let tile = Tile { rows, vectors, lanes, block, unroll, left_packed, right_packed };
+            let name = |packed| if packed { "panels" } else { "rows" };
+            let speed = measure(tile, shape(tile));
+            let ways = format!("{}/{}", name(left_packed), name(right_packed));
+            line += &format!("  {ways} block {block} unroll {unroll}: {speed:.0}");
+        }
+        println!("{line}");
+    }
+}
 
 fn main() {
     for lanes in [8, 16] {
         println!("peak with {lanes} lanes: {:.0} GFLOP/s", measure_peak(lanes));
     }
+    tiles("one tile, in cache", |tile| tile.shape(tile.rows, tile.width(), tile.block));
     for (m, n, k) in [(1024, 1024, 1024), (64, 1024, 1024), (16, 4096, 4096)] {
-        for (rows, vectors, lanes) in TILES {
-            let mut line = format!("{m}x{n}x{k} {rows:>2}x{:<3}", vectors * i64::from(lanes));
-            for (block, unroll, left_packed, right_packed) in WAYS {
-                let tile = Tile { rows, vectors, lanes, block, unroll, left_packed, right_packed };
-                let name = |packed| if packed { "panels" } else { "rows" };
-                let speed = measure(tile, tile.shape(m, n, k));
-                let ways = format!("{}/{}", name(left_packed), name(right_packed));
-                line += &format!("  {ways} block {block} unroll {unroll}: {speed:.0}");
-            }
-            println!("{line}");
-        }
+        tiles(&format!("{m}x{n}x{k}"), |tile| tile.shape(m, n, k));
+    }
+    if std::env::args().nth(1).is_none() {
+        few_rows();
     }
 }

@@ -1,7 +1,7 @@
 //! Machine code for kernels by way of MLIR and LLVM.
 //!
-//! The road is: [`moe_kernel::Kernel`] → MLIR text ([`print`]) → the LLVM dialect ([`mlir`]) → LLVM's own form, optimized,
-//! and an object or assembly ([`code`]). Kernels are shared out among a few modules that are compiled side by side; the
+//! The road is: [`moe_kernel::Kernel`] → MLIR text (`print`) → the LLVM dialect (`mlir.rs`) → LLVM's own form, optimized,
+//! and an object or assembly (`code.rs`). Kernels are shared out among a few modules that are compiled side by side; the
 //! result does not depend on how many threads do it.
 
 mod code;
