@@ -1,12 +1,15 @@
 //! What a compiled program needs while it runs: tensors and their files, weights, threads, and the program form.
 
 mod bind;
+pub mod command;
 mod context;
 pub mod element;
 mod error;
 mod execute;
+pub mod files;
 pub mod memory;
 mod model;
+pub mod npy;
 mod pool;
 pub mod program;
 mod resolve;

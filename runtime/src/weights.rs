@@ -6,6 +6,6 @@ mod file;
 mod fit;
 mod suggest;
 
-pub use file::{Entry, WeightFile};
+pub use file::{to_bytes, Entry, WeightFile};
 pub use fit::{load, LoadedWeight};
 pub use suggest::closest;

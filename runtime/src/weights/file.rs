@@ -87,7 +87,9 @@ impl WeightFile {
     /// # Errors
     /// If two have one name.
     pub fn from_tensors(name: &str, tensors: &[(String, Tensor)]) -> Result<Self, Error> {
-        WeightFile::from_bytes(name, to_bytes(tensors)?)
+        let views: Vec<(String, &Tensor)> =
+            tensors.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
+        WeightFile::from_bytes(name, to_bytes(&views)?)
     }
 
     fn new(name: String, storage: Storage) -> Result<Self, Error> {
@@ -135,7 +137,7 @@ impl Storage {
 ///
 /// # Errors
 /// If two have one name.
-pub fn to_bytes(tensors: &[(String, Tensor)]) -> Result<Vec<u8>, Error> {
+pub fn to_bytes(tensors: &[(String, &Tensor)]) -> Result<Vec<u8>, Error> {
     let mut seen = BTreeSet::new();
     if let Some((twice, _)) = tensors.iter().find(|(name, _)| !seen.insert(name)) {
         return Err(Error::new(codes::OUTPUT, format!("two tensors of one file are named `{twice}`")));

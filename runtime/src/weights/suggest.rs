@@ -7,22 +7,30 @@ pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     distances.filter(|(distance, _)| *distance <= allowed).min().map(|(_, candidate)| candidate)
 }
 
-/// The number of insertions, removals and exchanges of characters from one text to the other (Levenshtein 1965).
+/// The number of insertions, removals, exchanges and swaps of neighbours from one text to the other (optimal string
+/// alignment, after Damerau 1964).
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=to.len()).collect();
+    let mut previous = None;
     for (index, left) in from.chars().enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        let mut next = vec![before];
-        for (above, right) in row.iter().skip(1).zip(&to) {
-            before = (diagonal + usize::from(left != *right)).min(above + 1).min(before + 1);
-            diagonal = *above;
-            next.push(before);
+        let mut row = vec![index + 1];
+        let mut before = None;
+        for (column, right) in to.iter().enumerate() {
+            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX - 1);
+            let exchanged = at(&last, column) + usize::from(left != *right);
+            let mut best = exchanged.min(at(&last, column + 1) + 1).min(at(&row, column) + 1);
+            if column > 0 && previous == Some(*right) && before == Some(left) {
+                best = best.min(at(&before_last, column - 1) + 1);
+            }
+            row.push(best);
+            before = Some(*right);
         }
-        row = next;
+        before_last = std::mem::replace(&mut last, row);
+        previous = Some(left);
     }
-    row.last().copied().unwrap_or(0)
+    last.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -34,6 +42,9 @@ mod tests {
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("abc", "abc"), 0);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("othre", "other"), 1);
+        assert_eq!(distance("ca", "abc"), 3);
     }
 
     #[test]

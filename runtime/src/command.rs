@@ -1,0 +1,16 @@
+//! The command line of a model: of built programs, and what `moe run` does once a model is compiled in memory.
+
+mod finite;
+mod info;
+mod inputs;
+mod options;
+mod outputs;
+mod report;
+mod run;
+mod show;
+
+pub use info::info;
+pub use options::{Action, ErrorFormat, RunOptions, HELP};
+pub use report::{report, status, BUG_STATUS};
+pub use run::{run_command, run_program, LoadedProgram};
+pub use show::show;

@@ -1,0 +1,121 @@
+//! What a program is, in words: its edges, its kernels, the memory it needs.
+
+use crate::error::{codes, Error};
+use crate::memory::in_words;
+use crate::program::{AxisDescription, Program, SizeExpression, TensorDescription};
+use crate::resolve::{self, resolve};
+use crate::tensor::byte_length;
+use crate::verify::verify;
+
+/// Several lines for people. The memory of a run is told where all free sizes are given.
+///
+/// # Errors
+/// If the program cannot be used, a size is given that the program does not have, or sizes overflow.
+pub fn info(program: &Program, sizes: &[(String, i64)]) -> Result<String, Error> {
+    verify(program, program.kernels.len())?;
+    let symbols = bind(program, sizes)?;
+    let mut text = format!("model {}\n", program.model);
+    section(&mut text, "backend", vec![(program.backend.clone(), String::new())]);
+    section(&mut text, "inputs", program.inputs.iter().map(|tensor| edge(program, tensor)).collect());
+    section(&mut text, "outputs", program.outputs.iter().map(|tensor| edge(program, tensor)).collect());
+    section(
+        &mut text,
+        "weights",
+        program.weights.iter().map(|weight| edge(program, &weight.tensor)).collect(),
+    );
+    section(&mut text, "states", program.states.iter().map(|state| edge(program, &state.tensor)).collect());
+    let observed =
+        program.observations.iter().map(|observation| edge(program, &observation.tensor)).collect();
+    section(&mut text, "observed", observed);
+    let kernels =
+        program.kernels.iter().map(|kernel| (kernel.name.clone(), kernel.origin.clone().unwrap_or_default()));
+    section(&mut text, "kernels", kernels.collect());
+    section(&mut text, "memory", memory(program, symbols.as_deref())?);
+    Ok(text)
+}
+
+fn section(text: &mut String, title: &str, rows: Vec<(String, String)>) {
+    if rows.is_empty() {
+        return;
+    }
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    text.push_str(&format!("{title}\n"));
+    for (name, what) in rows {
+        text.push_str(format!("  {name:width$}  {what}").trim_end());
+        text.push('\n');
+    }
+}
+
+fn edge(program: &Program, tensor: &TensorDescription) -> (String, String) {
+    (tensor.name.clone(), format!("{}{}", tensor.element, shape_in_words(program, &tensor.axes)))
+}
+
+/// The free sizes given; `None` where not all are.
+fn bind(program: &Program, sizes: &[(String, i64)]) -> Result<Option<Vec<i64>>, Error> {
+    for (name, _) in sizes {
+        if !program.symbols.iter().any(|symbol| symbol.name == *name) {
+            let known: Vec<&str> = program.symbols.iter().map(|symbol| symbol.name.as_str()).collect();
+            let error = Error::new(codes::USAGE, format!("`{}` has no free size {name}", program.model));
+            return Err(error.hint(if known.is_empty() {
+                "it has none".to_owned()
+            } else {
+                known.join(", ")
+            }));
+        }
+    }
+    let given = |name: &str| sizes.iter().rev().find(|(given, _)| given == name).map(|(_, size)| *size);
+    Ok(program.symbols.iter().map(|symbol| given(&symbol.name)).collect())
+}
+
+fn memory(program: &Program, symbols: Option<&[i64]>) -> Result<Vec<(String, String)>, Error> {
+    let total = |tensors: &mut dyn Iterator<Item = &TensorDescription>, symbols: &[i64]| {
+        let mut total = 0_u64;
+        for tensor in tensors {
+            let shape = resolve::shape(program, symbols, tensor)?;
+            total = total.saturating_add(byte_length(tensor.element, &shape).unwrap_or(usize::MAX) as u64);
+        }
+        Ok::<u64, Error>(total)
+    };
+    let weights = total(&mut program.weights.iter().map(|weight| &weight.tensor), &[])?;
+    let prepared = resolve::bytes(program, &[], &program.prepared_bytes, "prepared weights")?;
+    let mut rows =
+        vec![("weights".to_owned(), in_words(weights)), ("prepared".to_owned(), in_words(prepared as u64))];
+    let names: Vec<&str> = program.symbols.iter().map(|symbol| symbol.name.as_str()).collect();
+    let Some(symbols) = symbols else {
+        rows.push((
+            "a run".to_owned(),
+            format!("depends on {}; give --set {}=4096", names.join(", "), names.join("=4096 --set ")),
+        ));
+        return Ok(rows);
+    };
+    let resolved = resolve(program, symbols)?;
+    let at: Vec<String> = names.iter().zip(symbols).map(|(name, size)| format!("{name} = {size}")).collect();
+    if !at.is_empty() {
+        rows.push(("with".to_owned(), at.join(", ")));
+    }
+    rows.push(("arena".to_owned(), in_words(resolved.arena_bytes as u64)));
+    rows.push(("inputs".to_owned(), in_words(total(&mut program.inputs.iter(), symbols)?)));
+    rows.push(("outputs".to_owned(), in_words(total(&mut program.outputs.iter(), symbols)?)));
+    if !program.states.is_empty() {
+        let states = total(&mut program.states.iter().map(|state| &state.tensor), symbols)?;
+        rows.push(("states".to_owned(), in_words(states)));
+    }
+    Ok(rows)
+}
+
+/// A shape as the source writes it: `[N, Class = 10]`.
+fn shape_in_words(program: &Program, axes: &[AxisDescription]) -> String {
+    let axis = |axis: &AxisDescription| match &axis.size {
+        SizeExpression::Constant(size) if axis.name.is_empty() || axis.name == size.to_string() => {
+            size.to_string()
+        }
+        SizeExpression::Constant(size) => format!("{} = {size}", axis.name),
+        SizeExpression::Symbol(index) => match program.symbols.get(*index as usize) {
+            Some(symbol) if axis.name.is_empty() || axis.name == symbol.name => symbol.name.clone(),
+            Some(symbol) => format!("{} = {}", axis.name, symbol.name),
+            None => axis.name.clone(),
+        },
+        _ => axis.name.clone(),
+    };
+    format!("[{}]", axes.iter().map(axis).collect::<Vec<_>>().join(", "))
+}

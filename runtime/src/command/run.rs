@@ -1,0 +1,204 @@
+//! Running a model as a command line asks.
+
+use super::finite::check_finite;
+use super::info::info;
+use super::inputs::read_inputs;
+use super::options::{Action, ErrorFormat, RunOptions, HELP};
+use super::outputs::Outputs;
+use super::report::{report, status, BUG_STATUS};
+use super::show::show;
+use crate::context::Context;
+use crate::error::{codes, Error};
+use crate::model::{Kernels, Model};
+use crate::program::Program;
+use crate::tensor::Tensor;
+use crate::weights::{closest, WeightFile};
+use std::io::Write;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::time::{Duration, Instant};
+
+/// A program with its machine code, and the weights it carries in itself.
+pub struct LoadedProgram {
+    /// The program.
+    pub program: Program,
+    /// Its machine code.
+    pub kernels: Kernels,
+    /// The weights inside it.
+    pub weights: Option<WeightFile>,
+}
+
+/// Runs a model once (and as often again as asked), writes the outputs to their files, and what is to be printed to `out`.
+///
+/// # Errors
+/// If anything is wrong with the program, the options or the files. Nothing is written then.
+pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Write) -> Result<(), Error> {
+    let LoadedProgram { program, kernels, weights } = loaded;
+    let observed = observed(&program, &options.dump)?;
+    let outputs = Outputs::create(&program, &options.outputs)?;
+    let inputs = read_inputs(&program, &options.inputs)?;
+    let weights = match &options.weights {
+        Some(path) => Some(WeightFile::open(path)?),
+        None => weights,
+    };
+    let model = Model::with_threads(program, kernels, weights, options.threads)?;
+    let mut context = Context::new(&model, options.threads)?;
+    context.set_counting(options.count);
+    let tensors = context.run(&inputs)?;
+    if options.check_finite {
+        check_values(&model, &context, &tensors)?;
+    }
+    let mut text = String::new();
+    for (index, (output, tensor)) in model.program().outputs.iter().zip(&tensors).enumerate() {
+        if !outputs.takes(index) {
+            text.push_str(&show(&output.name, tensor));
+        }
+    }
+    for name in observed {
+        if let Some(tensor) = context.observe(&name)? {
+            text.push_str(&show(&name, &tensor));
+        }
+    }
+    if options.count {
+        let counts = context.counts();
+        text.push_str(&format!("work: {} operations, {} bytes\n", counts.flops, counts.bytes));
+    }
+    if let Some(times) = options.repeat {
+        text.push_str(&timings(&mut context, &inputs, times)?);
+    }
+    outputs.write(model.program(), &tensors)?;
+    // A reader that has gone away is no error.
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    Ok(())
+}
+
+/// The observed values whose names match a pattern.
+fn observed(program: &Program, patterns: &[String]) -> Result<Vec<String>, Error> {
+    let names = || program.observations.iter().map(|observation| observation.tensor.name.as_str());
+    for pattern in patterns {
+        if !names().any(|name| matches(pattern, name)) {
+            let error = Error::new(codes::NAMES, format!("no observed value is named `{pattern}`"));
+            return Err(match closest(pattern, names()) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None if program.observations.is_empty() => {
+                    error.hint("the program was compiled to show none")
+                }
+                None => error.hint("--info lists what can be observed"),
+            });
+        }
+    }
+    let chosen = names().filter(|name| patterns.iter().any(|pattern| matches(pattern, name)));
+    Ok(chosen.map(str::to_owned).collect())
+}
+
+/// Whether a name matches a pattern in which `*` stands for any text.
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == name,
+        Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
+            rest.char_indices()
+                .map(|(at, _)| at)
+                .chain([rest.len()])
+                .any(|at| matches(after, rest.get(at..).unwrap_or("")))
+        }),
+    }
+}
+
+fn check_values(model: &Model, context: &Context, tensors: &[Tensor]) -> Result<(), Error> {
+    // What is observed comes first, since it is computed first.
+    for observation in &model.program().observations {
+        if let Some(tensor) = context.observe(&observation.tensor.name)? {
+            check_finite(&observation.tensor.name, &tensor)?;
+        }
+    }
+    model
+        .program()
+        .outputs
+        .iter()
+        .zip(tensors)
+        .try_for_each(|(output, tensor)| check_finite(&output.name, tensor))
+}
+
+/// The shortest, median and longest time of steps that each begin with the state at its beginning.
+fn timings(context: &mut Context, inputs: &[Tensor], times: usize) -> Result<String, Error> {
+    let mut taken = Vec::new();
+    for _ in 0..times {
+        context.reset();
+        let begin = Instant::now();
+        let outputs = context.run(inputs)?;
+        taken.push(begin.elapsed());
+        drop(outputs);
+    }
+    taken.sort();
+    let at = |index: usize| in_milliseconds(taken.get(index).copied().unwrap_or_default());
+    let (shortest, median, longest) = (at(0), at(taken.len() / 2), at(taken.len().saturating_sub(1)));
+    Ok(format!("time: shortest {shortest}, median {median}, longest {longest} of {times}\n"))
+}
+
+fn in_milliseconds(time: Duration) -> String {
+    format!("{:.3} ms", time.as_secs_f64() * 1e3)
+}
+
+/// A built program from its arguments (without its own name) to its exit status.
+pub fn run_program(arguments: &[String], load: impl FnOnce() -> Result<LoadedProgram, Error>) -> i32 {
+    std::panic::set_hook(Box::new(|panic| {
+        let version = env!("CARGO_PKG_VERSION");
+        let text = format!(
+            "error: this is a bug in moe, please report it\n  {panic}\n  moe {version} on {}\n",
+            std::env::consts::ARCH
+        );
+        // Nobody can be told that standard error is closed.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }));
+    let format = wanted_format(arguments);
+    match catch_unwind(AssertUnwindSafe(|| act(arguments, load))) {
+        Ok(Ok(())) => 0,
+        Ok(Err(error)) => {
+            let _ = std::io::stderr().write_all(report(&error, format).as_bytes());
+            status(&error)
+        }
+        Err(_) => BUG_STATUS,
+    }
+}
+
+/// The form of messages that is asked for, also where the rest of the command line is wrong.
+fn wanted_format(arguments: &[String]) -> ErrorFormat {
+    let follows = arguments.iter().zip(arguments.iter().skip(1)).find(|(name, _)| *name == "--error-format");
+    let joined = arguments.iter().find_map(|argument| argument.strip_prefix("--error-format="));
+    match follows.map(|(_, value)| value.as_str()).or(joined) {
+        Some("short") => ErrorFormat::Short,
+        Some("json") => ErrorFormat::Json,
+        _ => ErrorFormat::Human,
+    }
+}
+
+fn act(arguments: &[String], load: impl FnOnce() -> Result<LoadedProgram, Error>) -> Result<(), Error> {
+    let (action, options) = RunOptions::parse(arguments)?;
+    let loaded = load()?;
+    let out = &mut std::io::stdout();
+    let text = match action {
+        Action::Run => return run_command(loaded, &options, out),
+        Action::Info => info(&loaded.program, &options.sizes)?,
+        Action::Help => format!(
+            "The model {}, compiled by moe {}.\n\n{HELP}",
+            loaded.program.model,
+            env!("CARGO_PKG_VERSION")
+        ),
+    };
+    let _ = out.write_all(text.as_bytes());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        assert!(matches("a.*.b", "a.x.y.b"));
+        assert!(matches("*", ""));
+        assert!(matches("layers.*", "layers.0"));
+        assert!(!matches("layers.*", "layer.0"));
+        assert!(!matches("a*b", "abc"));
+        assert!(matches("*é*", "xéy"));
+    }
+}
