@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            eprintln!("moe-codegen: {message}");
+            eprintln!("error: {message}");
             ExitCode::FAILURE
         }
     }

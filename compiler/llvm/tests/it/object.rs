@@ -40,6 +40,24 @@ fn an_object_defines_its_kernels_and_needs_nothing() {
     }
 }
 
+/// LLVM knows loops that copy and fill as `memcpy` and `memset`.
+#[test]
+fn copying_and_filling_call_nothing() {
+    let mut build = Builder::new("copy");
+    let (from, to) = (build.buffer("from", Element::U8), build.written("to", Element::U8));
+    let filled = build.written("filled", Element::F32);
+    let (begin, end, zero) = (build.begin(), build.end(), build.zero(ValueType::scalar(Element::F32)));
+    build.for_each(begin, end, 1, |build, index| {
+        let byte = build.load(from, index, 1);
+        build.store(to, index, byte);
+    });
+    build.for_each(begin, end, 1, |build, index| build.store(filled, index, zero));
+    let kernels = [build.finish().unwrap()];
+    for cpu in ["native", "x86-64", "aarch64"] {
+        assert!(moe_llvm::object(&kernels, cpu).is_ok());
+    }
+}
+
 #[test]
 fn parts_joined_run_as_one() {
     let kernels = many(9);
