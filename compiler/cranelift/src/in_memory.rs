@@ -8,13 +8,14 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{default_libcall_names, FuncId, Linkage, Module};
 use moe_kernel::Kernel;
 use moe_runtime::program::KernelFunction;
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 /// Machine code in memory. The functions may be called as long as this lives, from any thread.
 pub struct InMemory {
     functions: Vec<KernelFunction>,
-    /// Taken when this is dropped; otherwise never touched, but it makes this `Sync`.
-    module: Mutex<Option<JITModule>>,
+    /// Taken when this is dropped; otherwise never touched. The lock makes this `Sync`.
+    modules: Mutex<Vec<JITModule>>,
 }
 
 impl InMemory {
@@ -32,19 +33,55 @@ impl std::fmt::Debug for InMemory {
 
 impl Drop for InMemory {
     fn drop(&mut self) {
-        let module = self.module.get_mut().map(Option::take);
-        if let Ok(Some(module)) = module {
+        let modules = self.modules.get_mut().map(std::mem::take).unwrap_or_default();
+        for module in modules {
             // SAFETY: the functions are only called while `self` lives, as `functions` says.
             unsafe { module.free_memory() };
         }
     }
 }
 
-/// Compiles kernels for this machine, into memory.
+/// How many kernels are worth a thread of their own.
+const KERNELS_A_THREAD: usize = 4;
+
+/// Compiles kernels for this machine, into memory, on several threads if there are many.
 ///
 /// # Errors
 /// A kernel that breaks the rules of the kernel form, two kernels of one name, a machine that Cranelift does not know.
 pub fn compile(kernels: &[Kernel]) -> Result<InMemory, CraneliftError> {
+    names_differ(kernels)?;
+    let most = kernels.len().div_ceil(KERNELS_A_THREAD).max(1);
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get().min(most));
+    let share = kernels.len().div_ceil(threads).max(1);
+    let mut shares = kernels.chunks(share);
+    let first = shares.next().unwrap_or_default();
+    let compiled: Vec<Result<Share, CraneliftError>> = std::thread::scope(|scope| {
+        let others: Vec<_> = shares.map(|share| scope.spawn(|| compile_share(share))).collect();
+        let first = compile_share(first);
+        let joined = others.into_iter().map(|other| match other.join() {
+            Ok(share) => share,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        std::iter::once(first).chain(joined).collect()
+    });
+    let mut made = InMemory { functions: Vec::with_capacity(kernels.len()), modules: Mutex::default() };
+    for share in compiled {
+        let Share { module, functions } = share?;
+        made.functions.extend(functions);
+        if let Ok(modules) = made.modules.get_mut() {
+            modules.push(module);
+        }
+    }
+    Ok(made)
+}
+
+/// The kernels of one thread.
+struct Share {
+    module: JITModule,
+    functions: Vec<KernelFunction>,
+}
+
+fn compile_share(kernels: &[Kernel]) -> Result<Share, CraneliftError> {
     let mut builder =
         JITBuilder::with_isa(instructions("native", Destination::Memory)?, default_libcall_names());
     builder.symbols(helpers());
@@ -59,7 +96,19 @@ pub fn compile(kernels: &[Kernel]) -> Result<InMemory, CraneliftError> {
             unsafe { std::mem::transmute::<*const u8, KernelFunction>(address) }
         })
         .collect();
-    Ok(InMemory { functions, module: Mutex::new(Some(module)) })
+    Ok(Share { module, functions })
+}
+
+/// That no two kernels have one name.
+pub(crate) fn names_differ(kernels: &[Kernel]) -> Result<(), CraneliftError> {
+    let mut names = BTreeSet::new();
+    match kernels.iter().find(|kernel| !names.insert(kernel.name.as_str())) {
+        None => Ok(()),
+        Some(kernel) => {
+            let message = "another kernel has its name".to_string();
+            Err(CraneliftError::Code { kernel: kernel.name.clone(), message })
+        }
+    }
 }
 
 /// Writes the code of every kernel into a module, under its name.

@@ -22,7 +22,8 @@ const LEVELS: [(&str, &[&str]); 4] = [
 
 /// What a scheduler must know of Cranelift on this machine.
 pub fn target() -> Target {
-    Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: has_fused_multiply_add() }
+    let vector_registers = if cfg!(target_arch = "aarch64") { 32 } else { 16 };
+    Target { vector_bytes: 16, vector_registers, fused_multiply_add: has_fused_multiply_add() }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -1,7 +1,7 @@
 //! Kernels as files: objects to be linked, and text to be read.
 
 use crate::error::CraneliftError;
-use crate::in_memory::define_all;
+use crate::in_memory::{define_all, names_differ};
 use crate::lower::Lowerer;
 use crate::processor::{instructions, Destination};
 use cranelift::codegen::ir::Function;
@@ -16,6 +16,7 @@ use moe_kernel::Kernel;
 /// # Errors
 /// An unknown processor, a kernel that breaks the rules of the kernel form, two kernels of one name.
 pub fn object(kernels: &[Kernel], cpu: &str) -> Result<Vec<u8>, CraneliftError> {
+    names_differ(kernels)?;
     let place = |error: String| CraneliftError::Place(error);
     let isa = instructions(cpu, Destination::Object)?;
     let mut builder = ObjectBuilder::new(isa, "kernels", default_libcall_names())

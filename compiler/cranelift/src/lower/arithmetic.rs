@@ -23,13 +23,13 @@ impl Lowering<'_> {
         let element = of.element;
         match operation {
             B::Divide | B::Remainder if element.is_integer() => {
-                // A divisor that is known never overflows, or can be seen to.
-                let known = self.number(b).is_some_and(|number| number != -1);
+                let known = self.number(b);
                 self.by_lanes(of, &[a, b], |this, lanes| match *lanes {
                     [a, b] => this.quotient(operation, element, known, a, b),
                     _ => first(lanes),
                 })
             }
+            B::Multiply if of == ValueType::INDEX => self.index_product(a, b),
             B::ShiftLeft | B::ShiftRight if of.lanes > 1 => self.shift(of, operation, a, b),
             B::Minimum | B::Maximum if element.is_float() => {
                 let plain = self.known(b).number.is_some_and(|b| !b.is_nan() && !b.is_zero());
@@ -100,7 +100,7 @@ impl Lowering<'_> {
                 _ => first(parts),
             });
         }
-        let mask = self.resize_mask(self.value(condition), of.lanes, a.lane_bytes);
+        let mask = self.mask_of(condition, a.lane_bytes);
         self.each(of, &[mask, a, b], |this, parts| match *parts {
             [mask, a, b] => this.choose(mask, a, b),
             _ => first(parts),

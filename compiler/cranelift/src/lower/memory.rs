@@ -1,5 +1,6 @@
 //! Reading and writing buffers. What a mask leaves out is never touched: its lanes go to a scratch place instead.
 
+use super::masks::Masked;
 use super::registers::{as_integers, lane_type, part_type, parts, Lowered, PART_BYTES};
 use super::{first, Lowering};
 use cranelift::codegen::ir::{
@@ -20,19 +21,6 @@ impl Place {
     fn after(self, bytes: u32) -> Self {
         Place { offset: self.offset + bytes as i32, ..self }
     }
-}
-
-/// What one register of a masked access needs to know.
-#[derive(Clone, Copy)]
-struct Masked {
-    /// The lanes' type.
-    lane: Type,
-    /// How many of the register's lanes are used.
-    lanes: u32,
-    /// All ones in the lanes that the mask keeps.
-    mask: ir::Value,
-    /// One bit for each of those lanes.
-    bits: ir::Value,
 }
 
 impl Lowering<'_> {
@@ -200,23 +188,6 @@ impl Lowering<'_> {
 
     fn store_at(&mut self, value: ir::Value, flags: MemFlagsData, place: Place) {
         self.builder.ins().store(flags, value, place.base, place.offset);
-    }
-
-    /// The registers of a masked access to so many lanes.
-    fn masked_parts(&mut self, lane: Type, lanes: u32, mask: Value) -> Vec<Masked> {
-        let mask = self.resize_mask(self.value(mask), lanes, lane.bytes());
-        let lanes = lanes.min(mask.lanes_a_part());
-        let whole = lanes == mask.lanes_a_part();
-        let mut made = Vec::with_capacity(mask.parts.len());
-        for mask in mask.parts {
-            let mut bits = self.builder.ins().vhigh_bits(types::I32, mask);
-            if !whole {
-                let used = self.number_of(types::I32, (1 << lanes) - 1);
-                bits = self.builder.ins().band(bits, used);
-            }
-            made.push(Masked { lane, lanes, mask, bits });
-        }
-        made
     }
 
     /// Branches on whether the mask keeps all lanes: to the first block if so, else to the second.

@@ -3,6 +3,8 @@
 mod arithmetic;
 mod control;
 mod convert;
+mod division;
+mod masks;
 mod memory;
 mod part;
 mod registers;
@@ -69,6 +71,7 @@ struct Lowering<'a> {
     sizes: Vec<ir::Value>,
     begin: ir::Value,
     end: ir::Value,
+    masks: masks::Masks,
     /// Where lanes that a mask leaves out are read and written.
     scratch: Option<ir::StackSlot>,
 }
@@ -85,6 +88,7 @@ impl<'a> Lowering<'a> {
             sizes: Vec::new(),
             begin: nothing,
             end: nothing,
+            masks: masks::Masks::of(kernel),
             scratch: None,
         }
     }
@@ -130,6 +134,7 @@ impl<'a> Lowering<'a> {
         if let Some(slot) = self.values.get_mut(value.0 as usize) {
             *slot = lowered;
         }
+        self.make_forms(value);
     }
 
     fn body(&mut self, statements: &'a [Statement]) {

@@ -154,41 +154,6 @@ impl Lowering<'_> {
         self.builder.ins().icmp(integer_condition(comparison, signed), a, b)
     }
 
-    /// A division of scalar integers. The least integer divided by -1 is not left to the processor, which refuses it.
-    pub(super) fn quotient(
-        &mut self,
-        operation: BinaryOperation,
-        element: Element,
-        divisor_is_known: bool,
-        a: ir::Value,
-        b: ir::Value,
-    ) -> ir::Value {
-        let remainder = operation == BinaryOperation::Remainder;
-        if !element.is_signed_integer() {
-            return match remainder {
-                true => self.builder.ins().urem(a, b),
-                false => self.builder.ins().udiv(a, b),
-            };
-        }
-        if divisor_is_known {
-            return match remainder {
-                true => self.builder.ins().srem(a, b),
-                false => self.builder.ins().sdiv(a, b),
-            };
-        }
-        let minus_one = self.number_like(b, u64::MAX);
-        let one = self.number_like(b, 1);
-        let special = self.builder.ins().icmp(IntCC::Equal, b, minus_one);
-        let safe = self.builder.ins().select(special, one, b);
-        if remainder {
-            // Of a division by 1, as by -1, nothing remains.
-            return self.builder.ins().srem(a, safe);
-        }
-        let quotient = self.builder.ins().sdiv(a, safe);
-        let negative = self.builder.ins().ineg(quotient);
-        self.builder.ins().select(special, negative, quotient)
-    }
-
     /// A register shifted by a scalar amount of bits.
     pub(super) fn shift_part(
         &mut self,

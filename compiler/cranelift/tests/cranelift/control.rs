@@ -124,5 +124,6 @@ fn a_kernel_that_breaks_the_rules_is_refused() {
     kernel.body.reverse();
     assert!(compile(&[kernel]).unwrap_err().to_string().contains("before it is defined"));
     let twice = [fibonacci(), fibonacci()];
-    assert!(compile(&twice).unwrap_err().to_string().contains("fibonacci"));
+    let error = compile(&twice).unwrap_err().to_string();
+    assert_eq!(error, "kernel `fibonacci`: another kernel has its name");
 }

@@ -82,7 +82,7 @@ fn binary_with_constants(lanes: u32) -> Vec<Case> {
     let mut cases = Vec::new();
     for element in Element::ALL {
         for operation in BinaryOperation::ALL.into_iter().filter(|operation| operation.takes(element)) {
-            for number in [-1.0, 0.0, 1.0, 3.0, 5.5, f64::NAN] {
+            for number in [-1.0, 0.0, 1.0, 3.0, 4.0, 7.0, 64.0, -5.0, 1e17, 5.5, f64::NAN] {
                 let Some(scalar) = Scalar::of(element, number) else { continue };
                 let bits = moe_kernel::scalar_bits(scalar) & (u64::MAX >> (64 - element.bytes() * 8));
                 if operand(operation, element, bits) != bits {
