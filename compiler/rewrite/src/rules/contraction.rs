@@ -61,19 +61,23 @@ fn absorption(site: &Site, name: &str) -> Result<Absorb, &'static str> {
     }
 }
 
-/// Which of `a` and `b` is the factor that the axes do not touch.
+/// Which of `a` and `b` is the factor that the axes do not touch. One that is known to be infinite somewhere stays: infinities of both signs
+/// make a sum NaN, and times a sum they are infinite.
 fn factor<'a>(
     site: &Site,
     axes: &[AxisId],
     a: &'a str,
     b: &'a str,
 ) -> Result<(&'a str, &'a str), &'static str> {
-    match (site.varies(a, axes), site.varies(b, axes)) {
-        (false, true) => Ok((a, b)),
-        (true, false) => Ok((b, a)),
-        (true, true) => Err("both factors vary along the axis of the sum"),
-        (false, false) => Err("neither factor varies along the axis of the sum"),
-    }
+    let (outer, inner) = match (site.varies(a, axes), site.varies(b, axes)) {
+        (false, true) => (a, b),
+        (true, false) => (b, a),
+        (true, true) => return Err("both factors vary along the axis of the sum"),
+        (false, false) => return Err("neither factor varies along the axis of the sum"),
+    };
+    let finite = site.fact(outer).is_none_or(|fact| fact.background.as_f64().is_finite());
+    require(finite, "the factor is infinite off its support")?;
+    Ok((outer, inner))
 }
 
 fn out_of_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {
@@ -114,6 +118,8 @@ fn into_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let axes = summed(site)?;
     require(absorption(site, "product")? == Absorb::Both, "the two sides are not both bounded")?;
     require(!site.varies("g", axes), "the factor varies along the axis of the sum")?;
+    let within = site.ty("g").axes.iter().all(|axis| site.ty("x").has(*axis));
+    require(within, "the terms would get more axes")?;
     let fact = site.fact("x").ok_or("nothing bounds the terms")?;
     require(fact.background.is_zero(), "the background of the terms is not 0")?;
     require(

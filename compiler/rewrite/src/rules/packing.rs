@@ -124,7 +124,9 @@ fn bounded(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(site.element("t") != Element::Bool, "it is a mask itself")?;
     let candidates = site.graph.analysis.candidates.iter();
     let fits = candidates.filter(|candidate| {
-        candidate.axes.iter().all(|axis| site.ty("t").has(*axis))
+        let axes = &site.ty("t").axes;
+        candidate.axes.iter().all(|axis| axes.contains(axis))
+            && !axes.contains(&candidate.axis)
             && covers(site.graph, candidate, &fact.support)
     });
     let trees: Vec<Tree> = fits
@@ -142,9 +144,13 @@ fn bounded(site: &Site) -> Result<Vec<Tree>, &'static str> {
 
 /// The operand packed by the mask of the site, if it has any of the mask's axes.
 fn pack(site: &Site, operand: egg::Id) -> Result<Tree, &'static str> {
-    let shares = site.graph[operand].data.ty.axes.iter().any(|axis| site.ty("m").has(*axis));
+    let (Operation::Pack { into }, ty) = (site.operation("pack")?, &site.graph[operand].data.ty) else {
+        return Err("no packing");
+    };
+    require(!ty.has(*into), "an operand has the packed axis already")?;
+    let shares = ty.axes.iter().any(|axis| site.ty("m").has(*axis));
     Ok(if shares {
-        Tree::Term(site.operation("pack")?.clone(), vec![site.tree("m"), Tree::Class(operand)])
+        Tree::Term(Operation::Pack { into: *into }, vec![site.tree("m"), Tree::Class(operand)])
     } else {
         Tree::Class(operand)
     })

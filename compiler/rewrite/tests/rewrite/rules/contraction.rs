@@ -70,6 +70,12 @@ pub const REFUSES: &[Case] = &[
         let y = m.contract(g, x, "D");
         m.output(y);
     }),
+    case("factor-out-of-sum", |m| {
+        let (scores, x) = (m.input("scores", &["N", "E"]), m.input("x", &["N", "D"]));
+        let g = m.keep_largest(scores, "K", "E", f32::NEG_INFINITY);
+        let y = m.contract(g, x, "D");
+        m.output(y);
+    }),
     case("factor-out-of-contraction", |m| {
         let (g, x, w) = (m.input("g", &["N", "D"]), m.input("x", &["D"]), m.input("w", &["D", "H"]));
         let scaled = m.multiply(g, x);
@@ -86,6 +92,12 @@ pub const REFUSES: &[Case] = &[
     case("factor-into-bounded-sum", |m| {
         let (g, x) = (bounded(m, "g", &["N", "E"], "E"), m.input("x", &["N", "E", "J"]));
         let sum = m.sum("J", x);
+        let y = m.multiply(g, sum);
+        m.output(y);
+    }),
+    case("factor-into-bounded-sum", |m| {
+        let (g, h) = (bounded(m, "g", &["N", "E"], "E"), bounded(m, "h", &["N", "J"], "J"));
+        let sum = m.sum("J", h);
         let y = m.multiply(g, sum);
         m.output(y);
     }),
