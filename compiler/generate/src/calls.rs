@@ -6,8 +6,9 @@ use moe_graph::{
     ScalarFunction, Size, Type,
 };
 
-/// `(x, w) -> min(max(x * w + x, -2), 2)`, rounded down to quarters, along an axis of free size: any number of rounds stays exact.
-pub(crate) fn layer(float: Element) -> Option<Function> {
+/// `(x, w) -> min(max(x * w + x, -2), 2)`, rounded down to quarters, along an axis of free size: any number of rounds stays exact. Where
+/// derivatives are wanted, the sine of the sum.
+pub(crate) fn layer(float: Element, smooth: bool) -> Option<Function> {
     use ScalarFunction as F;
     let mut b = Builder::new("layer");
     let axis = b.axis("A", Size::symbol("A"));
@@ -19,6 +20,11 @@ pub(crate) fn layer(float: Element) -> Option<Function> {
         [numbers.next()?, numbers.next()?, numbers.next()?, numbers.next()?].map(|value| b.constant(value));
     let product = b.map(F::Multiply, &[x, w]).ok()?;
     let sum = b.map(F::Add, &[product, x]).ok()?;
+    if smooth {
+        let next = b.map(F::Sine, &[sum]).ok()?;
+        b.output("next", next, vec![axis], OutputKind::Result);
+        return Some(b.finish());
+    }
     let above = b.map(F::Maximum, &[sum, low]).ok()?;
     let within = b.map(F::Minimum, &[above, high]).ok()?;
     let times = b.map(F::Multiply, &[within, four]).ok()?;

@@ -45,6 +45,9 @@ pub struct Options {
     pub calls: bool,
     /// Functions such as exp, whose results depend on the back end in the last bits. What is computed from them is not exact any more.
     pub approximate: bool,
+    /// Only functions with derivatives, and inputs that are no small multiples of anything, so that kinks and ties are rare: for tests against
+    /// finite differences.
+    pub smooth: bool,
 }
 
 impl Default for Options {
@@ -61,6 +64,22 @@ impl Default for Options {
             packing: false,
             calls: false,
             approximate: false,
+            smooth: false,
+        }
+    }
+}
+
+impl Options {
+    /// Graphs of `f64` with derivatives.
+    pub fn smooth() -> Self {
+        Options {
+            floats: vec![Element::F64],
+            integers: false,
+            packing: true,
+            calls: true,
+            approximate: true,
+            smooth: true,
+            ..Options::default()
         }
     }
 }
@@ -68,7 +87,7 @@ impl Default for Options {
 /// A random module and inputs for its entry's parameters, in their order. Equal seeds and options give equal results.
 pub fn module(seed: u64, options: &Options) -> (Module, Vec<Tensor>) {
     let mut maker = Maker::new(seed, options);
-    let layer = if options.calls { calls::layer(maker.float) } else { None };
+    let layer = if options.calls { calls::layer(maker.float, options.smooth) } else { None };
     begin(&mut maker);
     let steps = choices(options, layer.is_some());
     for _ in 0..options.steps {

@@ -202,8 +202,11 @@ impl Maker {
         Some(self.builder.constant(Scalar::of(element, value)?))
     }
 
-    /// The value limited to magnitude 2 and rounded down to quarters.
+    /// The value limited to magnitude 2 and rounded down to quarters; where derivatives are wanted, its sine.
     pub fn squash(&mut self, value: Known) -> Option<Known> {
+        if self.options.smooth {
+            return self.map(ScalarFunction::Sine, &[value.node], INPUT);
+        }
         let element = self.ty(value.node).element;
         let numbers = [-2.0, 2.0, 4.0, 0.25].map(|number| self.number(element, number));
         let [Some(low), Some(high), Some(four), Some(quarter)] = numbers else { return None };
@@ -268,6 +271,10 @@ impl Maker {
 
     fn entry(&mut self, element: Element) -> Vec<u8> {
         let whole = self.random.below(17) as i64 - 8;
+        if self.options.smooth && element == Element::F64 {
+            let fraction = (self.random.bits() >> 11) as f64 / (1_u64 << 53) as f64;
+            return (3.0 * fraction - 1.5).to_le_bytes().to_vec();
+        }
         let value = if self.random.once_in(5) { 0.0 } else { whole as f64 / 4.0 };
         let integer = if element.is_signed_integer() { whole } else { whole.abs() };
         match element {

@@ -17,7 +17,7 @@ pub(crate) fn unary(maker: &mut Maker) -> Option<Known> {
         (F::Round, Bits { magnitude: value.bits.magnitude + 1, fraction: 0 }),
         (F::Sign, whole),
     ])?;
-    if maker.options.approximate && maker.random.once_in(2) {
+    if maker.options.smooth || (maker.options.approximate && maker.random.once_in(2)) {
         return approximate(maker, value);
     }
     maker.map(function, &[value.node], bits)
