@@ -1,8 +1,10 @@
 //! What a compiled program needs while it runs: tensors and their files, weights, threads, and the program form.
 
 mod bind;
+pub mod c;
 pub mod command;
 mod context;
+mod description;
 pub mod element;
 mod error;
 mod execute;
@@ -19,6 +21,7 @@ mod verify;
 pub mod weights;
 
 pub use context::Context;
+pub use description::Description;
 pub use element::Element;
 pub use error::{codes, Error};
 pub use execute::Counts;

@@ -238,22 +238,24 @@ fn chunk(extent: i64, grain: i64, threads: usize) -> i64 {
     (share / grain).max(1).saturating_mul(grain)
 }
 
+/// More threads than any machine has cores; a larger number is a mistake.
+const MOST_THREADS: usize = 4096;
+
 /// How many threads to use: as asked, else as the environment variable MOE_THREADS says, else as many as there are cores.
 ///
 /// # Errors
-/// If the number is 0, or the variable is not a number.
+/// If the number is 0 or beyond all sense, or the variable is not a number.
 pub fn thread_count(asked: Option<usize>) -> Result<usize, Error> {
     let wrong = |text: &str| {
         Error::new(codes::USAGE, format!("`{text}` is no number of threads"))
-            .hint("give a whole number, at least 1")
+            .hint(format!("give a whole number from 1 to {MOST_THREADS}"))
     };
+    let sensible = |threads: &usize| (1..=MOST_THREADS).contains(threads);
     if let Some(threads) = asked {
-        return if threads == 0 { Err(wrong("0")) } else { Ok(threads) };
+        return Some(threads).filter(sensible).ok_or_else(|| wrong(&threads.to_string()));
     }
     match std::env::var("MOE_THREADS") {
-        Ok(text) if !text.is_empty() => {
-            text.trim().parse().ok().filter(|threads| *threads > 0).ok_or_else(|| wrong(&text))
-        }
+        Ok(text) if !text.is_empty() => text.trim().parse().ok().filter(sensible).ok_or_else(|| wrong(&text)),
         _ => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
     }
 }

@@ -1,6 +1,7 @@
 //! Programs built by hand, with kernels written in Rust, run as compiled ones are.
 #![allow(unsafe_code, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod c;
 mod command;
 mod fakes;
 mod npy;
