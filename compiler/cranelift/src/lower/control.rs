@@ -94,6 +94,11 @@ impl<'a> Lowering<'a> {
         let condition = self.scalar(condition);
         let [first, second, after] = std::array::from_fn(|_| self.builder.create_block());
         self.builder.ins().brif(condition, first, &[], second, &[]);
+        for (block, body) in [(first, then), (second, otherwise)] {
+            if let Some(Statement::Fail { .. }) = body.last() {
+                self.builder.set_cold_block(block);
+            }
+        }
 
         self.enter_block(first);
         self.body(then);

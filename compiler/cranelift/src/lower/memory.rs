@@ -197,6 +197,8 @@ impl Lowering<'_> {
         let full = self.number_of(types::I32, (1 << masked.lanes) - 1);
         let is_all = self.builder.ins().icmp(IntCC::Equal, masked.bits, full);
         self.builder.ins().brif(is_all, all, &[], some, &[]);
+        // Edges are rare: their code stands behind everything else.
+        self.builder.set_cold_block(some);
         blocks
     }
 

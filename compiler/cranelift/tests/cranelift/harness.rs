@@ -73,6 +73,14 @@ pub fn check_in_memory(cases: &[Case]) {
     }
 }
 
+/// In memory, and on x86-64 as code for its oldest processors too.
+pub fn check_everywhere(cases: &[Case]) {
+    check_in_memory(cases);
+    if cfg!(target_arch = "x86_64") {
+        check_linked(cases, "x86-64");
+    }
+}
+
 /// Writes all kernels as an object for a processor, links it and checks each.
 pub fn check_linked(cases: &[Case], cpu: &str) {
     let kernels: Vec<Kernel> = cases.iter().map(|case| case.kernel.clone()).collect();

@@ -1,6 +1,6 @@
 //! Loads, stores, gathers and scatters, whole and masked.
 
-use crate::harness::{bytes_of, check_in_memory, Case};
+use crate::harness::{bytes_of, check_everywhere, Case};
 use moe_graph::Scalar;
 use moe_kernel::{Builder, Kernel, Value, ValueType};
 use moe_runtime::Element;
@@ -49,7 +49,7 @@ fn masked_edges_touch_nothing_behind_the_end() {
             }
         }
     }
-    check_in_memory(&cases);
+    check_everywhere(&cases);
 }
 
 /// A mask with holes: entries whose number is a multiple of three are left out.
@@ -85,7 +85,7 @@ fn masks_with_holes() {
             cases.push(Case::new(b.finish().unwrap(), buffers, &[], 96));
         }
     }
-    check_in_memory(&cases);
+    check_everywhere(&cases);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn gathers_and_scatters() {
             }
         }
     }
-    check_in_memory(&cases);
+    check_everywhere(&cases);
 }
 
 /// Constants added to indices and taken from them, in every order, become parts of addresses.
@@ -146,7 +146,7 @@ fn sums_in_indices() {
         let place = b.add(i, eight);
         b.store(to, place, last);
     });
-    check_in_memory(&[Case::new(
+    check_everywhere(&[Case::new(
         b.finish().unwrap(),
         vec![entries(Element::F32, 16), entries(Element::F32, 16)],
         &[],
@@ -176,5 +176,5 @@ fn loads_see_stores() {
         b.store(y, i, sum);
     });
     let buffers = vec![entries(Element::I32, 16), vec![0; 64]];
-    check_in_memory(&[Case::new(b.finish().unwrap(), buffers, &[], 16)]);
+    check_everywhere(&[Case::new(b.finish().unwrap(), buffers, &[], 16)]);
 }
