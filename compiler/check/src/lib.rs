@@ -1,1 +1,40 @@
-//! check
+//! The checker: from syntax trees to the tensor graph.
+//!
+//! One road does both checking and elaborating. [`Program::check_file`] elaborates every definition of a file with its static
+//! parameters as free sizes, and collects every mistake; [`Program::elaborate`] does one model with the sizes it is compiled for.
+//! Definitions are inlined where they are called; only the bodies of `repeat` and `fold` become functions of the graph.
+
+mod arguments;
+mod arrays;
+mod axes;
+mod bounds;
+mod builtin_calls;
+mod builtins;
+mod calls;
+mod definitions;
+mod elaborator;
+mod expressions;
+mod frame;
+mod index;
+mod levels;
+mod loops;
+mod mapping;
+mod messages;
+mod names;
+mod operators;
+mod parts;
+mod program;
+mod reductions;
+mod sizes;
+mod statements;
+mod statics;
+mod tensors;
+mod test_items;
+mod types;
+mod value;
+
+pub use builtins::{Builtin, BUILTINS};
+pub use program::{
+    load, Elaborated, ElaboratedTest, Mapping, ModelInfo, Program, Setting, SourceFile, Sources, TestInfo, Assertion,
+    WeightInfo,
+};

@@ -1,0 +1,183 @@
+//! The state of one elaboration.
+
+use crate::axes::{AxisKey, AxisTable};
+use crate::frame::{Frame, Scope};
+use crate::levels::Levels;
+use crate::messages::Report;
+use crate::program::Program;
+use crate::value::Value;
+use moe_diagnostics::Diagnostic;
+use moe_grammar::tree::{Definition, DefinitionKind, Name};
+use moe_grammar::Span;
+use moe_graph::{Element, Function, NodeId};
+use std::collections::BTreeMap;
+
+/// What the elaboration is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mode {
+    /// To find mistakes: sizes are free.
+    Check,
+    /// To compile a model.
+    Compile,
+    /// To run a test.
+    Test,
+}
+
+/// A weight of the model.
+#[derive(Clone, Debug)]
+pub(crate) struct Weight {
+    /// Its parameter, in the entry.
+    pub node: NodeId,
+    /// Its element type.
+    pub element: Element,
+    /// The axes of stacks it is in, outermost first, which come before its own.
+    pub stack: Vec<AxisKey>,
+    /// Its own axes.
+    pub own: Vec<AxisKey>,
+    /// Where it is declared.
+    pub span: Span,
+    /// What it begins as, as written.
+    pub initial: Option<String>,
+    /// Whether training leaves it alone.
+    pub frozen: bool,
+}
+
+/// A weight given as a named argument.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    /// Its value.
+    pub value: Value,
+    /// Where.
+    pub span: Span,
+    /// Whether a weight took it.
+    pub taken: bool,
+}
+
+/// A state of the model.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// Its type.
+    pub axes: Vec<AxisKey>,
+    /// Its element type.
+    pub element: Element,
+    /// Where its next value is set.
+    pub next: Option<Span>,
+}
+
+/// One elaboration.
+pub(crate) struct Elaborator<'a> {
+    /// The sources.
+    pub program: &'a Program,
+    /// The mistakes found.
+    pub report: Report,
+    /// Axes and sizes.
+    pub axes: AxisTable,
+    /// The functions under construction.
+    pub levels: Levels,
+    /// The definitions under elaboration, outermost first.
+    pub frames: Vec<Frame>,
+    /// Finished functions.
+    pub functions: Vec<Function>,
+    /// The weights, by dotted name.
+    pub weights: BTreeMap<String, Weight>,
+    /// Weights given as arguments, by dotted name.
+    pub given: BTreeMap<String, Given>,
+    /// The states, by dotted name.
+    pub states: BTreeMap<String, State>,
+    /// Whether `training` holds.
+    pub training: bool,
+    /// What it is for.
+    pub mode: Mode,
+    /// How many inline calls a test has made; they name its weights.
+    pub inline_calls: u32,
+    /// Names for axes that arrays bring.
+    pub nested: u32,
+}
+
+impl<'a> Elaborator<'a> {
+    /// An elaboration that has not begun.
+    pub fn new(program: &'a Program, name: &str, mode: Mode) -> Self {
+        Elaborator {
+            program,
+            report: Report::default(),
+            axes: AxisTable::default(),
+            levels: Levels::new(name),
+            frames: Vec::new(),
+            functions: Vec::new(),
+            weights: BTreeMap::new(),
+            given: BTreeMap::new(),
+            states: BTreeMap::new(),
+            training: false,
+            mode,
+            inline_calls: 0,
+            nested: 0,
+        }
+    }
+
+    /// The innermost frame's file.
+    pub fn file(&self) -> u32 {
+        self.frames.last().map_or(0, |frame| frame.file)
+    }
+
+    /// The innermost frame.
+    pub fn frame(&mut self) -> &mut Frame {
+        if self.frames.is_empty() {
+            self.frames.push(Frame::new(0, DefinitionKind::Function, ""));
+        }
+        let last = self.frames.len() - 1;
+        // The list is not empty: see above.
+        #[allow(clippy::indexing_slicing)]
+        &mut self.frames[last]
+    }
+
+    /// A definition.
+    pub fn definition(&self, id: crate::names::DefinitionId) -> Option<&'a Definition> {
+        self.program.definition(id)
+    }
+
+    /// Reports a mistake; inside a called definition it says which call.
+    pub fn error(&mut self, mistake: Diagnostic) {
+        let call = self.frames.get(1).and_then(|frame| frame.call);
+        let outside = self.frames.first().map(|frame| frame.file);
+        let inside = mistake.primary.as_ref().map(|label| label.span.file.0);
+        let mistake = match call {
+            Some(call) if self.frames.len() > 1 && (inside != outside || self.is_below_call(&mistake, call)) => {
+                let name = self.frames.get(1).map(|frame| frame.name.clone()).unwrap_or_default();
+                mistake.also(call, format!("in this call of `{name}`"))
+            }
+            _ => mistake,
+        };
+        self.report.push(mistake);
+    }
+
+    fn is_below_call(&self, mistake: &Diagnostic, call: Span) -> bool {
+        let Some(primary) = &mistake.primary else { return false };
+        let inside = primary.span.file == call.file
+            && primary.span.start >= call.start
+            && primary.span.end <= call.end;
+        !inside
+    }
+
+    /// Does something with one more scope.
+    pub fn scoped<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        self.frame().scopes.push(Scope::default());
+        let result = work(self);
+        self.frame().scopes.pop();
+        result
+    }
+
+    /// Notes that a name is declared in this definition; a second time is a mistake.
+    pub fn declare(&mut self, name: &Name) -> bool {
+        let first = self.frame().declared.get(&name.text).copied();
+        match first {
+            Some(first) if first != name.span => {
+                self.error(crate::names::duplicate(name, first));
+                false
+            }
+            _ => {
+                self.frame().declared.insert(name.text.clone(), name.span);
+                true
+            }
+        }
+    }
+}

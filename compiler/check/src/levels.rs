@@ -1,0 +1,165 @@
+//! The functions under construction: the entry, and inside it bodies of `repeat` and `fold`.
+
+use crate::axes::{AxisKey, AxisTable};
+use crate::value::Tensor;
+use moe_graph::{AxisId, Builder, Function, NodeId, Operation, ParameterKind, Type};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A function under construction.
+pub(crate) struct Level {
+    /// The graph.
+    pub builder: Builder,
+    /// Its axes.
+    ids: BTreeMap<AxisKey, AxisId>,
+    /// Nodes of the level outside that have come in, and whether entry by entry of the round.
+    imports: BTreeMap<(NodeId, bool), NodeId>,
+    /// Parameters that are carried: their indices.
+    pub carried: Vec<u32>,
+    /// Parameters that see the round's entry: index and the outer node.
+    pub stacked: Vec<(u32, NodeId)>,
+    /// Parameters that all rounds share.
+    pub shared: Vec<(u32, NodeId)>,
+}
+
+impl Level {
+    /// A function without nodes.
+    pub fn new(name: &str) -> Self {
+        Level {
+            builder: Builder::new(name),
+            ids: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            carried: Vec::new(),
+            stacked: Vec::new(),
+            shared: Vec::new(),
+        }
+    }
+
+    /// The function's axis for an axis.
+    pub fn axis(&mut self, key: AxisKey, table: &AxisTable) -> AxisId {
+        if let Some(id) = self.ids.get(&key) {
+            return *id;
+        }
+        let id = self.builder.axis(table.name(key), table.axis_size(key));
+        self.ids.insert(key, id);
+        id
+    }
+
+    /// The function's axis for an axis, if it has been used.
+    pub fn known_axis(&self, key: AxisKey) -> Option<AxisId> {
+        self.ids.get(&key).copied()
+    }
+
+    /// The axis that the function's axis stands for.
+    pub fn key(&self, id: AxisId) -> Option<AxisKey> {
+        self.ids.iter().find(|(_, known)| **known == id).map(|(key, _)| *key)
+    }
+
+    /// The axes of a type.
+    pub fn axes(&mut self, keys: &[AxisKey], table: &AxisTable) -> Vec<AxisId> {
+        keys.iter().map(|key| self.axis(*key, table)).collect()
+    }
+
+    /// A parameter, and its index.
+    pub fn parameter(&mut self, name: &str, kind: ParameterKind, ty: Type) -> (u32, NodeId) {
+        let index = self.builder.function().parameters.len() as u32;
+        (index, self.builder.parameter(name, kind, ty))
+    }
+
+    /// The axes that a node really has, as keys.
+    pub fn node_axes(&self, node: NodeId) -> BTreeSet<AxisKey> {
+        self.builder.ty(node).axes.iter().filter_map(|id| self.key(*id)).collect()
+    }
+}
+
+/// All functions under construction, outermost first.
+pub(crate) struct Levels {
+    levels: Vec<Level>,
+}
+
+impl Levels {
+    /// Just the entry.
+    pub fn new(name: &str) -> Self {
+        Levels { levels: vec![Level::new(name)] }
+    }
+
+    /// The index of the innermost.
+    pub fn current(&self) -> usize {
+        self.levels.len().saturating_sub(1)
+    }
+
+    /// One of them.
+    pub fn get(&self, level: usize) -> Option<&Level> {
+        self.levels.get(level)
+    }
+
+    /// One of them, to change.
+    pub fn get_mut(&mut self, level: usize) -> Option<&mut Level> {
+        self.levels.get_mut(level)
+    }
+
+    /// Begins a function inside.
+    pub fn push(&mut self, name: &str) {
+        self.levels.push(Level::new(name));
+    }
+
+    /// Ends the innermost function.
+    pub fn pop(&mut self) -> Option<Level> {
+        self.levels.pop()
+    }
+
+    /// The node of a tensor in a function at or inside the tensor's own: what comes from outside becomes a parameter.
+    pub fn bring(&mut self, tensor: &Tensor, to: usize, table: &AxisTable) -> NodeId {
+        let mut node = tensor.node;
+        for level in tensor.level + 1..=to {
+            node = self.import(node, level, None, table);
+        }
+        node
+    }
+
+    /// The round's entry of a tensor along `axis`, in the function of the `repeat`.
+    pub fn bring_round(&mut self, tensor: &Tensor, to: usize, axis: AxisKey, table: &AxisTable) -> NodeId {
+        let outside = self.bring(tensor, to.saturating_sub(1), table);
+        self.import(outside, to, Some(axis), table)
+    }
+
+    fn import(&mut self, node: NodeId, into: usize, round: Option<AxisKey>, table: &AxisTable) -> NodeId {
+        let Some(outer) = into.checked_sub(1).and_then(|outer| self.levels.get(outer)) else { return node };
+        let ty = outer.builder.ty(node);
+        let keys: Vec<AxisKey> = ty.axes.iter().filter_map(|id| outer.key(*id)).collect();
+        let operation = outer.builder.function().node(node).map(|node| node.operation.clone());
+        let Some(level) = self.levels.get_mut(into) else { return node };
+        let stacked = round.is_some_and(|axis| keys.contains(&axis));
+        if let Some(known) = level.imports.get(&(node, stacked)) {
+            return *known;
+        }
+        let made = match operation {
+            Some(Operation::Constant(value)) => level.builder.constant(value),
+            _ => {
+                let inner: Vec<AxisKey> =
+                    keys.iter().copied().filter(|key| !stacked || Some(*key) != round).collect();
+                let axes = level.axes(&inner, table);
+                let name = format!("in{}", level.builder.function().parameters.len());
+                let ty = Type { element: ty.element, axes };
+                let (index, made) = level.parameter(&name, ParameterKind::Input, ty);
+                if stacked { &mut level.stacked } else { &mut level.shared }.push((index, node));
+                made
+            }
+        };
+        level.imports.insert((node, stacked), made);
+        made
+    }
+}
+
+/// The function with its parameters in another order: `order` lists old indices.
+pub(crate) fn reorder(mut function: Function, order: &[u32]) -> Function {
+    let old = function.parameters.clone();
+    function.parameters = order.iter().filter_map(|index| old.get(*index as usize).cloned()).collect();
+    for node in &mut function.nodes {
+        if let Operation::Parameter(index) = &mut node.operation {
+            if let Some(place) = order.iter().position(|old| old == index) {
+                *index = place as u32;
+            }
+        }
+    }
+    function
+}

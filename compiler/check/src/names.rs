@@ -1,0 +1,297 @@
+//! Names: modules, what each file can see, and "did you mean".
+
+use crate::builtins;
+use crate::program::Sources;
+use moe_diagnostics::Diagnostic;
+use moe_grammar::tree::{Definition, Item, ItemKind, Name, SourceFile, Use};
+use moe_grammar::{FileId, Span};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The edition this compiler reads.
+const EDITION: u32 = 1;
+
+/// A definition: the file and the index of the item.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct DefinitionId {
+    /// The file.
+    pub file: u32,
+    /// The item.
+    pub item: u32,
+}
+
+/// What a name at the top level of a file stands for.
+#[derive(Clone, Debug)]
+enum Meaning {
+    Definition(DefinitionId),
+    Module(Vec<String>),
+}
+
+/// The names of all files.
+#[derive(Default, Debug)]
+pub(crate) struct Names {
+    modules: BTreeMap<Vec<String>, u32>,
+    scopes: Vec<BTreeMap<String, Meaning>>,
+    /// The files that each file uses.
+    pub uses: Vec<BTreeSet<u32>>,
+    /// The mistakes about names of each file.
+    pub mistakes: Vec<Vec<Diagnostic>>,
+}
+
+/// The definition an item is.
+pub(crate) fn definition(item: &Item) -> Option<&Definition> {
+    match &item.kind {
+        ItemKind::Definition(definition) => Some(definition),
+        _ => None,
+    }
+}
+
+impl Names {
+    /// Resolves every `use` of every file.
+    pub fn resolve(sources: &Sources, trees: &[&SourceFile]) -> Names {
+        let mut names = Names::default();
+        for (index, file) in sources.files.iter().enumerate() {
+            names.modules.entry(file.module.clone()).or_insert(index as u32);
+        }
+        for (index, tree) in trees.iter().enumerate() {
+            names.declare(index as u32, tree);
+        }
+        for (index, tree) in trees.iter().enumerate() {
+            names.bring_in(index as u32, tree, trees);
+        }
+        names
+    }
+
+    fn declare(&mut self, file: u32, tree: &SourceFile) {
+        let mut scope: BTreeMap<String, Meaning> = BTreeMap::new();
+        let mut places: BTreeMap<&str, Span> = BTreeMap::new();
+        let mut mistakes = Vec::new();
+        if let Some(edition) = tree.edition.filter(|edition| edition.number != EDITION) {
+            mistakes.push(
+                Diagnostic::error("E0105", edition.span, format!("edition {} is not known", edition.number))
+                    .label(format!("this compiler reads edition {EDITION}"))
+                    .hint(format!("write `moe {EDITION}`, or use a newer compiler")),
+            );
+        }
+        for (index, item) in tree.items.iter().enumerate() {
+            let name = match &item.kind {
+                ItemKind::Definition(definition) => &definition.name,
+                _ => continue,
+            };
+            if let Some(first) = places.insert(&name.text, name.span) {
+                mistakes.push(duplicate(name, first));
+                continue;
+            }
+            let id = DefinitionId { file, item: index as u32 };
+            scope.insert(name.text.clone(), Meaning::Definition(id));
+        }
+        self.scopes.push(scope);
+        self.mistakes.push(mistakes);
+        self.uses.push(BTreeSet::new());
+    }
+
+    fn bring_in(&mut self, file: u32, tree: &SourceFile, trees: &[&SourceFile]) {
+        let mut places: BTreeMap<String, Span> = BTreeMap::new();
+        for item in &tree.items {
+            let ItemKind::Use(used) = &item.kind else { continue };
+            for (name, alias) in &used.names {
+                let here = alias.as_ref().unwrap_or(name);
+                match self.used(file, used, name, trees) {
+                    Ok(meaning) => self.add_used(file, here, meaning, &mut places, tree),
+                    Err(mistake) => self.mistake(file, mistake),
+                }
+            }
+        }
+    }
+
+    fn add_used(
+        &mut self,
+        file: u32,
+        name: &Name,
+        meaning: Meaning,
+        places: &mut BTreeMap<String, Span>,
+        tree: &SourceFile,
+    ) {
+        let own = tree.items.iter().filter_map(definition).find(|own| own.name.text == name.text);
+        let first = places.insert(name.text.clone(), name.span).or(own.map(|own| own.name.span));
+        if let Some(first) = first {
+            self.mistake(file, duplicate(name, first));
+        } else if let Some(scope) = self.scopes.get_mut(file as usize) {
+            scope.insert(name.text.clone(), meaning);
+        }
+    }
+
+    fn mistake(&mut self, file: u32, mistake: Diagnostic) {
+        if let Some(mistakes) = self.mistakes.get_mut(file as usize) {
+            mistakes.push(mistake);
+        }
+    }
+
+    fn used(
+        &mut self,
+        file: u32,
+        used: &Use,
+        name: &Name,
+        trees: &[&SourceFile],
+    ) -> Result<Meaning, Diagnostic> {
+        let mut path: Vec<Name> = used.path.clone();
+        path.push(name.clone());
+        match self.item_of(file, &path, trees) {
+            Ok(id) => {
+                if let Some(uses) = self.uses.get_mut(file as usize) {
+                    uses.insert(id.file);
+                }
+                Ok(Meaning::Definition(id))
+            }
+            Err(mistake) => {
+                let module: Vec<String> = path.iter().map(|name| name.text.clone()).collect();
+                let known = self.modules.get(&module).copied().or_else(|| {
+                    self.modules.iter().find(|(known, _)| known.starts_with(&module)).map(|(_, file)| *file)
+                });
+                let Some(other) = known.filter(|_| mistake.code == "E0102") else { return Err(mistake) };
+                if let Some(uses) = self.uses.get_mut(file as usize) {
+                    uses.insert(other);
+                }
+                Ok(Meaning::Module(module))
+            }
+        }
+    }
+
+    /// The item that an absolute path names: `a::b::c` is the item `c` of the module `a::b` or of the module `a::b::c`.
+    fn item_of(&self, from: u32, path: &[Name], trees: &[&SourceFile]) -> Result<DefinitionId, Diagnostic> {
+        let Some((last, folder)) = path.split_last() else {
+            return Err(Diagnostic::error("E0102", Span::default(), "an empty path names nothing"));
+        };
+        let folder: Vec<String> = folder.iter().map(|name| name.text.clone()).collect();
+        let longer: Vec<String> = folder.iter().cloned().chain([last.text.clone()]).collect();
+        for module in [&folder, &longer] {
+            let Some(file) = self.modules.get(module) else { continue };
+            if let Some(id) = find(*file, &last.text, trees) {
+                return visible(from, id, last, trees);
+            }
+        }
+        Err(self.no_item(&folder, last, trees))
+    }
+
+    fn no_item(&self, folder: &[String], last: &Name, trees: &[&SourceFile]) -> Diagnostic {
+        let shown = folder.join("::");
+        let mistake = Diagnostic::error("E0102", last.span, format!("there is no `{}` in `{shown}`", last.text))
+            .label("not found");
+        let items = self.modules.get(folder).and_then(|file| trees.get(*file as usize));
+        let items = items.into_iter().flat_map(|tree| tree.items.iter().filter(|item| item.public));
+        let own = items.filter_map(definition).map(|definition| definition.name.text.clone());
+        let below = self.modules.keys().filter(|module| {
+            module.len() == folder.len() + 1 && module.starts_with(folder)
+        });
+        let below = below.filter_map(|module| module.last().cloned());
+        let candidates: Vec<String> = own.chain(below).collect();
+        if candidates.is_empty() {
+            let modules: Vec<String> = self.modules.keys().map(|module| module.join("::")).collect();
+            return suggest(mistake.label("there is no such module"), &shown, modules.iter().map(String::as_str));
+        }
+        suggest(mistake, &last.text, candidates.iter().map(String::as_str))
+    }
+
+    /// The definition that a path names in a file.
+    pub fn lookup(&self, file: u32, path: &[Name], trees: &[&SourceFile]) -> Result<DefinitionId, Diagnostic> {
+        let scope = self.scopes.get(file as usize);
+        let first = path.first().and_then(|name| scope?.get(&name.text));
+        match (path, first) {
+            ([_], Some(Meaning::Definition(id))) => Ok(*id),
+            ([name], Some(Meaning::Module(_))) => {
+                Err(Diagnostic::error("E0107", name.span, format!("`{}` is a module", name.text))
+                    .hint(format!("name an item of it: `{}::…`", name.text)))
+            }
+            ([name], None) => Err(self.unknown(file, name, &[])),
+            ([_, rest @ ..], Some(Meaning::Module(module))) => {
+                let span = path.first().map(|name| name.span).unwrap_or_default();
+                let absolute: Vec<Name> = module
+                    .iter()
+                    .map(|text| Name { text: text.clone(), span })
+                    .chain(rest.iter().cloned())
+                    .collect();
+                self.item_of(file, &absolute, trees)
+            }
+            _ => self.item_of(file, path, trees),
+        }
+    }
+
+    /// The mistake that a name is not known, with the names it may have been meant for.
+    pub fn unknown(&self, file: u32, name: &Name, local: &[String]) -> Diagnostic {
+        let scope = self.scopes.get(file as usize);
+        let mistake = Diagnostic::error("E0101", name.span, format!("there is no `{}` here", name.text))
+            .label("not found");
+        let candidates = local
+            .iter()
+            .map(String::as_str)
+            .chain(scope.into_iter().flat_map(|scope| scope.keys().map(String::as_str)))
+            .chain(builtins::BUILTINS.iter().map(|builtin| builtin.name));
+        let candidates: Vec<&str> = candidates.collect();
+        if let Some(module) = self.module_with(&name.text) {
+            if closest(&name.text, candidates.iter().copied()).is_none() {
+                return mistake.hint(format!("it is in the library: `use {module}`"));
+            }
+        }
+        suggest(mistake, &name.text, candidates.into_iter())
+    }
+
+    /// The path of a library module that is called like a name, and so may hold it.
+    fn module_with(&self, name: &str) -> Option<String> {
+        let module = self.modules.keys().find(|module| {
+            module.first().is_some_and(|first| first == "std") && module.last().is_some_and(|last| last == name)
+        })?;
+        Some(format!("{}::{name}", module.join("::")))
+    }
+}
+
+fn find(file: u32, name: &str, trees: &[&SourceFile]) -> Option<DefinitionId> {
+    let items = &trees.get(file as usize)?.items;
+    let index = items.iter().position(|item| definition(item).is_some_and(|own| own.name.text == name))?;
+    Some(DefinitionId { file, item: index as u32 })
+}
+
+fn visible(
+    from: u32,
+    id: DefinitionId,
+    name: &Name,
+    trees: &[&SourceFile],
+) -> Result<DefinitionId, Diagnostic> {
+    let item = trees.get(id.file as usize).and_then(|tree| tree.items.get(id.item as usize));
+    match item.filter(|item| !item.public && from != id.file) {
+        None => Ok(id),
+        Some(item) => Err(Diagnostic::error("E0103", name.span, format!("`{}` is private to its file", name.text))
+            .label("not visible here")
+            .also(definition(item).map_or(item.span, |own| own.name.span), "defined here, without `pub`")
+            .hint("write `pub` before it")),
+    }
+}
+
+/// The mistake that a name is defined twice.
+pub(crate) fn duplicate(name: &Name, first: Span) -> Diagnostic {
+    let first = Span { file: FileId(first.file.0), ..first };
+    Diagnostic::error("E0104", name.span, format!("`{}` is defined twice", name.text))
+        .label("again here")
+        .also(first, "first here")
+        .hint("give one of them another name")
+}
+
+/// The candidate most like a name, if one is alike.
+pub(crate) fn closest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = |candidate: &'a str| {
+        let distance = strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+        (distance <= 1 + name.chars().count() / 4 && distance < name.chars().count())
+            .then_some((distance, candidate))
+    };
+    candidates.filter(|candidate| *candidate != name).filter_map(alike).min().map(|(_, candidate)| candidate)
+}
+
+/// The diagnostic with "did you mean", if a candidate is alike.
+pub(crate) fn suggest<'a>(
+    diagnostic: Diagnostic,
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Diagnostic {
+    match closest(name, candidates) {
+        Some(candidate) => diagnostic.hint(format!("did you mean `{candidate}`?")),
+        None => diagnostic,
+    }
+}
