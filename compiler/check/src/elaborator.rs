@@ -10,7 +10,7 @@ use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Definition, DefinitionKind, Name};
 use moe_grammar::Span;
 use moe_graph::{Element, Function, NodeId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the elaboration is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,8 +90,10 @@ pub(crate) struct Elaborator<'a> {
     pub mode: Mode,
     /// How many inline calls a test has made; they name its weights.
     pub inline_calls: u32,
-    /// Names for axes that arrays bring.
-    pub nested: u32,
+    /// The places of a test's assertions.
+    pub assertions: Vec<Span>,
+    /// The dotted names of weights that definitions have asked for.
+    pub asked: BTreeSet<String>,
 }
 
 impl<'a> Elaborator<'a> {
@@ -110,7 +112,8 @@ impl<'a> Elaborator<'a> {
             training: false,
             mode,
             inline_calls: 0,
-            nested: 0,
+            assertions: Vec::new(),
+            asked: BTreeSet::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::names::DefinitionId;
 use crate::value::{StackIndex, Value};
 use moe_grammar::tree::DefinitionKind;
 use moe_grammar::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The names of a block.
 #[derive(Clone, Default, Debug)]
@@ -14,6 +14,8 @@ pub(crate) struct Scope {
     pub values: BTreeMap<String, Value>,
     /// Sizes and axes.
     pub sizes: BTreeMap<String, SizeKey>,
+    /// Values that a `repeat` may set.
+    pub carried: BTreeSet<String>,
 }
 
 /// A definition whose body is being elaborated.

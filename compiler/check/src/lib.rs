@@ -34,7 +34,7 @@ mod types;
 mod value;
 
 pub use builtins::{Builtin, BUILTINS};
+pub use mapping::{Mapping, WeightInfo};
 pub use program::{
-    load, Elaborated, ElaboratedTest, Mapping, ModelInfo, Program, Setting, SourceFile, Sources, TestInfo, Assertion,
-    WeightInfo,
+    load, Assertion, Elaborated, ElaboratedTest, ModelInfo, Program, Setting, SourceFile, Sources, TestInfo,
 };

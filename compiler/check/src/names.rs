@@ -215,6 +215,11 @@ impl Names {
         }
     }
 
+    /// Whether a file defines or uses a name.
+    pub fn knows(&self, file: u32, name: &str) -> bool {
+        self.scopes.get(file as usize).is_some_and(|scope| scope.contains_key(name))
+    }
+
     /// The mistake that a name is not known, with the names it may have been meant for.
     pub fn unknown(&self, file: u32, name: &Name, local: &[String]) -> Diagnostic {
         let scope = self.scopes.get(file as usize);

@@ -1,0 +1,340 @@
+//! `repeat` and `fold`: their bodies are functions of the graph, elaborated once.
+
+use crate::axes::AxisKey;
+use crate::elaborator::Elaborator;
+use crate::levels::{reorder, Level};
+use crate::value::{Index, Tensor, Value};
+use moe_diagnostics::Diagnostic;
+use moe_grammar::tree::{Block, Expression, Name, StatementKind};
+use moe_grammar::Span;
+use moe_graph::{AxisId, Element, FunctionId, NodeId, Operation, OutputKind, ParameterKind, Type};
+use std::collections::BTreeSet;
+
+/// How often a body's carried values may turn out to have more axes than they began with.
+const WIDENINGS: usize = 4;
+
+/// A finished body.
+struct Finished {
+    function: FunctionId,
+    axes: Vec<(AxisId, AxisId)>,
+    stacked: Vec<NodeId>,
+    shared: Vec<NodeId>,
+}
+
+/// What a body's elaboration gave.
+enum Outcome {
+    Finished(Finished),
+    /// Carried values have more indexed axes than they began with.
+    Wider(Vec<BTreeSet<AxisKey>>),
+    Wrong,
+}
+
+/// The names that a body of `repeat` sets.
+fn assigned(body: &Block, names: &mut Vec<String>) {
+    for statement in &body.statements {
+        match &statement.kind {
+            StatementKind::Assign { name, .. } if !names.contains(&name.text) => names.push(name.text.clone()),
+            StatementKind::Repeat { body, .. } => assigned(body, names),
+            _ => {}
+        }
+    }
+}
+
+impl Elaborator<'_> {
+    /// `repeat i in L { x = block[i](x) }`
+    pub fn repeat(&mut self, index: &Name, count: &Expression, body: &Block, span: Span) {
+        let mut names = Vec::new();
+        assigned(body, &mut names);
+        names.retain(|name| self.frame().value(name).is_some());
+        let Some(key) = self.size_entry(&index.text, count) else {
+            self.poison(&names);
+            return;
+        };
+        let axis = self.axes.axis_of(key);
+        let Some(first) = self.first_values(&names, span) else {
+            self.poison(&names);
+            return;
+        };
+        let mut carried = first;
+        for _ in 0..WIDENINGS {
+            let frame = self.frame().clone();
+            let outcome = self.repeat_body(index, axis, &names, &carried, body, span);
+            match outcome {
+                Outcome::Finished(finished) => {
+                    self.repeat_results(axis, &names, &carried, &finished, span);
+                    return;
+                }
+                Outcome::Wider(bounds) => {
+                    *self.frame() = frame;
+                    for (tensor, bound) in carried.iter_mut().zip(bounds) {
+                        tensor.bound.extend(bound);
+                    }
+                }
+                Outcome::Wrong => {
+                    self.poison(&names);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn poison(&mut self, names: &[String]) {
+        for name in names {
+            self.frame().assign(name, Value::Poison);
+        }
+    }
+
+    fn first_values(&mut self, names: &[String], span: Span) -> Option<Vec<Tensor>> {
+        let mut carried = Vec::new();
+        for name in names {
+            let value = self.frame().value(name).cloned()?;
+            carried.push(self.materialize(&value, None, span)?);
+        }
+        Some(carried)
+    }
+
+    fn repeat_body(
+        &mut self,
+        index: &Name,
+        axis: AxisKey,
+        names: &[String],
+        carried: &[Tensor],
+        body: &Block,
+        span: Span,
+    ) -> Outcome {
+        let parameters = self.enter_body("repeat", names, carried);
+        let level = self.levels.current();
+        let mistakes = self.report.len();
+        let results = self.scoped(|this| {
+            this.frame().set(&index.text, Value::Index(Index::Round(axis, level)));
+            for (name, tensor) in names.iter().zip(parameters) {
+                this.frame().set(name, Value::Tensor(tensor));
+                if let Some(scope) = this.frame().scopes.last_mut() {
+                    scope.carried.insert(name.clone());
+                }
+            }
+            this.block(body, None);
+            let values: Vec<Value> =
+                names.iter().map(|name| this.frame().value(name).cloned().unwrap_or(Value::Poison)).collect();
+            values
+        });
+        let wrong = self.report.len() > mistakes;
+        self.leave_body(names, carried, &results, wrong, span)
+    }
+
+    /// Begins a function with parameters for the carried values.
+    fn enter_body(&mut self, name: &str, names: &[String], carried: &[Tensor]) -> Vec<Tensor> {
+        let name = format!("{name}{}", self.functions.len());
+        self.levels.push(&name);
+        let current = self.levels.current();
+        let mut parameters = Vec::new();
+        for (name, tensor) in names.iter().zip(carried) {
+            let all: Vec<AxisKey> = tensor.bound.iter().chain(&tensor.axes).copied().collect();
+            let ty = self.graph_type(tensor.element, &all);
+            let Some(level) = self.levels.get_mut(current) else { continue };
+            let (index, node) = level.parameter(name, ParameterKind::Input, ty);
+            level.carried.push(index);
+            parameters.push(self.tensor(node, tensor.element, tensor.axes.clone(), tensor.bound.clone()));
+        }
+        parameters
+    }
+
+    /// Ends a function whose results are the next carried values.
+    fn leave_body(
+        &mut self,
+        names: &[String],
+        carried: &[Tensor],
+        results: &[Value],
+        wrong: bool,
+        span: Span,
+    ) -> Outcome {
+        let mut tensors = Vec::new();
+        for ((name, first), value) in names.iter().zip(carried).zip(results) {
+            let tensor = self.materialize(value, Some(first.element), span);
+            match tensor.and_then(|tensor| self.carried_like(name, first, tensor, span)) {
+                Some(tensor) => tensors.push(tensor),
+                None => {
+                    self.levels.pop();
+                    return Outcome::Wrong;
+                }
+            }
+        }
+        let wider = tensors.iter().zip(carried).any(|(tensor, first)| !tensor.bound.is_subset(&first.bound));
+        if wider || wrong {
+            self.levels.pop();
+            let bounds = tensors.into_iter().map(|tensor| tensor.bound).collect();
+            return if wrong { Outcome::Wrong } else { Outcome::Wider(bounds) };
+        }
+        let current = self.levels.current();
+        for ((name, first), tensor) in names.iter().zip(carried).zip(&tensors) {
+            let node = self.here(tensor);
+            let all: Vec<AxisKey> = first.bound.iter().chain(&first.axes).copied().collect();
+            let axes = self.ids(&all);
+            if let Some(level) = self.levels.get_mut(current) {
+                level.builder.output(name, node, axes, OutputKind::Result);
+            }
+        }
+        match self.levels.pop() {
+            Some(level) => Outcome::Finished(self.finish_body(level)),
+            None => Outcome::Wrong,
+        }
+    }
+
+    fn carried_like(&mut self, name: &str, first: &Tensor, tensor: Tensor, span: Span) -> Option<Tensor> {
+        let fits = tensor.element == first.element && tensor.axes.iter().all(|axis| first.axes.contains(axis));
+        if fits {
+            return Some(Tensor { axes: first.axes.clone(), ..tensor });
+        }
+        let (before, after) = (self.show(first), self.show(&tensor));
+        let mistake = Diagnostic::error("E0412", span, format!("`{name}` changes its type from round to round"))
+            .label(format!("it begins as {before}, and a round makes it {after}"))
+            .hint("a carried value keeps its element type and axes");
+        self.error(mistake);
+        None
+    }
+
+    fn finish_body(&mut self, level: Level) -> Finished {
+        let outside = self.levels.current();
+        let stacked: Vec<NodeId> = level.stacked.iter().map(|(_, node)| *node).collect();
+        let shared: Vec<NodeId> = level.shared.iter().map(|(_, node)| *node).collect();
+        let order: Vec<u32> = level
+            .carried
+            .iter()
+            .copied()
+            .chain(level.stacked.iter().map(|(index, _)| *index))
+            .chain(level.shared.iter().map(|(index, _)| *index))
+            .collect();
+        let inner = level.builder.function();
+        let mut used: BTreeSet<AxisId> = inner.parameters.iter().flat_map(|own| own.ty.axes.iter().copied()).collect();
+        used.extend(inner.outputs.iter().flat_map(|output| output.axes.iter().copied()));
+        let mut axes = Vec::new();
+        for id in used {
+            let Some(key) = level.key(id) else { continue };
+            let table = &self.axes;
+            if let Some(outer) = self.levels.get_mut(outside) {
+                axes.push((id, outer.axis(key, table)));
+            }
+        }
+        self.functions.push(reorder(level.builder.finish(), &order));
+        let function = FunctionId(self.functions.len() as u32 - 1);
+        Finished { function, axes, stacked, shared }
+    }
+
+    fn repeat_results(&mut self, axis: AxisKey, names: &[String], carried: &[Tensor], finished: &Finished, span: Span) {
+        let over = self.id(axis);
+        let mut operands: Vec<NodeId> = carried.iter().map(|tensor| self.here(tensor)).collect();
+        operands.extend(finished.stacked.iter().chain(&finished.shared).copied());
+        for (place, (name, tensor)) in names.iter().zip(carried).enumerate() {
+            let operation = Operation::Repeat {
+                function: finished.function,
+                axes: finished.axes.clone(),
+                over,
+                carried: carried.len() as u32,
+                stacked: finished.stacked.len() as u32,
+                result: place as u32,
+            };
+            let value = self.loop_result(operation, &operands, tensor, span);
+            self.frame().assign(name, value);
+        }
+    }
+
+    fn loop_result(&mut self, operation: Operation, operands: &[NodeId], like: &Tensor, span: Span) -> Value {
+        let all: Vec<AxisKey> = like.bound.iter().chain(&like.axes).copied().collect();
+        let ty: Type = self.graph_type(like.element, &all);
+        match self.build(span, |builder| Ok(builder.add_typed(operation, operands, ty))) {
+            Some(node) => Value::Tensor(self.tensor(node, like.element, like.axes.clone(), like.bound.clone())),
+            None => Value::Poison,
+        }
+    }
+
+    /// `fold n with x = a, y = b { … }`
+    pub fn fold(&mut self, count: &Expression, carried: &[(Name, Expression)], body: &Block, span: Span) -> Value {
+        let times = self.tensor_expression(count, Some(Element::I64));
+        let names: Vec<String> = carried.iter().map(|(name, _)| name.text.clone()).collect();
+        let values: Vec<Option<Tensor>> =
+            carried.iter().map(|(_, value)| self.tensor_expression(value, None)).collect();
+        let values: Option<Vec<Tensor>> = values.into_iter().collect();
+        let (Some(times), Some(mut values)) = (times, values) else { return Value::Poison };
+        if !times.element.is_integer() || !times.axes.is_empty() || !times.bound.is_empty() {
+            let mistake = Diagnostic::error("E0413", count.span, "the number of rounds is one whole number")
+                .label(format!("this is {}", self.show(&times)));
+            self.error(mistake);
+            return Value::Poison;
+        }
+        let Some(times) = self.cast(&times, Element::I64, count.span) else { return Value::Poison };
+        for _ in 0..WIDENINGS {
+            match self.fold_body(&names, &values, body, span) {
+                Outcome::Finished(finished) => return self.fold_results(&times, &names, &values, &finished, span),
+                Outcome::Wider(bounds) => {
+                    for (tensor, bound) in values.iter_mut().zip(bounds) {
+                        tensor.bound.extend(bound);
+                    }
+                }
+                Outcome::Wrong => return Value::Poison,
+            }
+        }
+        Value::Poison
+    }
+
+    fn fold_body(&mut self, names: &[String], carried: &[Tensor], body: &Block, span: Span) -> Outcome {
+        let parameters = self.enter_body("fold", names, carried);
+        let mistakes = self.report.len();
+        let value = self.scoped(|this| {
+            for (name, tensor) in names.iter().zip(parameters) {
+                this.frame().set(name, Value::Tensor(tensor));
+            }
+            this.block(body, None)
+        });
+        let results: Vec<Value> = match value {
+            Value::Tuple(entries) => names
+                .iter()
+                .enumerate()
+                .map(|(place, name)| {
+                    let by_name = entries.iter().find(|(own, _)| own.as_deref() == Some(name));
+                    by_name.or(entries.get(place)).map_or(Value::Poison, |(_, value)| value.clone())
+                })
+                .collect(),
+            single => vec![single],
+        };
+        let poisoned = results.iter().any(|value| matches!(value, Value::Poison));
+        let wrong = self.report.len() > mistakes;
+        if results.len() != names.len() || (poisoned && !wrong) {
+            let mistake = Diagnostic::error("E0413", body.span, format!("a round of this `fold` gives {} values", names.len()))
+                .label("the body's value is the next carried values")
+                .hint("write `(a, b)` in the order in which they are declared");
+            self.error(mistake);
+            self.levels.pop();
+            return Outcome::Wrong;
+        }
+        self.leave_body(names, carried, &results, wrong || poisoned, span)
+    }
+
+    fn fold_results(
+        &mut self,
+        times: &Tensor,
+        names: &[String],
+        carried: &[Tensor],
+        finished: &Finished,
+        span: Span,
+    ) -> Value {
+        let mut operands = vec![self.here(times)];
+        for tensor in carried {
+            operands.push(self.here(tensor));
+        }
+        operands.extend(finished.shared.iter().copied());
+        let mut results = Vec::new();
+        for (place, (name, tensor)) in names.iter().zip(carried).enumerate() {
+            let operation = Operation::Fold {
+                function: finished.function,
+                axes: finished.axes.clone(),
+                carried: carried.len() as u32,
+                result: place as u32,
+            };
+            results.push((Some(name.clone()), self.loop_result(operation, &operands, tensor, span)));
+        }
+        match results.len() {
+            1 => results.pop().map_or(Value::Poison, |(_, value)| value),
+            _ => Value::Tuple(results),
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! Parts: instances of definitions with dotted names, stacks and lists of them; and the weights they hold.
+
+use crate::axes::AxisKey;
+use crate::elaborator::{Elaborator, Mode, Weight};
+use crate::types::Shape;
+use crate::value::{Index, Instance, Part, PartKind, StackIndex, Tensor, Value};
+use moe_diagnostics::Diagnostic;
+use moe_grammar::tree::{
+    BracketArgument, DefinitionKind, Expression, ExpressionKind, Name, PartExpression, TypeExpression,
+};
+use moe_grammar::Span;
+use moe_graph::{ParameterKind, Type};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+/// What a `weight` statement says besides names and type.
+pub(crate) struct WeightOptions<'t> {
+    /// The initializer.
+    pub initial: Option<&'t Expression>,
+    /// Whether training leaves it alone.
+    pub frozen: bool,
+    /// The proximal operator.
+    pub prox: Option<&'t Expression>,
+}
+
+impl Elaborator<'_> {
+    /// `part name = …`
+    pub fn part_statement(&mut self, name: &Name, value: &PartExpression, span: Span) {
+        if !self.declare(name) || !self.may_have_weights(span, "parts") {
+            self.frame().set(&name.text, Value::Poison);
+            return;
+        }
+        let part = self.part_kind(value).map(|kind| {
+            let (path, stack) = (self.frame().dotted(&name.text), self.frame().stack.clone());
+            Value::Part(Part { kind, path, stack, span: name.span })
+        });
+        self.frame().set(&name.text, part.unwrap_or(Value::Poison));
+    }
+
+    /// A `fn` has no weights, parts or state.
+    pub fn may_have_weights(&mut self, span: Span, what: &str) -> bool {
+        if self.frame().kind != DefinitionKind::Function {
+            return true;
+        }
+        let mistake = Diagnostic::error("E0404", span, format!("a `fn` has no {what}"))
+            .label("not in a `fn`")
+            .hint("make it a `layer`, `gate`, `expert` or `adapter`");
+        self.error(mistake);
+        false
+    }
+
+    fn part_kind(&mut self, value: &PartExpression) -> Option<PartKind> {
+        match value {
+            PartExpression::Instance { path, arguments, span } => {
+                let definition = match self.program.lookup(self.file(), path) {
+                    Ok(definition) => definition,
+                    Err(mistake) => {
+                        self.error(mistake);
+                        return None;
+                    }
+                };
+                let statics = self.statics_given(self.definition(definition)?, arguments, *span)?;
+                Some(PartKind::Instance(Rc::new(Instance { definition, statics })))
+            }
+            PartExpression::Stack { element, axis, .. } => {
+                let element = self.part_kind(element);
+                let axis = self.size_entry("stack", axis)?;
+                Some(PartKind::Stack(Rc::new(element?), axis))
+            }
+            PartExpression::List { elements, .. } => {
+                let kinds: Vec<Option<PartKind>> = elements.iter().map(|element| self.part_kind(element)).collect();
+                let kinds: Option<Vec<PartKind>> = kinds.into_iter().collect();
+                Some(PartKind::List(Rc::new(kinds?)))
+            }
+        }
+    }
+
+    /// One of several parts: `experts[e]`.
+    pub fn index_part(&mut self, part: &Part, arguments: &[BracketArgument], span: Span) -> Value {
+        let [BracketArgument::Value(index)] = arguments else {
+            let mistake = Diagnostic::error("E0402", span, "parts are indexed by one index")
+                .label("expected one index, as in `experts[e]`");
+            self.error(mistake);
+            return Value::Poison;
+        };
+        let value = self.expression(index, None);
+        let chosen = match &part.kind {
+            PartKind::Stack(element, axis) => {
+                let axis = self.axes.axis_of(*axis);
+                self.stack_index(&value, axis, index.span)
+                    .map(|index| ((**element).clone(), part.path.clone(), Some(index)))
+            }
+            PartKind::List(elements) => {
+                let place = self.list_index(&value, elements.len(), index.span);
+                place.and_then(|place| {
+                    let kind = elements.get(place)?.clone();
+                    Some((kind, format!("{}.{place}", part.path), None))
+                })
+            }
+            PartKind::Instance(_) => {
+                let mistake = Diagnostic::error("E0402", span, "this is one part and has no index")
+                    .label("indexed here")
+                    .also(part.span, "declared here");
+                self.error(mistake);
+                None
+            }
+        };
+        match chosen {
+            Some((kind, path, index)) => {
+                let stack = part.stack.iter().cloned().chain(index).collect();
+                Value::Part(Part { kind, path, stack, span: part.span })
+            }
+            None => Value::Poison,
+        }
+    }
+
+    fn stack_index(&mut self, value: &Value, axis: AxisKey, span: Span) -> Option<StackIndex> {
+        match value {
+            Value::Index(Index::Axis(own)) if *own == axis => Some(StackIndex::Bound(axis)),
+            Value::Index(Index::Round(own, level)) if *own == axis => Some(StackIndex::Round(axis, *level)),
+            Value::Index(Index::Fixed(_, place)) => Some(StackIndex::Fixed(axis, *place)),
+            Value::Number(number) if number.integer.is_some() => {
+                let place = number.integer.and_then(|value| i64::try_from(value).ok()).unwrap_or(-1);
+                let size = self.axes.axis_size(axis).as_constant();
+                if place < 0 || size.is_some_and(|size| place >= size) {
+                    self.out_of_range(place, axis, span);
+                    return None;
+                }
+                Some(StackIndex::Fixed(axis, place))
+            }
+            Value::Index(_) | Value::Tensor(_) => {
+                let tensor = self.materialize(value, None, span)?;
+                if tensor.element.is_integer() {
+                    return Some(StackIndex::Gathered(axis, tensor));
+                }
+                self.no_index(&Value::Tensor(tensor), span);
+                None
+            }
+            Value::Poison => None,
+            other => {
+                self.no_index(other, span);
+                None
+            }
+        }
+    }
+
+    fn list_index(&mut self, value: &Value, count: usize, span: Span) -> Option<usize> {
+        let place = match value {
+            Value::Index(Index::Fixed(_, place)) => Some(*place),
+            Value::Number(number) => number.integer.and_then(|value| i64::try_from(value).ok()),
+            Value::Poison => return None,
+            _ => None,
+        };
+        let place = place.and_then(|place| usize::try_from(place).ok()).filter(|place| *place < count);
+        if place.is_none() {
+            let mistake = Diagnostic::error("E0402", span, format!("a list of {count} different parts has no such entry"))
+                .label("expected a number, or a name that a reduction such as `sum` ranges")
+                .hint("parts of different kinds cannot be chosen by a computed index");
+            self.error(mistake);
+        }
+        place
+    }
+
+    /// `weight a, b: T = …`
+    pub fn weight_statement(&mut self, names: &[Name], ty: &TypeExpression, options: &WeightOptions, span: Span) {
+        let fine = self.may_have_weights(span, "weights");
+        let initial = self.initializer(options.initial);
+        if let Some(prox) = options.prox {
+            self.proximal(prox);
+        }
+        for name in names {
+            let declared = self.declare(name);
+            let tensor = if fine && declared { self.weight(name, ty, options, initial.clone()) } else { None };
+            self.frame().set(&name.text, tensor.map_or(Value::Poison, Value::Tensor));
+        }
+    }
+
+    fn weight(
+        &mut self,
+        name: &Name,
+        ty: &TypeExpression,
+        options: &WeightOptions,
+        initial: Option<String>,
+    ) -> Option<Tensor> {
+        let shape = self.shape(ty)?;
+        let own = self.own_axes(&shape)?;
+        let dotted = self.frame().dotted(&name.text);
+        self.asked.insert(dotted.clone());
+        if let Some(given) = self.given.get_mut(&dotted) {
+            given.taken = true;
+            let given = given.clone();
+            return self.given_weight(&given.value, &shape, &own, given.span);
+        }
+        if self.mode == Mode::Test {
+            let call = self.frames.get(1).and_then(|frame| frame.call).unwrap_or(name.span);
+            let short = dotted.split_once('.').map_or(dotted.as_str(), |(_, rest)| rest).to_owned();
+            let mistake = Diagnostic::error("E0602", call, format!("the weight `{short}` is not given"))
+                .label("a test gives every weight as a named argument")
+                .also(name.span, "declared here")
+                .hint(format!("write `{short} = [[…]]`"));
+            self.error(mistake);
+            return None;
+        }
+        if !self.weights.contains_key(&dotted) {
+            self.new_weight(&dotted, &shape, &own, name.span, options.frozen, initial)?;
+        }
+        let weight = self.weights.get(&dotted)?.clone();
+        let tensor = self.indexed_weight(&weight, name.span)?;
+        let tensor = self.as_own(tensor, &weight, &own, name.span)?;
+        self.verified(tensor, &shape)
+    }
+
+    /// The axes of a weight's or state's type, all distinct.
+    pub fn own_axes(&mut self, shape: &Shape) -> Option<Vec<AxisKey>> {
+        if shape.rest {
+            let mistake = Diagnostic::error("E0404", shape.span, "the type of a weight or state says all its axes")
+                .label("`..` is for parameters and results");
+            self.error(mistake);
+            return None;
+        }
+        let mut own = Vec::new();
+        for entry in &shape.entries {
+            let axis = self.entry_axis(entry)?;
+            if own.contains(&axis) {
+                let name = self.axes.name(axis);
+                let mistake = Diagnostic::error("E0205", entry.span(), format!("the axis `{name}` stands twice in one type"))
+                    .label("again here")
+                    .hint(format!("declare another of that size, `axis Other = {name}`, and use it here"));
+                self.error(mistake);
+                return None;
+            }
+            own.push(axis);
+        }
+        Some(own)
+    }
+
+    fn given_weight(&mut self, value: &Value, shape: &Shape, own: &[AxisKey], span: Span) -> Option<Tensor> {
+        match value {
+            Value::Array(array) => {
+                if array.shape.len() != own.len() {
+                    let mistake = Diagnostic::error("E0201", span, format!("the weight has {} axes and this array {}", own.len(), array.shape.len()))
+                        .label("given here")
+                        .also(shape.span, "declared here");
+                    self.error(mistake);
+                    return None;
+                }
+                let named: Vec<Option<AxisKey>> = own.iter().copied().map(Some).collect();
+                self.array_with(&array.clone(), shape.element, &named, &[])
+            }
+            other => {
+                let tensor = self.materialize(other, Some(shape.element), span)?;
+                let mut tensor = self.renamed_by_place(tensor, own, span)?;
+                if tensor.element != shape.element {
+                    self.elements_differ(span, shape.element, tensor.element);
+                    return None;
+                }
+                tensor.axes = own.to_vec();
+                Some(tensor)
+            }
+        }
+    }
+
+    /// A tensor with its axes renamed, in order, to others of the same sizes.
+    pub fn renamed_by_place(&mut self, tensor: Tensor, own: &[AxisKey], span: Span) -> Option<Tensor> {
+        if own.iter().all(|axis| tensor.axes.contains(axis)) && own.len() == tensor.axes.len() {
+            return Some(tensor);
+        }
+        let sizes = |axes: &[AxisKey]| axes.iter().map(|axis| self.axes.axis_size(*axis)).collect::<Vec<_>>();
+        if sizes(&tensor.axes) != sizes(own) {
+            let (found, wanted) = (self.show(&tensor), self.show_axes(own));
+            let mistake = Diagnostic::error("E0206", span, format!("{found} does not fit {wanted}"))
+                .label(format!("this is {found}"));
+            let axes: Vec<AxisKey> = tensor.axes.iter().chain(own).copied().collect();
+            let mistake = self.with_origins(mistake, &axes);
+            self.error(mistake);
+            return None;
+        }
+        self.rename_all(tensor, own, span)
+    }
+
+    /// Renames axes in order; through new axes where a target is still in use.
+    fn rename_all(&mut self, tensor: Tensor, own: &[AxisKey], span: Span) -> Option<Tensor> {
+        let from = tensor.axes.clone();
+        let mut tensor = tensor;
+        let mut steps = Vec::new();
+        for (old, new) in from.iter().zip(own) {
+            if old == new {
+                continue;
+            }
+            if from.contains(new) {
+                let middle = self.axes.axis(&self.axes.name(*new), self.axes.axis_size(*new), span);
+                tensor = self.rename(&tensor, *old, middle, span)?;
+                steps.push((middle, *new));
+            } else {
+                steps.push((*old, *new));
+            }
+        }
+        for (old, new) in steps {
+            tensor = self.rename(&tensor, old, new, span)?;
+        }
+        Some(tensor)
+    }
+
+    fn new_weight(
+        &mut self,
+        dotted: &str,
+        shape: &Shape,
+        own: &[AxisKey],
+        span: Span,
+        frozen: bool,
+        initial: Option<String>,
+    ) -> Option<()> {
+        let stack: Vec<AxisKey> = self.frame().stack.iter().map(StackIndex::axis).collect();
+        let axes: Vec<AxisKey> = stack.iter().chain(own).copied().collect();
+        let distinct: BTreeSet<AxisKey> = axes.iter().copied().collect();
+        if distinct.len() != axes.len() {
+            let mistake = Diagnostic::error("E0205", span, "the weight's axes and those of the stacks it is in are not distinct")
+                .label("this weight")
+                .hint("stack over another axis of that size");
+            self.error(mistake);
+            return None;
+        }
+        let node = self.entry_parameter(dotted, ParameterKind::Weight, shape.element, &axes, span)?;
+        let weight = Weight {
+            node,
+            element: shape.element,
+            stack,
+            own: own.to_vec(),
+            span,
+            initial,
+            frozen,
+        };
+        self.weights.insert(dotted.to_owned(), weight);
+        Some(())
+    }
+
+    /// A parameter of the entry.
+    pub fn entry_parameter(
+        &mut self,
+        name: &str,
+        kind: ParameterKind,
+        element: moe_graph::Element,
+        axes: &[AxisKey],
+        span: Span,
+    ) -> Option<moe_graph::NodeId> {
+        let table = &self.axes;
+        let level = self.levels.get_mut(0)?;
+        let axes = level.axes(axes, table);
+        level.builder.set_span(Some(span));
+        Some(level.parameter(name, kind, Type { element, axes }).1)
+    }
+
+    /// A weight at the indices of the stacks it is in.
+    pub fn indexed_weight(&mut self, weight: &Weight, span: Span) -> Option<Tensor> {
+        let axes = weight.stack.iter().chain(&weight.own).copied().collect();
+        let tensor = Tensor { level: 0, node: weight.node, element: weight.element, axes, bound: BTreeSet::new() };
+        let stack = self.frame().stack.clone();
+        let mut tensor = tensor;
+        for (index, axis) in stack.iter().zip(&weight.stack) {
+            tensor = self.take(&tensor, *axis, index, span)?;
+        }
+        Some(tensor)
+    }
+
+    /// A weight used with other axes than those it was first used with: a part called twice.
+    fn as_own(&mut self, tensor: Tensor, weight: &Weight, own: &[AxisKey], span: Span) -> Option<Tensor> {
+        if weight.own == own {
+            return Some(tensor);
+        }
+        let sizes = |axes: &[AxisKey]| axes.iter().map(|axis| self.axes.axis_size(*axis)).collect::<Vec<_>>();
+        if sizes(&weight.own) != sizes(own) {
+            let (first, now) = (self.show_axes(&weight.own), self.show_axes(own));
+            let call = self.frame().call.unwrap_or(span);
+            let mistake = Diagnostic::error("E0405", call, format!("a part called twice shares its weights, and here they would be {now} instead of {first}"))
+                .label("called with other sizes")
+                .also(weight.span, "this weight")
+                .hint("make two parts of it");
+            self.error(mistake);
+            return None;
+        }
+        let gathered: Vec<AxisKey> =
+            tensor.axes.iter().copied().filter(|axis| !weight.own.contains(axis)).collect();
+        let inner = Tensor { axes: weight.own.clone(), ..tensor };
+        let mut renamed = self.rename_all(inner, own, span)?;
+        renamed.axes.splice(0..0, gathered);
+        Some(renamed)
+    }
+
+    /// The initializer of a weight, as text.
+    fn initializer(&mut self, initial: Option<&Expression>) -> Option<String> {
+        let initial = initial?;
+        let name = match &initial.kind {
+            ExpressionKind::Path(path) => path.as_slice(),
+            ExpressionKind::Call(callee, _) => match &callee.kind {
+                ExpressionKind::Path(path) => path.as_slice(),
+                _ => &[],
+            },
+            ExpressionKind::Number(_) | ExpressionKind::Unary(..) => {
+                return Some(self.program.text(initial.span).to_owned());
+            }
+            _ => &[],
+        };
+        let known = ["zeros", "ones", "normal", "glorot", "uniform"];
+        match name {
+            [name] if known.contains(&name.text.as_str()) => Some(self.program.text(initial.span).to_owned()),
+            _ => {
+                let mistake = Diagnostic::error("E0406", initial.span, "this is no initializer")
+                    .label("not known")
+                    .hint("initializers are zeros, ones, normal(s), uniform(a), glorot, or a number");
+                self.error(mistake);
+                None
+            }
+        }
+    }
+
+    fn proximal(&mut self, prox: &Expression) {
+        let call = match &prox.kind {
+            ExpressionKind::Call(callee, _) => matches!(&callee.kind, ExpressionKind::Path(path) if path.len() == 1),
+            ExpressionKind::Path(path) => path.len() == 1,
+            _ => false,
+        };
+        if !call {
+            let mistake = Diagnostic::error("E0406", prox.span, "this is no proximal operator")
+                .label("expected one such as `l1(0.1)`");
+            self.error(mistake);
+        }
+    }
+
+    /// `part.weight`: a weight of a part that has been called, or a part of it.
+    pub fn part_field(&mut self, part: &Part, name: &Name, span: Span) -> Value {
+        let dotted = format!("{}.{}", part.path, name.text);
+        match self.weights.get(&dotted).cloned() {
+            Some(weight) => {
+                let stack = std::mem::replace(&mut self.frame().stack, part.stack.clone());
+                let tensor = self.indexed_weight(&weight, span);
+                self.frame().stack = stack;
+                tensor.map_or(Value::Poison, Value::Tensor)
+            }
+            None => {
+                let start = format!("{}.", part.path);
+                let known: Vec<String> = self
+                    .weights
+                    .keys()
+                    .filter_map(|known| known.strip_prefix(&start))
+                    .map(str::to_owned)
+                    .collect();
+                let below = format!("{dotted}.");
+                if self.weights.keys().any(|known| known.starts_with(&below)) {
+                    let kind = part.kind.clone();
+                    return Value::Part(Part { kind, path: dotted, stack: part.stack.clone(), span: part.span });
+                }
+                let mistake = Diagnostic::error("E0402", name.span, format!("the part has no weight `{}` so far", name.text))
+                    .label("not found")
+                    .hint("the weights of a part are there once it has been called");
+                let mistake = crate::names::suggest(mistake, &name.text, known.iter().map(String::as_str));
+                self.error(mistake);
+                Value::Poison
+            }
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! A program: the sources of one compilation, parsed, and what can be asked of them.
+
+use crate::elaborator::{Elaborator, Mode};
+use crate::mapping;
+use crate::names::{DefinitionId, Names};
+use crate::statics::{kind_of, StaticKind};
+use crate::test_items;
+use moe_diagnostics::{Diagnostic, Severity};
+use moe_grammar::tree::{
+    Definition, DefinitionKind, Expression, ExpressionKind, Item, ItemKind, Name, SettingsKind, Test,
+    UnaryOperator, WeightsBlock,
+};
+use moe_grammar::{FileId, Parse, Span};
+use moe_graph::Module;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::mapping::{Mapping, WeightInfo};
+
+/// How many boolean static parameters of one definition are checked in all combinations.
+const COMBINED: usize = 4;
+
+/// One source file.
+#[derive(Clone, Debug, Default)]
+pub struct SourceFile {
+    /// What messages call it.
+    pub path: String,
+    /// Its module path, such as `["std", "gate", "top_k"]`.
+    pub module: Vec<String>,
+    /// Its text.
+    pub text: String,
+}
+
+/// The files of a compilation; a [`FileId`] is an index into them, and the first is the user's.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The files.
+    pub files: Vec<SourceFile>,
+}
+
+/// A static parameter's value as given from outside.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Setting {
+    /// A whole number.
+    Integer(i64),
+    /// A number.
+    Number(f64),
+    /// A truth value.
+    Boolean(bool),
+}
+
+/// A model of a file.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ModelInfo {
+    /// Its name.
+    pub name: String,
+    /// Where its name is.
+    pub span: Span,
+    /// Its static parameters, and their defaults where those are plain numbers or truth values.
+    pub statics: Vec<(String, Option<Setting>)>,
+}
+
+/// A model as a graph.
+#[derive(Clone, Debug)]
+pub struct Elaborated {
+    /// The model's name.
+    pub name: String,
+    /// The graph.
+    pub module: Module,
+    /// The `weights` blocks of the model, by the name of their source.
+    pub mappings: BTreeMap<String, Mapping>,
+    /// What is likely not meant.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// A test of a file.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TestInfo {
+    /// Its name.
+    pub name: String,
+    /// Where its name is.
+    pub span: Span,
+}
+
+/// A test as a graph.
+#[derive(Clone, Debug)]
+pub struct ElaboratedTest {
+    /// The graph: one `bool` output an assertion, named `a0`, `a1` and so on.
+    pub module: Module,
+    /// The assertions, in order.
+    pub assertions: Vec<Assertion>,
+}
+
+/// One assertion of a test.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Assertion {
+    /// What is asserted.
+    pub span: Span,
+}
+
+/// The sources of one compilation, parsed.
+#[derive(Debug)]
+pub struct Program {
+    sources: Sources,
+    parses: Vec<Parse>,
+    names: Names,
+}
+
+/// Parses the sources and resolves what they use. Mistakes are told by [`Program::diagnostics`].
+pub fn load(sources: Sources) -> Program {
+    let parses: Vec<Parse> = sources
+        .files
+        .iter()
+        .enumerate()
+        .map(|(index, file)| moe_grammar::parse(FileId(index as u32), &file.text))
+        .collect();
+    let trees: Vec<_> = parses.iter().map(|parse| &parse.tree).collect();
+    let names = Names::resolve(&sources, &trees);
+    Program { sources, parses, names }
+}
+
+impl Program {
+    /// The sources.
+    pub fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The syntax and name errors of the first file and of all files it uses.
+    pub fn diagnostics(&self) -> Vec<Diagnostic> {
+        self.mistakes_from(0)
+    }
+
+    fn mistakes_from(&self, file: u32) -> Vec<Diagnostic> {
+        let (mut waiting, mut seen) = (vec![file], BTreeSet::new());
+        while let Some(file) = waiting.pop() {
+            if seen.insert(file) {
+                waiting.extend(self.names.uses.get(file as usize).into_iter().flatten());
+            }
+        }
+        let mut mistakes = Vec::new();
+        for file in seen {
+            let syntax = self.parses.get(file as usize).into_iter().flat_map(|parse| &parse.errors);
+            mistakes.extend(syntax.map(Diagnostic::from));
+            mistakes.extend(self.names.mistakes.get(file as usize).into_iter().flatten().cloned());
+        }
+        mistakes
+    }
+
+    /// Everything that is wrong with one file: its own and its used files' syntax and names, and its definitions, tests and blocks.
+    pub fn check_file(&self, file: FileId) -> Vec<Diagnostic> {
+        let mut mistakes = self.mistakes_from(file.0);
+        for (index, item) in self.items(file.0).iter().enumerate() {
+            let id = DefinitionId { file: file.0, item: index as u32 };
+            match &item.kind {
+                ItemKind::Definition(definition) => mistakes.extend(self.check_definition(id, definition)),
+                ItemKind::Test(test) => {
+                    mistakes.extend(test_items::elaborate(self, file.0, test).err().unwrap_or_default());
+                }
+                ItemKind::Weights(block) => mistakes.extend(self.check_weights(file.0, block)),
+                ItemKind::Settings(block) => mistakes.push(unsupported(item, block.kind)),
+                ItemKind::Use(_) => {}
+            }
+        }
+        mistakes.extend(self.duplicate_tests(file.0));
+        once(mistakes)
+    }
+
+    fn duplicate_tests(&self, file: u32) -> Vec<Diagnostic> {
+        let mut seen = BTreeMap::new();
+        let names = self.items(file).iter().filter_map(|item| match &item.kind {
+            ItemKind::Test(test) => Some(&test.name),
+            _ => None,
+        });
+        names
+            .filter_map(|name| {
+                let first = seen.insert(name.text.clone(), name.span)?;
+                Some(crate::names::duplicate(name, first))
+            })
+            .collect()
+    }
+
+    /// The mistakes of a definition, with its truth values both ways.
+    fn check_definition(&self, id: DefinitionId, definition: &Definition) -> Vec<Diagnostic> {
+        let mut switches: Vec<String> = definition
+            .statics
+            .iter()
+            .filter(|own| kind_of(own) == Some(StaticKind::Bool))
+            .map(|own| own.name.text.clone())
+            .take(COMBINED)
+            .collect();
+        let text = self.text(definition.body.span);
+        if text.contains("training") {
+            switches.push("training".to_owned());
+        }
+        let mut mistakes = Vec::new();
+        for choice in 0..1_u32 << switches.len() {
+            let settings: BTreeMap<String, Setting> = switches
+                .iter()
+                .enumerate()
+                .map(|(bit, name)| (name.clone(), Setting::Boolean(choice >> bit & 1 == 1)))
+                .collect();
+            let mut elaborator = Elaborator::new(self, &definition.name.text, Mode::Check);
+            elaborator.training = settings.get("training") == Some(&Setting::Boolean(true));
+            elaborator.top(id, &settings);
+            mistakes.extend(elaborator.report.into_list());
+        }
+        let ready = definition.kind == DefinitionKind::Model
+            && definition.statics.iter().all(|own| own.default.is_some());
+        if mistakes.is_empty() && ready {
+            mistakes.extend(self.compile(id, definition, &BTreeMap::new()).err().unwrap_or_default());
+        }
+        once(mistakes)
+    }
+
+    fn check_weights(&self, file: u32, block: &WeightsBlock) -> Vec<Diagnostic> {
+        let Some((id, definition)) = self.model(file, &block.model.text) else {
+            let mistake = Diagnostic::error("E0502", block.model.span, format!("there is no model `{}` in this file", block.model.text))
+                .label("not found");
+            let known = self.models(FileId(file));
+            return vec![crate::names::suggest(mistake, &block.model.text, known.iter().map(|model| model.name.as_str()))];
+        };
+        if definition.statics.iter().any(|own| own.default.is_none()) {
+            return Vec::new();
+        }
+        match self.compile(id, definition, &BTreeMap::new()) {
+            Ok((_, weights)) => mapping::resolve(block, &weights).err().unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    fn model(&self, file: u32, name: &str) -> Option<(DefinitionId, &Definition)> {
+        let items = self.items(file).iter().enumerate();
+        let mut models = items.filter_map(|(index, item)| {
+            let own = crate::names::definition(item).filter(|own| own.kind == DefinitionKind::Model)?;
+            Some((DefinitionId { file, item: index as u32 }, own))
+        });
+        models.find(|(_, own)| own.name.text == name)
+    }
+
+    /// The models of a file.
+    pub fn models(&self, file: FileId) -> Vec<ModelInfo> {
+        let definitions = self.items(file.0).iter().filter_map(crate::names::definition);
+        definitions
+            .filter(|definition| definition.kind == DefinitionKind::Model)
+            .map(|definition| ModelInfo {
+                name: definition.name.text.clone(),
+                span: definition.name.span,
+                statics: definition
+                    .statics
+                    .iter()
+                    .map(|own| (own.name.text.clone(), own.default.as_ref().and_then(setting)))
+                    .collect(),
+            })
+            .collect()
+    }
+
+    /// A model as a graph, with static parameters as given, else their defaults.
+    ///
+    /// # Errors
+    /// All mistakes of the model and of what it uses.
+    pub fn elaborate(
+        &self,
+        file: FileId,
+        model: &str,
+        settings: &BTreeMap<String, Setting>,
+    ) -> Result<Elaborated, Vec<Diagnostic>> {
+        let mut mistakes = self.mistakes_from(file.0);
+        let Some((id, definition)) = self.model(file.0, model) else {
+            let mistake = Diagnostic::plain_error("E0011", format!("there is no model `{model}`"));
+            let known = self.models(file);
+            mistakes.push(crate::names::suggest(mistake, model, known.iter().map(|model| model.name.as_str())));
+            return Err(mistakes);
+        };
+        mistakes.extend(unknown_settings(definition, settings));
+        for item in self.items(file.0) {
+            if let ItemKind::Settings(block) = &item.kind {
+                if block.model.text == model {
+                    mistakes.push(unsupported(item, block.kind));
+                }
+            }
+        }
+        if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
+            return Err(mistakes);
+        }
+        let (module, weights) = self.compile(id, definition, settings)?;
+        let mappings = self.mappings(file.0, model, &weights)?;
+        Ok(Elaborated { name: model.to_owned(), module, mappings, warnings: mistakes })
+    }
+
+    fn mappings(
+        &self,
+        file: u32,
+        model: &str,
+        weights: &[WeightInfo],
+    ) -> Result<BTreeMap<String, Mapping>, Vec<Diagnostic>> {
+        let (mut mappings, mut mistakes) = (BTreeMap::new(), Vec::new());
+        for item in self.items(file) {
+            let ItemKind::Weights(block) = &item.kind else { continue };
+            if block.model.text != model {
+                continue;
+            }
+            match mapping::resolve(block, weights) {
+                Ok(mapping) => drop(mappings.insert(block.source.text.clone(), mapping)),
+                Err(found) => mistakes.extend(found),
+            }
+        }
+        if mistakes.is_empty() {
+            Ok(mappings)
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    fn compile(
+        &self,
+        id: DefinitionId,
+        definition: &Definition,
+        settings: &BTreeMap<String, Setting>,
+    ) -> Result<(Module, Vec<WeightInfo>), Vec<Diagnostic>> {
+        let mut elaborator = Elaborator::new(self, &definition.name.text, Mode::Compile);
+        elaborator.top(id, settings);
+        let weights = elaborator.weight_infos();
+        Ok((elaborator.finish()?, weights))
+    }
+
+    /// The tests of a file.
+    pub fn tests(&self, file: FileId) -> Vec<TestInfo> {
+        let tests = self.items(file.0).iter().filter_map(|item| match &item.kind {
+            ItemKind::Test(test) => Some(test),
+            _ => None,
+        });
+        tests.map(|test: &Test| TestInfo { name: test.name.text.clone(), span: test.name.span }).collect()
+    }
+
+    /// A test as a graph.
+    ///
+    /// # Errors
+    /// All mistakes of the test and of what it uses.
+    pub fn elaborate_test(&self, file: FileId, test: &TestInfo) -> Result<ElaboratedTest, Vec<Diagnostic>> {
+        let mistakes = self.mistakes_from(file.0);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let found = self.items(file.0).iter().find_map(|item| match &item.kind {
+            ItemKind::Test(own) if own.name.span == test.span => Some(own),
+            _ => None,
+        });
+        match found {
+            Some(own) => test_items::elaborate(self, file.0, own),
+            None => Err(vec![Diagnostic::plain_error("E0605", format!("there is no test `{}`", test.name))]),
+        }
+    }
+
+    fn items(&self, file: u32) -> &[Item] {
+        self.parses.get(file as usize).map(|parse| parse.tree.items.as_slice()).unwrap_or_default()
+    }
+
+    /// A definition.
+    pub(crate) fn definition(&self, id: DefinitionId) -> Option<&Definition> {
+        self.items(id.file).get(id.item as usize).and_then(crate::names::definition)
+    }
+
+    /// The definition that a path names in a file.
+    pub(crate) fn lookup(&self, file: u32, path: &[Name]) -> Result<DefinitionId, Diagnostic> {
+        let trees: Vec<_> = self.parses.iter().map(|parse| &parse.tree).collect();
+        self.names.lookup(file, path, &trees)
+    }
+
+    /// Whether a file defines or uses a name.
+    pub(crate) fn is_defined(&self, file: u32, name: &Name) -> bool {
+        self.names.knows(file, &name.text)
+    }
+
+    /// The mistake that a name is not known.
+    pub(crate) fn unknown(&self, file: u32, name: &Name, local: &[String]) -> Diagnostic {
+        self.names.unknown(file, name, local)
+    }
+
+    /// The source text of a place.
+    pub(crate) fn text(&self, span: Span) -> &str {
+        let file = self.sources.files.get(span.file.0 as usize);
+        file.and_then(|file| file.text.get(span.range())).unwrap_or_default()
+    }
+}
+
+impl Elaborator<'_> {
+    /// The module, if there are no mistakes.
+    pub fn finish(self) -> Result<Module, Vec<Diagnostic>> {
+        let mistakes = self.report.into_list();
+        if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
+            return Err(mistakes);
+        }
+        let mut levels = self.levels;
+        let mut functions = self.functions;
+        if let Some(level) = levels.pop() {
+            functions.push(level.builder.finish());
+        }
+        let entry = functions.len().saturating_sub(1) as u32;
+        Ok(Module { functions, entry })
+    }
+
+    /// The weights, as far as their shapes are known.
+    pub fn weight_infos(&self) -> Vec<WeightInfo> {
+        let shape = |axes: &mut dyn Iterator<Item = &crate::axes::AxisKey>| -> Option<Vec<u64>> {
+            axes.map(|axis| u64::try_from(self.axes.axis_size(*axis).as_constant()?).ok()).collect()
+        };
+        self.weights
+            .iter()
+            .filter_map(|(name, weight)| {
+                let shape = shape(&mut weight.stack.iter().chain(&weight.own))?;
+                Some(WeightInfo { name: name.clone(), element: weight.element, shape })
+            })
+            .collect()
+    }
+}
+
+fn setting(default: &Expression) -> Option<Setting> {
+    match &default.kind {
+        ExpressionKind::Bool(truth) => Some(Setting::Boolean(*truth)),
+        ExpressionKind::Number(text) => {
+            let digits = text.replace('_', "");
+            let whole = digits.parse::<i64>().ok().map(Setting::Integer);
+            whole.or_else(|| digits.parse::<f64>().ok().map(Setting::Number))
+        }
+        ExpressionKind::Unary(UnaryOperator::Negate, inner) => match setting(inner)? {
+            Setting::Integer(value) => Some(Setting::Integer(-value)),
+            Setting::Number(value) => Some(Setting::Number(-value)),
+            Setting::Boolean(_) => None,
+        },
+        _ => None,
+    }
+}
+
+fn unknown_settings(definition: &Definition, settings: &BTreeMap<String, Setting>) -> Vec<Diagnostic> {
+    let known: Vec<&str> = definition.statics.iter().map(|own| own.name.text.as_str()).collect();
+    settings
+        .keys()
+        .filter(|name| !known.contains(&name.as_str()))
+        .map(|name| {
+            let message = format!("`{}` has no static parameter `{name}`", definition.name.text);
+            let mistake = Diagnostic::error("E0217", definition.name.span, message).label("defined here");
+            crate::names::suggest(mistake, name, known.iter().copied())
+        })
+        .collect()
+}
+
+fn unsupported(item: &Item, kind: SettingsKind) -> Diagnostic {
+    let word = match kind {
+        SettingsKind::Quantize => "quantize",
+        SettingsKind::Adapt => "adapt",
+        SettingsKind::Train => "train",
+    };
+    Diagnostic::error("E0501", item.span, format!("`{word}` blocks are not supported yet"))
+        .label("this is read, and nothing is done with it")
+        .hint("leave the block out until then")
+}
+
+/// Each mistake once: those of the same code at the same place are told one time.
+fn once(mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut seen = BTreeSet::new();
+    mistakes
+        .into_iter()
+        .filter(|mistake| match &mistake.primary {
+            Some(primary) => seen.insert((mistake.code, primary.span)),
+            None => true,
+        })
+        .collect()
+}
