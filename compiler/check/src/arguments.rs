@@ -84,7 +84,8 @@ impl<'a> Elaborator<'a> {
             let is_part = element_of(&parameter.ty).is_none() && matches!(actual.value, Value::Part(_));
             shapes.push(if is_part { None } else { Some(self.shape(&parameter.ty)?) });
         }
-        let mut matching = Matching { bound: stack.iter().map(StackIndex::axis).collect(), ..Matching::default() };
+        let mut matching =
+            Matching { bound: stack.iter().map(StackIndex::axis).collect(), ..Matching::default() };
         self.known_formals(definition, statics, &shapes, &mut matching);
         self.over(definition, statics, actuals, &shapes, &chosen, &mut matching, span)?;
         let mut binding = Binding::default();
@@ -112,9 +113,13 @@ impl<'a> Elaborator<'a> {
         let name = &definition.name.text;
         if let Some(extra) = actuals.positional.get(definition.parameters.len()) {
             let count = definition.parameters.len();
-            let mistake = Diagnostic::error("E0209", extra.span, format!("`{name}` takes {count} arguments, and this is one more"))
-                .label("one too many")
-                .also(definition.name.span, "defined here");
+            let mistake = Diagnostic::error(
+                "E0209",
+                extra.span,
+                format!("`{name}` takes {count} arguments, and this is one more"),
+            )
+            .label("one too many")
+            .also(definition.name.span, "defined here");
             self.error(mistake);
             return None;
         }
@@ -131,9 +136,10 @@ impl<'a> Elaborator<'a> {
                 }
                 (None, None) => {
                     let missing = &parameter.name.text;
-                    let mistake = Diagnostic::error("E0209", span, format!("`{name}` needs the argument `{missing}`"))
-                        .label("not given here")
-                        .also(parameter.name.span, "declared here");
+                    let mistake =
+                        Diagnostic::error("E0209", span, format!("`{name}` needs the argument `{missing}`"))
+                            .label("not given here")
+                            .also(parameter.name.span, "declared here");
                     self.error(mistake);
                     return None;
                 }
@@ -224,8 +230,9 @@ impl<'a> Elaborator<'a> {
             }
             _ => {
                 let shown = self.show(tensor);
-                let mistake = Diagnostic::error("E0201", name.span, format!("the operand has no axis `{}`", name.text))
-                    .label(format!("it is {shown}"));
+                let mistake =
+                    Diagnostic::error("E0201", name.span, format!("the operand has no axis `{}`", name.text))
+                        .label(format!("it is {shown}"));
                 let axes = tensor.axes.clone();
                 let mistake = self.with_origins(mistake, &axes);
                 self.error(mistake);
@@ -252,16 +259,22 @@ impl<'a> Elaborator<'a> {
         };
         if instance.definition != wanted {
             let name = self.program.text(parameter.ty.span).to_owned();
-            let mistake = Diagnostic::error("E0402", actual.span, format!("the parameter `{}` is a {name}", parameter.name.text))
-                .label("this part is an instance of another definition")
-                .also(parameter.ty.span, "declared here");
+            let mistake = Diagnostic::error(
+                "E0402",
+                actual.span,
+                format!("the parameter `{}` is a {name}", parameter.name.text),
+            )
+            .label("this part is an instance of another definition")
+            .also(parameter.ty.span, "declared here");
             self.error(mistake);
             return None;
         }
         let statics = self.program.definition(wanted).map(|own| own.statics.as_slice()).unwrap_or_default();
         for (axis, own) in parameter.ty.axes.iter().flatten().zip(statics) {
             let AxisExpression::Axis { name: None, size, .. } = axis else { continue };
-            if let (ExpressionKind::Path(path), Some(value)) = (&size.kind, instance.statics.get(&own.name.text)) {
+            if let (ExpressionKind::Path(path), Some(value)) =
+                (&size.kind, instance.statics.get(&own.name.text))
+            {
                 if let [name] = path.as_slice() {
                     binding.statics.push((name.text.clone(), *value));
                 }
@@ -293,7 +306,10 @@ impl<'a> Elaborator<'a> {
             let mistake = Diagnostic::error(
                 "E0202",
                 actual.span,
-                format!("the argument `{name}` of `{}` is {wanted} and not {}", definition.name.text, tensor.element),
+                format!(
+                    "the argument `{name}` of `{}` is {wanted} and not {}",
+                    definition.name.text, tensor.element
+                ),
             )
             .label(format!("this is {}", self.show(&tensor)))
             .also(parameter.ty.span, "declared here")
@@ -378,9 +394,10 @@ impl<'a> Elaborator<'a> {
             });
         }
         if missing.is_some_and(|missing| missing > 0) && !shape.rest {
-            let mistake = Diagnostic::error("E0201", array.span, "the array has more axes than the parameter")
-                .label("too many brackets")
-                .also(shape.span, "declared here");
+            let mistake =
+                Diagnostic::error("E0201", array.span, "the array has more axes than the parameter")
+                    .label("too many brackets")
+                    .also(shape.span, "declared here");
             self.error(mistake);
             return None;
         }
@@ -407,8 +424,12 @@ impl<'a> Elaborator<'a> {
         let (found, wanted) = (self.show(tensor), self.show_shape(shape));
         let name = &definition.name.text;
         let message = match missing {
-            Some(axis) => format!("`{name}` needs the axis `{}` here, and the argument has none", self.axes.name(axis)),
-            None => format!("`{name}` takes {wanted} as `{}`, and the argument is {found}", parameter.name.text),
+            Some(axis) => {
+                format!("`{name}` needs the axis `{}` here, and the argument has none", self.axes.name(axis))
+            }
+            None => {
+                format!("`{name}` takes {wanted} as `{}`, and the argument is {found}", parameter.name.text)
+            }
         };
         let mut mistake = Diagnostic::error("E0201", span, message)
             .label(format!("this is {found}"))
@@ -419,7 +440,8 @@ impl<'a> Elaborator<'a> {
         });
         if let Some((from, to)) = twin {
             let (from, to) = (self.axes.name(from), self.axes.name(to));
-            mistake = mistake.hint(format!("axes go by name: `as [{to} = {from}]` calls `{from}` by the name `{to}`"));
+            mistake = mistake
+                .hint(format!("axes go by name: `as [{to} = {from}]` calls `{from}` by the name `{to}`"));
         }
         let axes: Vec<AxisKey> = tensor.axes.iter().copied().chain(missing).collect();
         let mistake = self.with_origins(mistake, &axes);

@@ -18,7 +18,7 @@ impl Elaborator<'_> {
                 Value::Number(number) => (Vec::new(), vec![Entry::Number(number)]),
                 Value::Bool(truth) => (Vec::new(), vec![Entry::Bool(truth)]),
                 Value::Array(inner) => (inner.shape, inner.entries),
-                Value::Size(size, _) if size.as_constant().is_some() => {
+                Value::Size(size) if size.as_constant().is_some() => {
                     let value = i128::from(size.as_constant().unwrap_or(0));
                     (Vec::new(), vec![Entry::Number(crate::value::Number::integer(value))])
                 }
@@ -27,8 +27,9 @@ impl Elaborator<'_> {
             };
             let known = array.shape.get(1..).unwrap_or_default();
             if place > 0 && known != inner.0.as_slice() {
-                let mistake = Diagnostic::error("E0213", entry.span, "the rows of an array are not equally long")
-                    .label(format!("this has the shape {:?}, those before it {known:?}", inner.0));
+                let mistake =
+                    Diagnostic::error("E0213", entry.span, "the rows of an array are not equally long")
+                        .label(format!("this has the shape {:?}, those before it {known:?}", inner.0));
                 self.error(mistake);
                 return Value::Poison;
             }
@@ -66,8 +67,12 @@ impl Elaborator<'_> {
     ) -> Option<Tensor> {
         if array.shape.len() < named.len() {
             let (found, wanted) = (array.shape.len(), named.len());
-            let mistake = Diagnostic::error("E0201", array.span, format!("the array has {found} axes, and {wanted} are wanted"))
-                .label("too few brackets");
+            let mistake = Diagnostic::error(
+                "E0201",
+                array.span,
+                format!("the array has {found} axes, and {wanted} are wanted"),
+            )
+            .label("too few brackets");
             self.error(mistake);
             return None;
         }
@@ -93,8 +98,12 @@ impl Elaborator<'_> {
             return Some(axis);
         }
         let name = self.axes.name(axis);
-        let mistake = Diagnostic::error("E0206", span, format!("the axis `{name}` is {known} long, and the array has {length} entries along it"))
-            .label(format!("{length} entries"));
+        let mistake = Diagnostic::error(
+            "E0206",
+            span,
+            format!("the axis `{name}` is {known} long, and the array has {length} entries along it"),
+        )
+        .label(format!("{length} entries"));
         let mistake = self.with_origins(mistake, &[axis]);
         self.error(mistake);
         None

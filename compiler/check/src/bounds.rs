@@ -154,7 +154,13 @@ impl Elaborator<'_> {
     }
 
     /// The built-in `expect(x, K of E)`.
-    pub fn expect_call(&mut self, value: &Value, count: &Size, axes: &[AxisKey], span: Span) -> Option<Tensor> {
+    pub fn expect_call(
+        &mut self,
+        value: &Value,
+        count: &Size,
+        axes: &[AxisKey],
+        span: Span,
+    ) -> Option<Tensor> {
         let tensor = self.materialize(value, None, span)?;
         let known = self.levels.get(tensor.level).and_then(|level| level.builder.fact(tensor.node));
         let background = known.map_or(Scalar::zero(tensor.element), |fact| fact.background);

@@ -37,7 +37,9 @@ impl Elaborator<'_> {
             }
             Rule::Coordinate | Rule::SizeOf => return self.axis_call(builtin, arguments, span),
             Rule::SizeFunction => return self.size_function(builtin, arguments, span),
-            Rule::Expect => return self.expect_builtin(builtin, arguments, span).map_or(Value::Poison, Value::Tensor),
+            Rule::Expect => {
+                return self.expect_builtin(builtin, arguments, span).map_or(Value::Poison, Value::Tensor)
+            }
             _ => {}
         }
         let actuals = self.actuals(arguments);
@@ -74,7 +76,9 @@ impl Elaborator<'_> {
             })
             .collect();
         let function = match (call.builtin.rule, call.builtin.name) {
-            (Rule::Unary(function), _) | (Rule::Binary(function), _) if function != ScalarFunction::IsNan => function,
+            (Rule::Unary(function), _) | (Rule::Binary(function), _) if function != ScalarFunction::IsNan => {
+                function
+            }
             (Rule::Reduce, "max") => ScalarFunction::Maximum,
             (Rule::Reduce, "min") => ScalarFunction::Minimum,
             _ => return None,
@@ -166,8 +170,12 @@ impl Elaborator<'_> {
         let axes = axes?;
         let missing = axes.iter().position(|axis| !tensor.axes.contains(axis));
         if let Some(name) = missing.and_then(|place| call.actuals.over.get(place)) {
-            let mistake = Diagnostic::error("E0205", name.span, format!("the operand is taken at one entry of `{}`", name.text))
-                .label("it is indexed by a name that ranges over this axis");
+            let mistake = Diagnostic::error(
+                "E0205",
+                name.span,
+                format!("the operand is taken at one entry of `{}`", name.text),
+            )
+            .label("it is indexed by a name that ranges over this axis");
             self.error(mistake);
             return None;
         }
@@ -198,7 +206,11 @@ impl Elaborator<'_> {
         self.reduce_over(reduction, &tensor, &axes, call.span)
     }
 
-    fn bracket_expressions<'c>(&mut self, call: &BuiltinCall<'c>, count: usize) -> Option<Vec<&'c Expression>> {
+    fn bracket_expressions<'c>(
+        &mut self,
+        call: &BuiltinCall<'c>,
+        count: usize,
+    ) -> Option<Vec<&'c Expression>> {
         let values: Vec<&Expression> = call
             .brackets
             .iter()
@@ -207,7 +219,9 @@ impl Elaborator<'_> {
                 _ => None,
             })
             .collect();
-        if values.len() == call.brackets.len() && (values.len() == count || (count == 0 && !values.is_empty())) {
+        if values.len() == call.brackets.len()
+            && (values.len() == count || (count == 0 && !values.is_empty()))
+        {
             return Some(values);
         }
         self.usage(call, "takes its new axes and counts in brackets");
@@ -265,7 +279,11 @@ impl Elaborator<'_> {
         let (axes, bound) = self.union(&[&updates, &index], call.span)?;
         let mut over = Vec::new();
         for name in &call.actuals.over {
-            let holder = if self.frame().size(&name.text).is_some() || !index.axes.is_empty() { &index } else { &updates };
+            let holder = if self.frame().size(&name.text).is_some() || !index.axes.is_empty() {
+                &index
+            } else {
+                &updates
+            };
             over.push(self.axis_named(name, Some(holder))?);
         }
         if over.is_empty() {
@@ -353,7 +371,7 @@ impl Elaborator<'_> {
         };
         let before = match named("before").map(|actual| actual.value) {
             None => Size::constant(0),
-            Some(Value::Size(size, _)) => size,
+            Some(Value::Size(size)) => size,
             Some(Value::Number(Number { integer: Some(value), .. })) => Size::constant(value as i64),
             Some(_) => {
                 self.usage(call, "takes a size as `before`");
@@ -362,7 +380,9 @@ impl Elaborator<'_> {
         };
         let value = match named("value") {
             None => Scalar::zero(tensor.element),
-            Some(Actual { value: Value::Number(number), span }) => self.number(number, tensor.element, span)?,
+            Some(Actual { value: Value::Number(number), span }) => {
+                self.number(number, tensor.element, span)?
+            }
             Some(_) => {
                 self.usage(call, "takes a number as `value`");
                 return None;
@@ -404,7 +424,8 @@ impl Elaborator<'_> {
         let (mut axes, mut bound, mut nodes) = (Vec::new(), BTreeSet::new(), Vec::new());
         for (tensor, own) in tensors.iter().zip(&from) {
             bound.extend(tensor.bound.iter().copied());
-            let renamed: Vec<AxisKey> = tensor.axes.iter().map(|axis| if axis == own { into } else { *axis }).collect();
+            let renamed: Vec<AxisKey> =
+                tensor.axes.iter().map(|axis| if axis == own { into } else { *axis }).collect();
             axes = crate::reductions::merged(&axes, &renamed);
             let node = self.here(tensor);
             nodes.push(self.spread(node, *own, call.span)?);
@@ -439,8 +460,9 @@ impl Elaborator<'_> {
 
     fn axis_call(&mut self, builtin: &'static Builtin, arguments: &[Argument], span: Span) -> Value {
         let [Argument::Value(argument)] = arguments else {
-            let mistake = Diagnostic::error("E0209", span, format!("`{}` takes the name of an axis", builtin.name))
-                .hint(format!("write {}", builtin.usage));
+            let mistake =
+                Diagnostic::error("E0209", span, format!("`{}` takes the name of an axis", builtin.name))
+                    .hint(format!("write {}", builtin.usage));
             self.error(mistake);
             return Value::Poison;
         };
@@ -452,7 +474,7 @@ impl Elaborator<'_> {
             return Value::Poison;
         };
         if builtin.rule == Rule::SizeOf {
-            return Value::Size(self.axes.size_value(key), None);
+            return Value::Size(self.axes.size_value(key));
         }
         let axis = self.axes.axis_of(key);
         let id = self.id(axis);
@@ -482,11 +504,16 @@ impl Elaborator<'_> {
                 self.error(mistake);
                 Value::Poison
             },
-            |size| Value::Size(size, None),
+            |size| Value::Size(size),
         )
     }
 
-    fn expect_builtin(&mut self, builtin: &'static Builtin, arguments: &[Argument], span: Span) -> Option<Tensor> {
+    fn expect_builtin(
+        &mut self,
+        builtin: &'static Builtin,
+        arguments: &[Argument],
+        span: Span,
+    ) -> Option<Tensor> {
         let [Argument::Value(value), Argument::Bound(count, names, _)] = arguments else {
             let mistake = Diagnostic::error("E0209", span, "`expect` takes a value and a bound")
                 .label(builtin.summary)
@@ -495,7 +522,8 @@ impl Elaborator<'_> {
             return None;
         };
         let tensor = self.tensor_expression(value, None)?;
-        let axes: Option<Vec<AxisKey>> = names.iter().map(|name| self.axis_named(name, Some(&tensor))).collect();
+        let axes: Option<Vec<AxisKey>> =
+            names.iter().map(|name| self.axis_named(name, Some(&tensor))).collect();
         let count = self.size_expression(count)?;
         self.expect_call(&Value::Tensor(tensor), &count, &axes?, span)
     }

@@ -58,7 +58,12 @@ pub(crate) enum Rule {
     NotYet,
 }
 
-const fn unary(name: &'static str, usage: &'static str, summary: &'static str, function: ScalarFunction) -> Builtin {
+const fn unary(
+    name: &'static str,
+    usage: &'static str,
+    summary: &'static str,
+    function: ScalarFunction,
+) -> Builtin {
     Builtin { name, usage, summary, rule: Rule::Unary(function) }
 }
 
@@ -69,9 +74,19 @@ const fn other(name: &'static str, usage: &'static str, summary: &'static str, r
 /// All built-in functions, in the order of the reference.
 pub const BUILTINS: &[Builtin] = &[
     unary("exp", "exp(x)", "e to the x", ScalarFunction::Exponential),
-    unary("exp_minus_one", "exp_minus_one(x)", "e to the x, minus 1, exact near 0", ScalarFunction::ExponentialMinusOne),
+    unary(
+        "exp_minus_one",
+        "exp_minus_one(x)",
+        "e to the x, minus 1, exact near 0",
+        ScalarFunction::ExponentialMinusOne,
+    ),
     unary("log", "log(x)", "the natural logarithm", ScalarFunction::Logarithm),
-    unary("log_plus_one", "log_plus_one(x)", "the natural logarithm of 1 + x, exact near 0", ScalarFunction::LogarithmPlusOne),
+    unary(
+        "log_plus_one",
+        "log_plus_one(x)",
+        "the natural logarithm of 1 + x, exact near 0",
+        ScalarFunction::LogarithmPlusOne,
+    ),
     unary("sqrt", "sqrt(x)", "the square root", ScalarFunction::SquareRoot),
     unary("sin", "sin(x)", "the sine", ScalarFunction::Sine),
     unary("cos", "cos(x)", "the cosine", ScalarFunction::Cosine),
@@ -92,21 +107,56 @@ pub const BUILTINS: &[Builtin] = &[
     other("min", "min(x, over A), min(x, y)", "the smallest along axes, or the smaller of two", Rule::Reduce),
     other("any", "any(x, over A)", "whether any holds", Rule::Reduce),
     other("all", "all(x, over A)", "whether all hold", Rule::Reduce),
-    other("largest_mask", "largest_mask[K](x, over A)", "where the K largest entries along A are; ties go to the lowest coordinate", Rule::LargestMask),
-    other("argmax", "argmax(x, over A)", "the coordinate of the largest entry along A, the lowest of several", Rule::ArgMax),
+    other(
+        "largest_mask",
+        "largest_mask[K](x, over A)",
+        "where the K largest entries along A are; ties go to the lowest coordinate",
+        Rule::LargestMask,
+    ),
+    other(
+        "argmax",
+        "argmax(x, over A)",
+        "the coordinate of the largest entry along A, the lowest of several",
+        Rule::ArgMax,
+    ),
     other("cumsum", "cumsum(x, over A)", "sums of all entries up to and including each", Rule::CumulativeSum),
     other("sort", "sort(x, over A)", "the entries along A in ascending order, NaN last", Rule::Sort),
     other("coordinate", "coordinate(A)", "0, 1, 2, … along A, as i64", Rule::Coordinate),
     other("size", "size(A)", "how long A is", Rule::SizeOf),
     other("ceil_div", "ceil_div(a, b)", "the quotient of two sizes, rounded up", Rule::SizeFunction),
     other("round_up", "round_up(a, b)", "a rounded up to a multiple of b", Rule::SizeFunction),
-    other("scatter_add", "scatter_add[V](x, index, over A)", "zero along V, plus each entry of x along A added where the index says", Rule::ScatterAdd),
+    other(
+        "scatter_add",
+        "scatter_add[V](x, index, over A)",
+        "zero along V, plus each entry of x along A added where the index says",
+        Rule::ScatterAdd,
+    ),
     other("merge", "merge[M](x, over (A, B))", "axes A and B as one axis M, the first slowest", Rule::Merge),
     other("split", "split[A, B](x, over M)", "the axis M as axes A and B, the first slowest", Rule::Split),
-    other("pad", "pad[M](x, over A, before = 0, value = 0)", "a longer axis M with x from `before` on, `value` elsewhere", Rule::Pad),
-    other("concat", "concat[M](x, y, over A)", "values one after the other along A, as the axis M", Rule::Concatenate),
-    other("expect", "expect(x, K of E)", "x, with the claim that at most K entries along E are not zero, verified while running", Rule::Expect),
-    other("close", "close(x, y, tolerance)", "whether all entries differ by at most the tolerance, absolute or relative to y", Rule::Close),
+    other(
+        "pad",
+        "pad[M](x, over A, before = 0, value = 0)",
+        "a longer axis M with x from `before` on, `value` elsewhere",
+        Rule::Pad,
+    ),
+    other(
+        "concat",
+        "concat[M](x, y, over A)",
+        "values one after the other along A, as the axis M",
+        Rule::Concatenate,
+    ),
+    other(
+        "expect",
+        "expect(x, K of E)",
+        "x, with the claim that at most K entries along E are not zero, verified while running",
+        Rule::Expect,
+    ),
+    other(
+        "close",
+        "close(x, y, tolerance)",
+        "whether all entries differ by at most the tolerance, absolute or relative to y",
+        Rule::Close,
+    ),
     other("random", "random(…)", "numbers drawn by counter", Rule::NotYet),
 ];
 

@@ -35,12 +35,20 @@ pub(crate) struct Call {
 
 impl<'a> Elaborator<'a> {
     /// The value of `f(...)`.
-    pub fn call(&mut self, callee: &Expression, arguments: &[Argument], span: Span, like: Option<Element>) -> Value {
+    pub fn call(
+        &mut self,
+        callee: &Expression,
+        arguments: &[Argument],
+        span: Span,
+        like: Option<Element>,
+    ) -> Value {
         let (target, brackets): (&Expression, &[BracketArgument]) = match &callee.kind {
             ExpressionKind::Bracket(target, brackets) => (target, brackets),
             _ => (callee, &[]),
         };
-        let ExpressionKind::Path(path) = &target.kind else { return self.call_value(callee, arguments, span) };
+        let ExpressionKind::Path(path) = &target.kind else {
+            return self.call_value(callee, arguments, span);
+        };
         if let [name] = path.as_slice() {
             if self.frame().value(&name.text).is_some() {
                 return self.call_value(callee, arguments, span);
@@ -77,8 +85,9 @@ impl<'a> Elaborator<'a> {
                 Value::Poison
             }
             other => {
-                let mistake = Diagnostic::error("E0107", callee.span, format!("{} cannot be called", other.describe()))
-                    .label("only definitions and parts are called");
+                let mistake =
+                    Diagnostic::error("E0107", callee.span, format!("{} cannot be called", other.describe()))
+                        .label("only definitions and parts are called");
                 self.error(mistake);
                 Value::Poison
             }
@@ -100,8 +109,9 @@ impl<'a> Elaborator<'a> {
                 }
                 Argument::Over(names, _) => actuals.over.extend(names.iter().cloned()),
                 Argument::Bound(_, _, span) => {
-                    let mistake = Diagnostic::error("E0209", *span, "a bound is an argument of `expect` only")
-                        .label("not taken here");
+                    let mistake =
+                        Diagnostic::error("E0209", *span, "a bound is an argument of `expect` only")
+                            .label("not taken here");
                     self.error(mistake);
                 }
             }
@@ -150,10 +160,14 @@ impl<'a> Elaborator<'a> {
         let first = self.frame().declared.get(&name).copied();
         match first {
             Some(first) if first != span => {
-                let mistake = Diagnostic::error("E0403", span, format!("`{name}` is used twice here, and its weights need two names"))
-                    .label("again here")
-                    .also(first, "first here")
-                    .hint(format!("name them: `part first = {name}[…]`, and call `first(…)`"));
+                let mistake = Diagnostic::error(
+                    "E0403",
+                    span,
+                    format!("`{name}` is used twice here, and its weights need two names"),
+                )
+                .label("again here")
+                .also(first, "first here")
+                .hint(format!("name them: `part first = {name}[…]`, and call `first(…)`"));
                 self.error(mistake);
                 None
             }
@@ -168,10 +182,11 @@ impl<'a> Elaborator<'a> {
     pub fn call_part(&mut self, part: &Part, arguments: &[Argument], span: Span) -> Value {
         let actuals = self.actuals(arguments);
         let PartKind::Instance(instance) = &part.kind else {
-            let mistake = Diagnostic::error("E0402", span, "these are several parts: say which one is called")
-                .label("called without an index")
-                .also(part.span, "declared here")
-                .hint("index it, as in `sum e: E { … experts[e](x) … }`");
+            let mistake =
+                Diagnostic::error("E0402", span, "these are several parts: say which one is called")
+                    .label("called without an index")
+                    .also(part.span, "declared here")
+                    .hint("index it, as in `sum e: E { … experts[e](x) … }`");
             self.error(mistake);
             return Value::Poison;
         };
@@ -240,7 +255,8 @@ impl<'a> Elaborator<'a> {
                 self.error(mistake);
                 continue;
             }
-            let dotted = if prefix.is_empty() { name.text.clone() } else { format!("{prefix}.{}", name.text) };
+            let dotted =
+                if prefix.is_empty() { name.text.clone() } else { format!("{prefix}.{}", name.text) };
             self.given.insert(dotted, Given { value: actual.value, span: name.span, taken: false });
         }
     }
@@ -258,8 +274,9 @@ impl<'a> Elaborator<'a> {
             let short = name.get(start.len()..).unwrap_or_default().to_owned();
             let known: Vec<String> =
                 self.asked.iter().filter_map(|name| name.strip_prefix(&start)).map(str::to_owned).collect();
-            let mistake = Diagnostic::error("E0209", given.span, format!("there is no parameter or weight `{short}`"))
-                .label("not found");
+            let mistake =
+                Diagnostic::error("E0209", given.span, format!("there is no parameter or weight `{short}`"))
+                    .label("not found");
             let mistake = crate::names::suggest(mistake, &short, known.iter().map(String::as_str));
             self.error(mistake);
             self.given.remove(&name);
@@ -335,7 +352,8 @@ impl<'a> Elaborator<'a> {
         let first = tensor.axes.len().saturating_sub(shape.entries.len());
         for (entry, axis) in shape.entries.iter().zip(tensor.axes.iter().skip(first)) {
             let size = match entry {
-                crate::types::Entry::Named { size: Some(size), .. } | crate::types::Entry::Sized { size, .. } => size,
+                crate::types::Entry::Named { size: Some(size), .. }
+                | crate::types::Entry::Sized { size, .. } => size,
                 crate::types::Entry::Named { .. } => continue,
             };
             if let Some(wanted) = self.size_expression(size) {
@@ -352,10 +370,11 @@ impl<'a> Elaborator<'a> {
             }
             let (name, own) = (&parameter.name.text, &definition.name.text);
             let span = self.frame().call.unwrap_or(parameter.name.span);
-            let mistake = Diagnostic::error("E0207", span, format!("`{own}` needs its static parameter `{name}`"))
-                .label("the arguments do not say it")
-                .also(parameter.name.span, "declared here")
-                .hint(format!("give it in brackets: `{own}[{name} = …]`"));
+            let mistake =
+                Diagnostic::error("E0207", span, format!("`{own}` needs its static parameter `{name}`"))
+                    .label("the arguments do not say it")
+                    .also(parameter.name.span, "declared here")
+                    .hint(format!("give it in brackets: `{own}[{name} = …]`"));
             self.error(mistake);
             let key = self.axes.size(name, moe_graph::Size::symbol(name), parameter.name.span);
             self.bind_static(name, Static::Size(key));
@@ -405,9 +424,13 @@ impl<'a> Elaborator<'a> {
             ResultType::Named(types) => types,
         };
         let Value::Tuple(found) = value else {
-            let mistake = Diagnostic::error("E0210", span, format!("`{name}` gives {} results with names", types.len()))
-                .label(format!("this is {}", self.show_value(value)))
-                .hint("write `(a = …, b = …)`");
+            let mistake = Diagnostic::error(
+                "E0210",
+                span,
+                format!("`{name}` gives {} results with names", types.len()),
+            )
+            .label(format!("this is {}", self.show_value(value)))
+            .hint("write `(a = …, b = …)`");
             self.error(mistake);
             return Value::Poison;
         };
@@ -416,9 +439,10 @@ impl<'a> Elaborator<'a> {
             let by_name = found.iter().find(|(name, _)| name.as_deref() == Some(&own.text));
             let by_place = found.get(place).filter(|(name, _)| name.is_none());
             let Some((_, value)) = by_name.or(by_place) else {
-                let mistake = Diagnostic::error("E0210", span, format!("the result `{}` is missing", own.text))
-                    .label("not among these")
-                    .also(own.span, "declared here");
+                let mistake =
+                    Diagnostic::error("E0210", span, format!("the result `{}` is missing", own.text))
+                        .label("not among these")
+                        .also(own.span, "declared here");
                 self.error(mistake);
                 return Value::Poison;
             };
@@ -428,7 +452,12 @@ impl<'a> Elaborator<'a> {
         Value::Tuple(results)
     }
 
-    fn rename_back(&mut self, value: Value, back: &[(crate::axes::SizeKey, crate::axes::AxisKey)], span: Span) -> Value {
+    fn rename_back(
+        &mut self,
+        value: Value,
+        back: &[(crate::axes::SizeKey, crate::axes::AxisKey)],
+        span: Span,
+    ) -> Value {
         match value {
             Value::Tensor(mut tensor) => {
                 for (key, old) in back {
@@ -438,9 +467,13 @@ impl<'a> Elaborator<'a> {
                     }
                     if tensor.axes.contains(old) || tensor.bound.contains(old) {
                         let name = self.axes.name(*old);
-                        let mistake = Diagnostic::error("E0205", span, format!("the result would have the axis `{name}` twice"))
-                            .label("of this call")
-                            .hint("give one of the arguments another axis of that size, with `as [Other = …]`");
+                        let mistake = Diagnostic::error(
+                            "E0205",
+                            span,
+                            format!("the result would have the axis `{name}` twice"),
+                        )
+                        .label("of this call")
+                        .hint("give one of the arguments another axis of that size, with `as [Other = …]`");
                         self.error(mistake);
                         return Value::Poison;
                     }

@@ -9,7 +9,9 @@ use crate::statics::{kind_of, StaticKind};
 use crate::types::{element_of, Entry, Shape};
 use crate::value::{Instance, Part, PartKind, Static, Tensor, Value};
 use moe_diagnostics::Diagnostic;
-use moe_grammar::tree::{AxisExpression, Definition, DefinitionKind, ExpressionKind, Parameter, StaticParameter};
+use moe_grammar::tree::{
+    AxisExpression, Definition, DefinitionKind, ExpressionKind, Parameter, StaticParameter,
+};
 use moe_graph::{OutputKind, ParameterKind, Size};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -49,7 +51,12 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn top_static(&mut self, definition: &Definition, parameter: &StaticParameter, setting: Option<&Setting>) {
+    fn top_static(
+        &mut self,
+        definition: &Definition,
+        parameter: &StaticParameter,
+        setting: Option<&Setting>,
+    ) {
         let name = &parameter.name.text;
         if let Some(setting) = setting {
             self.set_static(parameter, *setting);
@@ -59,9 +66,13 @@ impl<'a> Elaborator<'a> {
             self.default_statics(definition);
             if !self.has_static(parameter) {
                 let own = &definition.name.text;
-                let mistake = Diagnostic::error("E0214", parameter.name.span, format!("`{own}` needs a value for `{name}`"))
-                    .label("it has no default")
-                    .hint(format!("give one: --set {name}=…"));
+                let mistake = Diagnostic::error(
+                    "E0214",
+                    parameter.name.span,
+                    format!("`{own}` needs a value for `{name}`"),
+                )
+                .label("it has no default")
+                .hint(format!("give one: --set {name}=…"));
                 self.error(mistake);
                 let key = self.axes.size(name, Size::symbol(name), parameter.name.span);
                 self.bind_static(name, Static::Size(key));
@@ -70,7 +81,8 @@ impl<'a> Elaborator<'a> {
         }
         match kind_of(parameter) {
             Some(StaticKind::Number(element)) => {
-                let default = parameter.default.as_ref().and_then(|default| self.static_value(parameter, default));
+                let default =
+                    parameter.default.as_ref().and_then(|default| self.static_value(parameter, default));
                 self.bind_static(name, default.unwrap_or(Static::Number(0.5, element)));
             }
             Some(StaticKind::Bool) => self.bind_static(name, Static::Bool(false)),
@@ -92,8 +104,12 @@ impl<'a> Elaborator<'a> {
                 Some(Static::Size(self.axes.size(name, Size::constant(size), parameter.name.span)))
             }
             (Some(StaticKind::Bool), Setting::Boolean(truth)) => Some(Static::Bool(truth)),
-            (Some(StaticKind::Number(element)), Setting::Number(value)) => Some(Static::Number(value, element)),
-            (Some(StaticKind::Number(element)), Setting::Integer(value)) => Some(Static::Number(value as f64, element)),
+            (Some(StaticKind::Number(element)), Setting::Number(value)) => {
+                Some(Static::Number(value, element))
+            }
+            (Some(StaticKind::Number(element)), Setting::Integer(value)) => {
+                Some(Static::Number(value as f64, element))
+            }
             _ => None,
         };
         match value {
@@ -104,8 +120,12 @@ impl<'a> Elaborator<'a> {
                     Some(StaticKind::Number(_)) => "a number",
                     _ => "a whole number that is not negative",
                 };
-                let mistake = Diagnostic::error("E0214", parameter.name.span, format!("the value set for `{name}` does not fit"))
-                    .label(format!("it is {wanted}"));
+                let mistake = Diagnostic::error(
+                    "E0214",
+                    parameter.name.span,
+                    format!("the value set for `{name}` does not fit"),
+                )
+                .label(format!("it is {wanted}"));
                 self.error(mistake);
                 let key = self.axes.size(name, Size::symbol(name), parameter.name.span);
                 self.bind_static(name, Static::Size(key));
@@ -141,16 +161,21 @@ impl<'a> Elaborator<'a> {
             let axis = self.top_axis(entry)?;
             if axes.contains(&axis) {
                 let name = self.axes.name(axis);
-                let mistake = Diagnostic::error("E0205", entry.span(), format!("the axis `{name}` stands twice in one type"))
-                    .label("again here")
-                    .hint("give the second another name");
+                let mistake = Diagnostic::error(
+                    "E0205",
+                    entry.span(),
+                    format!("the axis `{name}` stands twice in one type"),
+                )
+                .label("again here")
+                .hint("give the second another name");
                 self.error(mistake);
                 return None;
             }
             axes.push(axis);
         }
         let name = &parameter.name.text;
-        let node = self.entry_parameter(name, ParameterKind::Input, shape.element, &axes, parameter.name.span)?;
+        let node =
+            self.entry_parameter(name, ParameterKind::Input, shape.element, &axes, parameter.name.span)?;
         let tensor = Tensor { level: 0, node, element: shape.element, axes, bound: BTreeSet::new() };
         Some(Value::Tensor(self.top_bounds(tensor, &shape)?))
     }
@@ -200,7 +225,8 @@ impl<'a> Elaborator<'a> {
             }
         };
         if definition.kind == DefinitionKind::Model {
-            let mistake = Diagnostic::error("E0402", parameter.ty.span, "a model's inputs are tensors").label("this is a part");
+            let mistake = Diagnostic::error("E0402", parameter.ty.span, "a model's inputs are tensors")
+                .label("this is a part");
             self.error(mistake);
             return None;
         }
@@ -251,16 +277,25 @@ impl<'a> Elaborator<'a> {
             .map(|(index, own)| (index as u32, own.name.clone()))
             .collect();
         for (index, name) in parameters {
-            let Some(state) = self.states.get(&name).filter(|state| state.next.is_none()).cloned() else { continue };
+            let Some(state) = self.states.get(&name).filter(|state| state.next.is_none()).cloned() else {
+                continue;
+            };
             let node = self.levels.get(0).and_then(|level| {
                 let function = level.builder.function();
                 function.node_ids().find(|id| {
-                    function.node(*id).is_some_and(|node| node.operation == moe_graph::Operation::Parameter(index))
+                    function
+                        .node(*id)
+                        .is_some_and(|node| node.operation == moe_graph::Operation::Parameter(index))
                 })
             });
             if let Some(node) = node {
-                let tensor =
-                    Tensor { level: 0, node, element: state.element, axes: state.axes.clone(), bound: BTreeSet::new() };
+                let tensor = Tensor {
+                    level: 0,
+                    node,
+                    element: state.element,
+                    axes: state.axes.clone(),
+                    bound: BTreeSet::new(),
+                };
                 self.entry_output(&name, &tensor, &state.axes, OutputKind::Next);
             }
         }

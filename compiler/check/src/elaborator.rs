@@ -4,7 +4,7 @@ use crate::axes::{AxisKey, AxisTable};
 use crate::frame::{Frame, Scope};
 use crate::levels::Levels;
 use crate::messages::Report;
-use crate::program::Program;
+use crate::program::{Program, WeightDeclaration};
 use crate::value::Value;
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Definition, DefinitionKind, Name};
@@ -34,12 +34,8 @@ pub(crate) struct Weight {
     pub stack: Vec<AxisKey>,
     /// Its own axes.
     pub own: Vec<AxisKey>,
-    /// Where it is declared.
-    pub span: Span,
-    /// What it begins as, as written.
-    pub initial: Option<String>,
-    /// Whether training leaves it alone.
-    pub frozen: bool,
+    /// What its declaration says besides.
+    pub declaration: WeightDeclaration,
 }
 
 /// A weight given as a named argument.
@@ -144,7 +140,9 @@ impl<'a> Elaborator<'a> {
         let outside = self.frames.first().map(|frame| frame.file);
         let inside = mistake.primary.as_ref().map(|label| label.span.file.0);
         let mistake = match call {
-            Some(call) if self.frames.len() > 1 && (inside != outside || self.is_below_call(&mistake, call)) => {
+            Some(call)
+                if self.frames.len() > 1 && (inside != outside || self.is_below_call(&mistake, call)) =>
+            {
                 let name = self.frames.get(1).map(|frame| frame.name.clone()).unwrap_or_default();
                 mistake.also(call, format!("in this call of `{name}`"))
             }

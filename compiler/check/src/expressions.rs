@@ -15,7 +15,10 @@ impl<'a> Elaborator<'a> {
             ExpressionKind::Number(text) => self.literal(text, span),
             ExpressionKind::Bool(truth) => Value::Bool(*truth),
             ExpressionKind::String(_) => {
-                self.error(Diagnostic::error("E0107", span, "text has no use in an expression").label("expected a value"));
+                self.error(
+                    Diagnostic::error("E0107", span, "text has no use in an expression")
+                        .label("expected a value"),
+                );
                 Value::Poison
             }
             ExpressionKind::Path(path) => self.path(path, span),
@@ -79,7 +82,7 @@ impl<'a> Elaborator<'a> {
             return value.clone();
         }
         if let Some(key) = self.frame().size(&name.text) {
-            return Value::Size(self.axes.size_value(key), Some(key));
+            return Value::Size(self.axes.size_value(key));
         }
         match name.text.as_str() {
             "inf" => return Value::Number(Number::float(f64::INFINITY)),
@@ -112,8 +115,9 @@ impl<'a> Elaborator<'a> {
                     return value.clone();
                 }
                 let known: Vec<String> = entries.iter().filter_map(|(own, _)| own.clone()).collect();
-                let mistake = Diagnostic::error("E0101", name.span, format!("there is no result `{}`", name.text))
-                    .label("not found");
+                let mistake =
+                    Diagnostic::error("E0101", name.span, format!("there is no result `{}`", name.text))
+                        .label("not found");
                 let mistake = crate::names::suggest(mistake, &name.text, known.iter().map(String::as_str));
                 self.error(mistake);
                 Value::Poison
@@ -121,8 +125,9 @@ impl<'a> Elaborator<'a> {
             Value::Part(part) => self.part_field(&part, name, span),
             Value::Poison => Value::Poison,
             other => {
-                let mistake = Diagnostic::error("E0107", name.span, format!("{} has no fields", other.describe()))
-                    .label("only several results and parts have fields");
+                let mistake =
+                    Diagnostic::error("E0107", name.span, format!("{} has no fields", other.describe()))
+                        .label("only several results and parts have fields");
                 self.error(mistake);
                 Value::Poison
             }
@@ -132,8 +137,9 @@ impl<'a> Elaborator<'a> {
     fn cast_expression(&mut self, value: &Expression, name: &Name, span: Span) -> Value {
         let Ok(element) = name.text.parse::<Element>() else {
             let known: Vec<&str> = Element::ALL.iter().map(|element| element.name()).collect();
-            let mistake = Diagnostic::error("E0211", name.span, format!("`{}` is no element type", name.text))
-                .hint(format!("element types are {}", known.join(", ")));
+            let mistake =
+                Diagnostic::error("E0211", name.span, format!("`{}` is no element type", name.text))
+                    .hint(format!("element types are {}", known.join(", ")));
             self.error(mistake);
             return Value::Poison;
         };
@@ -150,7 +156,8 @@ impl<'a> Elaborator<'a> {
 
     fn rename_expression(&mut self, value: &Expression, names: &[(Name, Name)], span: Span) -> Value {
         let Some(mut tensor) = self.tensor_expression(value, None) else { return Value::Poison };
-        let from: Option<Vec<_>> = names.iter().map(|(_, from)| self.axis_named(from, Some(&tensor))).collect();
+        let from: Option<Vec<_>> =
+            names.iter().map(|(_, from)| self.axis_named(from, Some(&tensor))).collect();
         let Some(from) = from else { return Value::Poison };
         let kept: Vec<_> = tensor.axes.iter().copied().filter(|axis| !from.contains(axis)).collect();
         let mut steps = Vec::new();
@@ -169,8 +176,12 @@ impl<'a> Elaborator<'a> {
                 return Value::Poison;
             }
             if kept.contains(&target) || tensor.bound.contains(&target) {
-                let mistake = Diagnostic::error("E0205", to.span, format!("the value has an axis `{}` already", to.text))
-                    .label(format!("it is {}", self.show(&tensor)));
+                let mistake = Diagnostic::error(
+                    "E0205",
+                    to.span,
+                    format!("the value has an axis `{}` already", to.text),
+                )
+                .label(format!("it is {}", self.show(&tensor)));
                 self.error(mistake);
                 return Value::Poison;
             }
@@ -180,8 +191,11 @@ impl<'a> Elaborator<'a> {
         let mut second = Vec::new();
         for (from, to) in steps {
             let occupied = tensor.axes.contains(&to) && from != to;
-            let target =
-                if occupied { self.axes.axis(&self.axes.name(to), self.axes.axis_size(to), span) } else { to };
+            let target = if occupied {
+                self.axes.axis(&self.axes.name(to), self.axes.axis_size(to), span)
+            } else {
+                to
+            };
             if occupied {
                 second.push((target, to));
             }
@@ -215,7 +229,9 @@ impl<'a> Elaborator<'a> {
                 None => Value::Tuple(Vec::new()),
             },
             value => {
-                let Some(condition) = self.materialize(&value, None, condition.span) else { return Value::Poison };
+                let Some(condition) = self.materialize(&value, None, condition.span) else {
+                    return Value::Poison;
+                };
                 let then = self.scoped(|this| this.block(then, like));
                 let Some(otherwise) = otherwise else {
                     let mistake = Diagnostic::error("E0407", span, "an `if` on a tensor needs an `else`")
@@ -231,7 +247,14 @@ impl<'a> Elaborator<'a> {
     }
 
     /// One value where a condition holds, another where not.
-    pub fn select(&mut self, condition: &Tensor, then: &Value, other: &Value, like: Option<Element>, span: Span) -> Value {
+    pub fn select(
+        &mut self,
+        condition: &Tensor,
+        then: &Value,
+        other: &Value,
+        like: Option<Element>,
+        span: Span,
+    ) -> Value {
         if matches!(then, Value::Poison) || matches!(other, Value::Poison) {
             return Value::Poison;
         }

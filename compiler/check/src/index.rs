@@ -14,21 +14,31 @@ impl Elaborator<'_> {
         match self.expression(target, None) {
             Value::Part(part) => self.index_part(&part, arguments, span),
             Value::Poison => Value::Poison,
-            Value::Tensor(tensor) => self.index_tensor_at(tensor, arguments, span).map_or(Value::Poison, Value::Tensor),
+            Value::Tensor(tensor) => {
+                self.index_tensor_at(tensor, arguments, span).map_or(Value::Poison, Value::Tensor)
+            }
             Value::Array(array) => match self.array_alone(&array, None) {
-                Some(tensor) => self.index_tensor_at(tensor, arguments, span).map_or(Value::Poison, Value::Tensor),
+                Some(tensor) => {
+                    self.index_tensor_at(tensor, arguments, span).map_or(Value::Poison, Value::Tensor)
+                }
                 None => Value::Poison,
             },
             other => {
-                let mistake = Diagnostic::error("E0212", span, format!("{} has no axes to index", other.describe()))
-                    .label("indexed here");
+                let mistake =
+                    Diagnostic::error("E0212", span, format!("{} has no axes to index", other.describe()))
+                        .label("indexed here");
                 self.error(mistake);
                 Value::Poison
             }
         }
     }
 
-    fn index_tensor_at(&mut self, tensor: Tensor, arguments: &[BracketArgument], span: Span) -> Option<Tensor> {
+    fn index_tensor_at(
+        &mut self,
+        tensor: Tensor,
+        arguments: &[BracketArgument],
+        span: Span,
+    ) -> Option<Tensor> {
         if arguments.len() > tensor.axes.len() {
             let shown = self.show(&tensor);
             let (given, has) = (arguments.len(), tensor.axes.len());
@@ -84,7 +94,7 @@ impl Elaborator<'_> {
         match value {
             Value::Index(Index::Axis(own)) if *own == axis => Some(StackIndex::Bound(axis)),
             Value::Index(Index::Round(own, level)) if *own == axis => Some(StackIndex::Round(axis, *level)),
-            Value::Index(Index::Fixed(_, place)) => Some(StackIndex::Fixed(axis, *place)),
+            Value::Index(Index::Fixed(place)) => Some(StackIndex::Fixed(axis, *place)),
             Value::Number(number) => {
                 let Some(place) = number.integer.and_then(|value| i64::try_from(value).ok()) else {
                     self.no_index(value, span);
@@ -143,7 +153,13 @@ impl Elaborator<'_> {
                 let current = self.levels.current();
                 let node = self.levels.bring_round(tensor, *level, axis, &self.axes);
                 let axes = tensor.axes.iter().copied().filter(|own| *own != axis).collect();
-                let taken = Tensor { level: *level, node, element: tensor.element, axes, bound: tensor.bound.clone() };
+                let taken = Tensor {
+                    level: *level,
+                    node,
+                    element: tensor.element,
+                    axes,
+                    bound: tensor.bound.clone(),
+                };
                 let node = self.levels.bring(&taken, current, &self.axes);
                 Some(Tensor { level: current, node, ..taken })
             }
@@ -171,8 +187,7 @@ impl Elaborator<'_> {
     /// A reduction that leaves a single entry as it is and keeps what is known of it.
     fn single_kind(&self, tensor: &Tensor) -> ReduceKind {
         let level = self.levels.get(tensor.level);
-        let background =
-            level.and_then(|level| level.builder.fact(tensor.node)).map(|fact| fact.background);
+        let background = level.and_then(|level| level.builder.fact(tensor.node)).map(|fact| fact.background);
         let kinds = if tensor.element == moe_graph::Element::Bool {
             [ReduceKind::Any, ReduceKind::All, ReduceKind::Any]
         } else {
@@ -196,15 +211,17 @@ impl Elaborator<'_> {
         let backwards = length.as_constant().is_some_and(|length| length < 0);
         let beyond = size.as_constant().zip(end.as_constant()).is_some_and(|(size, end)| end > size);
         if backwards || beyond {
-            let mistake = Diagnostic::error("E0212", span, format!("{start}..{end} is outside the axis `{name}`"))
-                .label(format!("the axis is {size} long"));
+            let mistake =
+                Diagnostic::error("E0212", span, format!("{start}..{end} is outside the axis `{name}`"))
+                    .label(format!("the axis is {size} long"));
             self.error(mistake);
             return None;
         }
         let into = self.axes.axis(&name, length, span);
         let node = self.here(tensor);
         let node = if self.node_has(node, axis) {
-            let operation = Operation::Slice { from: self.id(axis), into: self.id(into), start: start.clone() };
+            let operation =
+                Operation::Slice { from: self.id(axis), into: self.id(into), start: start.clone() };
             self.add(operation, &[node], span)?
         } else {
             node
@@ -217,9 +234,10 @@ impl Elaborator<'_> {
     pub fn gather(&mut self, table: &Tensor, axis: AxisKey, index: &Tensor, span: Span) -> Option<Tensor> {
         if index.axes.contains(&axis) {
             let name = self.axes.name(axis);
-            let mistake = Diagnostic::error("E0205", span, format!("the index has the indexed axis `{name}` itself"))
-                .label(format!("the index is {}", self.show(index)))
-                .hint(format!("call it by another name first: `i as [Other = {name}]`"));
+            let mistake =
+                Diagnostic::error("E0205", span, format!("the index has the indexed axis `{name}` itself"))
+                    .label(format!("the index is {}", self.show(index)))
+                    .hint(format!("call it by another name first: `i as [Other = {name}]`"));
             self.error(mistake);
             return None;
         }

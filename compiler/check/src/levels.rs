@@ -3,7 +3,7 @@
 use crate::axes::{AxisKey, AxisTable};
 use crate::value::Tensor;
 use moe_graph::{AxisId, Builder, Function, NodeId, Operation, ParameterKind, Type};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A function under construction.
 pub(crate) struct Level {
@@ -63,11 +63,6 @@ impl Level {
     pub fn parameter(&mut self, name: &str, kind: ParameterKind, ty: Type) -> (u32, NodeId) {
         let index = self.builder.function().parameters.len() as u32;
         (index, self.builder.parameter(name, kind, ty))
-    }
-
-    /// The axes that a node really has, as keys.
-    pub fn node_axes(&self, node: NodeId) -> BTreeSet<AxisKey> {
-        self.builder.ty(node).axes.iter().filter_map(|id| self.key(*id)).collect()
     }
 }
 

@@ -37,4 +37,5 @@ pub use builtins::{Builtin, BUILTINS};
 pub use mapping::{Mapping, WeightInfo};
 pub use program::{
     load, Assertion, Elaborated, ElaboratedTest, ModelInfo, Program, Setting, SourceFile, Sources, TestInfo,
+    WeightDeclaration,
 };

@@ -33,7 +33,9 @@ enum Outcome {
 fn assigned(body: &Block, names: &mut Vec<String>) {
     for statement in &body.statements {
         match &statement.kind {
-            StatementKind::Assign { name, .. } if !names.contains(&name.text) => names.push(name.text.clone()),
+            StatementKind::Assign { name, .. } if !names.contains(&name.text) => {
+                names.push(name.text.clone())
+            }
             StatementKind::Repeat { body, .. } => assigned(body, names),
             _ => {}
         }
@@ -181,14 +183,16 @@ impl Elaborator<'_> {
     }
 
     fn carried_like(&mut self, name: &str, first: &Tensor, tensor: Tensor, span: Span) -> Option<Tensor> {
-        let fits = tensor.element == first.element && tensor.axes.iter().all(|axis| first.axes.contains(axis));
+        let fits =
+            tensor.element == first.element && tensor.axes.iter().all(|axis| first.axes.contains(axis));
         if fits {
             return Some(Tensor { axes: first.axes.clone(), ..tensor });
         }
         let (before, after) = (self.show(first), self.show(&tensor));
-        let mistake = Diagnostic::error("E0412", span, format!("`{name}` changes its type from round to round"))
-            .label(format!("it begins as {before}, and a round makes it {after}"))
-            .hint("a carried value keeps its element type and axes");
+        let mistake =
+            Diagnostic::error("E0412", span, format!("`{name}` changes its type from round to round"))
+                .label(format!("it begins as {before}, and a round makes it {after}"))
+                .hint("a carried value keeps its element type and axes");
         self.error(mistake);
         None
     }
@@ -205,7 +209,8 @@ impl Elaborator<'_> {
             .chain(level.shared.iter().map(|(index, _)| *index))
             .collect();
         let inner = level.builder.function();
-        let mut used: BTreeSet<AxisId> = inner.parameters.iter().flat_map(|own| own.ty.axes.iter().copied()).collect();
+        let mut used: BTreeSet<AxisId> =
+            inner.parameters.iter().flat_map(|own| own.ty.axes.iter().copied()).collect();
         used.extend(inner.outputs.iter().flat_map(|output| output.axes.iter().copied()));
         let mut axes = Vec::new();
         for id in used {
@@ -220,7 +225,14 @@ impl Elaborator<'_> {
         Finished { function, axes, stacked, shared }
     }
 
-    fn repeat_results(&mut self, axis: AxisKey, names: &[String], carried: &[Tensor], finished: &Finished, span: Span) {
+    fn repeat_results(
+        &mut self,
+        axis: AxisKey,
+        names: &[String],
+        carried: &[Tensor],
+        finished: &Finished,
+        span: Span,
+    ) {
         let over = self.id(axis);
         let mut operands: Vec<NodeId> = carried.iter().map(|tensor| self.here(tensor)).collect();
         operands.extend(finished.stacked.iter().chain(&finished.shared).copied());
@@ -242,13 +254,21 @@ impl Elaborator<'_> {
         let all: Vec<AxisKey> = like.bound.iter().chain(&like.axes).copied().collect();
         let ty: Type = self.graph_type(like.element, &all);
         match self.build(span, |builder| Ok(builder.add_typed(operation, operands, ty))) {
-            Some(node) => Value::Tensor(self.tensor(node, like.element, like.axes.clone(), like.bound.clone())),
+            Some(node) => {
+                Value::Tensor(self.tensor(node, like.element, like.axes.clone(), like.bound.clone()))
+            }
             None => Value::Poison,
         }
     }
 
     /// `fold n with x = a, y = b { … }`
-    pub fn fold(&mut self, count: &Expression, carried: &[(Name, Expression)], body: &Block, span: Span) -> Value {
+    pub fn fold(
+        &mut self,
+        count: &Expression,
+        carried: &[(Name, Expression)],
+        body: &Block,
+        span: Span,
+    ) -> Value {
         let times = self.tensor_expression(count, Some(Element::I64));
         let names: Vec<String> = carried.iter().map(|(name, _)| name.text.clone()).collect();
         let values: Vec<Option<Tensor>> =
@@ -264,7 +284,9 @@ impl Elaborator<'_> {
         let Some(times) = self.cast(&times, Element::I64, count.span) else { return Value::Poison };
         for _ in 0..WIDENINGS {
             match self.fold_body(&names, &values, body, span) {
-                Outcome::Finished(finished) => return self.fold_results(&times, &names, &values, &finished, span),
+                Outcome::Finished(finished) => {
+                    return self.fold_results(&times, &names, &values, &finished, span)
+                }
                 Outcome::Wider(bounds) => {
                     for (tensor, bound) in values.iter_mut().zip(bounds) {
                         tensor.bound.extend(bound);
@@ -299,9 +321,13 @@ impl Elaborator<'_> {
         let poisoned = results.iter().any(|value| matches!(value, Value::Poison));
         let wrong = self.report.len() > mistakes;
         if results.len() != names.len() || (poisoned && !wrong) {
-            let mistake = Diagnostic::error("E0413", body.span, format!("a round of this `fold` gives {} values", names.len()))
-                .label("the body's value is the next carried values")
-                .hint("write `(a, b)` in the order in which they are declared");
+            let mistake = Diagnostic::error(
+                "E0413",
+                body.span,
+                format!("a round of this `fold` gives {} values", names.len()),
+            )
+            .label("the body's value is the next carried values")
+            .hint("write `(a, b)` in the order in which they are declared");
             self.error(mistake);
             self.levels.pop();
             return Outcome::Wrong;

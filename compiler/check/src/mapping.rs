@@ -115,7 +115,12 @@ type Steps = (Vec<SourceStep>, Vec<u64>, Option<Element>);
 
 /// The steps, and the shape and element type of each of the file's tensors, which follow from the weight's by undoing the steps from the last to
 /// the first.
-fn steps(entry: &WeightEntry, weight: &WeightInfo, found: &Match, own: &[u64]) -> Result<Steps, Box<Diagnostic>> {
+fn steps(
+    entry: &WeightEntry,
+    weight: &WeightInfo,
+    found: &Match,
+    own: &[u64],
+) -> Result<Steps, Box<Diagnostic>> {
     let wrong = |code, span, message: String| Box::new(Diagnostic::error(code, span, message));
     let mut shape = own.to_vec();
     let mut reversed = Vec::new();
@@ -187,7 +192,8 @@ fn keys(
     }
     if found.choice.is_some() && !entry.steps.iter().any(|(step, _)| matches!(step, WeightStep::Split(_))) {
         if !key.contains("{}") {
-            let message = "a choice of weights needs `split`, or `{}` in the key for the name chosen".to_owned();
+            let message =
+                "a choice of weights needs `split`, or `{}` in the key for the name chosen".to_owned();
             return Err(wrong(message));
         }
         key = key.replace("{}", &found.chosen);
@@ -195,7 +201,8 @@ fn keys(
     if let Some(name) = stacked.iter().find(|name| !key.contains(&format!("{{{name}}}"))) {
         return Err(wrong(format!("the key does not say where the index `{{{name}}}` stands")));
     }
-    let count = sizes.iter().try_fold(1_u64, |count, size| count.checked_mul(*size)).filter(|count| *count <= MOST);
+    let count =
+        sizes.iter().try_fold(1_u64, |count, size| count.checked_mul(*size)).filter(|count| *count <= MOST);
     let Some(count) = count else { return Err(wrong("the entry names too many tensors".to_owned())) };
     let keys: Vec<String> = (0..count).map(|place| indexed(&key, stacked, sizes, place)).collect();
     match keys.iter().find(|key| key.contains(['{', '}'])) {

@@ -94,7 +94,8 @@ impl Elaborator<'_> {
             let shown = mistake.secondary.iter().any(|label| label.span == origin);
             if origin != Span::default() && !shown {
                 let name = self.axes.name(*axis);
-                mistake = mistake.also(origin, format!("`{name}` is {} and comes from here", self.axes.axis_size(*axis)));
+                mistake = mistake
+                    .also(origin, format!("`{name}` is {} and comes from here", self.axes.axis_size(*axis)));
             }
         }
         mistake

@@ -174,25 +174,36 @@ impl Names {
 
     fn no_item(&self, folder: &[String], last: &Name, trees: &[&SourceFile]) -> Diagnostic {
         let shown = folder.join("::");
-        let mistake = Diagnostic::error("E0102", last.span, format!("there is no `{}` in `{shown}`", last.text))
-            .label("not found");
+        let mistake =
+            Diagnostic::error("E0102", last.span, format!("there is no `{}` in `{shown}`", last.text))
+                .label("not found");
         let items = self.modules.get(folder).and_then(|file| trees.get(*file as usize));
         let items = items.into_iter().flat_map(|tree| tree.items.iter().filter(|item| item.public));
         let own = items.filter_map(definition).map(|definition| definition.name.text.clone());
-        let below = self.modules.keys().filter(|module| {
-            module.len() == folder.len() + 1 && module.starts_with(folder)
-        });
+        let below = self
+            .modules
+            .keys()
+            .filter(|module| module.len() == folder.len() + 1 && module.starts_with(folder));
         let below = below.filter_map(|module| module.last().cloned());
         let candidates: Vec<String> = own.chain(below).collect();
         if candidates.is_empty() {
             let modules: Vec<String> = self.modules.keys().map(|module| module.join("::")).collect();
-            return suggest(mistake.label("there is no such module"), &shown, modules.iter().map(String::as_str));
+            return suggest(
+                mistake.label("there is no such module"),
+                &shown,
+                modules.iter().map(String::as_str),
+            );
         }
         suggest(mistake, &last.text, candidates.iter().map(String::as_str))
     }
 
     /// The definition that a path names in a file.
-    pub fn lookup(&self, file: u32, path: &[Name], trees: &[&SourceFile]) -> Result<DefinitionId, Diagnostic> {
+    pub fn lookup(
+        &self,
+        file: u32,
+        path: &[Name],
+        trees: &[&SourceFile],
+    ) -> Result<DefinitionId, Diagnostic> {
         let scope = self.scopes.get(file as usize);
         let first = path.first().and_then(|name| scope?.get(&name.text));
         match (path, first) {
@@ -242,7 +253,8 @@ impl Names {
     /// The path of a library module that is called like a name, and so may hold it.
     fn module_with(&self, name: &str) -> Option<String> {
         let module = self.modules.keys().find(|module| {
-            module.first().is_some_and(|first| first == "std") && module.last().is_some_and(|last| last == name)
+            module.first().is_some_and(|first| first == "std")
+                && module.last().is_some_and(|last| last == name)
         })?;
         Some(format!("{}::{name}", module.join("::")))
     }
@@ -263,10 +275,12 @@ fn visible(
     let item = trees.get(id.file as usize).and_then(|tree| tree.items.get(id.item as usize));
     match item.filter(|item| !item.public && from != id.file) {
         None => Ok(id),
-        Some(item) => Err(Diagnostic::error("E0103", name.span, format!("`{}` is private to its file", name.text))
-            .label("not visible here")
-            .also(definition(item).map_or(item.span, |own| own.name.span), "defined here, without `pub`")
-            .hint("write `pub` before it")),
+        Some(item) => {
+            Err(Diagnostic::error("E0103", name.span, format!("`{}` is private to its file", name.text))
+                .label("not visible here")
+                .also(definition(item).map_or(item.span, |own| own.name.span), "defined here, without `pub`")
+                .hint("write `pub` before it"))
+        }
     }
 }
 

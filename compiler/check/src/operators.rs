@@ -67,7 +67,9 @@ impl Elaborator<'_> {
                     UnaryOperator::Not => ScalarFunction::Not,
                 };
                 let tensor = self.materialize(&value, None, span);
-                tensor.and_then(|tensor| self.map(function, &[&tensor], span)).map_or(Value::Poison, Value::Tensor)
+                tensor
+                    .and_then(|tensor| self.map(function, &[&tensor], span))
+                    .map_or(Value::Poison, Value::Tensor)
             }
         }
     }
@@ -78,7 +80,9 @@ impl Elaborator<'_> {
             (Value::Poison, _) | (_, Value::Poison) => Value::Poison,
             (Value::Number(left), Value::Number(right)) => self.numbers(operator, *left, *right, span),
             (Value::Bool(left), Value::Bool(right)) => self.truths(operator, *left, *right, span),
-            (Value::Size(..) | Value::Number(_), Value::Size(..) | Value::Number(_)) if is_whole(left) && is_whole(right) => {
+            (Value::Size(..) | Value::Number(_), Value::Size(..) | Value::Number(_))
+                if is_whole(left) && is_whole(right) =>
+            {
                 self.sizes(operator, left, right, span)
             }
             _ => self.tensors(operator, left, right, span).map_or(Value::Poison, Value::Tensor),
@@ -115,8 +119,9 @@ impl Elaborator<'_> {
             BinaryOperator::Equal => Value::Bool(left == right),
             BinaryOperator::NotEqual => Value::Bool(left != right),
             _ => {
-                let mistake = Diagnostic::error("E0202", span, "truth values are not added, ordered or multiplied")
-                    .hint("use `&&`, `||`, `==`, `!=`");
+                let mistake =
+                    Diagnostic::error("E0202", span, "truth values are not added, ordered or multiplied")
+                        .hint("use `&&`, `||`, `==`, `!=`");
                 self.error(mistake);
                 Value::Poison
             }
@@ -132,7 +137,8 @@ impl Elaborator<'_> {
     }
 
     fn no_truth(&mut self, span: Span) -> Value {
-        let mistake = Diagnostic::error("E0202", span, "`&&` and `||` take truth values").label("these are numbers");
+        let mistake =
+            Diagnostic::error("E0202", span, "`&&` and `||` take truth values").label("these are numbers");
         self.error(mistake);
         Value::Poison
     }
@@ -147,13 +153,19 @@ impl Elaborator<'_> {
         }
         match operator {
             BinaryOperator::Add | BinaryOperator::Subtract | BinaryOperator::Multiply => {
-                self.size_operation(operator, &a, &b, span).map_or(Value::Poison, |size| Value::Size(size, None))
+                self.size_operation(operator, &a, &b, span).map_or(Value::Poison, |size| Value::Size(size))
             }
             _ => self.tensors(operator, left, right, span).map_or(Value::Poison, Value::Tensor),
         }
     }
 
-    fn tensors(&mut self, operator: BinaryOperator, left: &Value, right: &Value, span: Span) -> Option<Tensor> {
+    fn tensors(
+        &mut self,
+        operator: BinaryOperator,
+        left: &Value,
+        right: &Value,
+        span: Span,
+    ) -> Option<Tensor> {
         let (left, right) = self.both(left, right, span)?;
         match function(operator) {
             Some(function) => self.map(function, &[&left, &right], span),
@@ -178,7 +190,9 @@ impl Elaborator<'_> {
                 Some((left, right.clone()))
             }
             (left, right) => {
-                let float = [left, right].iter().any(|value| matches!(value, Value::Number(number) if number.integer.is_none()));
+                let float = [left, right]
+                    .iter()
+                    .any(|value| matches!(value, Value::Number(number) if number.integer.is_none()));
                 let element = if float { Some(Element::F32) } else { None };
                 Some((self.materialize(left, element, span)?, self.materialize(right, element, span)?))
             }
@@ -218,8 +232,12 @@ impl Elaborator<'_> {
 
     fn no_common_axis(&mut self, left: &Tensor, right: &Tensor, axis: AxisKey, span: Span) {
         let (name, size) = (self.axes.name(axis), self.axes.axis_size(axis));
-        let mut mistake = Diagnostic::error("E0204", span, format!("`@` sums over `{name}`, the last axis on the left, which the right has not"))
-            .label(format!("{} @ {}", self.show(left), self.show(right)));
+        let mut mistake = Diagnostic::error(
+            "E0204",
+            span,
+            format!("`@` sums over `{name}`, the last axis on the left, which the right has not"),
+        )
+        .label(format!("{} @ {}", self.show(left), self.show(right)));
         if let Some(twin) = right.axes.iter().find(|other| self.axes.axis_size(**other) == size) {
             let twin = self.axes.name(*twin);
             mistake = mistake.hint(format!("axes go by name: `as [{name} = {twin}]` calls the right operand's `{twin}` by the name `{name}`"));
@@ -239,8 +257,10 @@ fn is_whole(value: &Value) -> bool {
 
 fn as_size(value: &Value) -> Option<Size> {
     match value {
-        Value::Size(size, _) => Some(size.clone()),
-        Value::Number(number) => number.integer.and_then(|value| i64::try_from(value).ok()).map(Size::constant),
+        Value::Size(size) => Some(size.clone()),
+        Value::Number(number) => {
+            number.integer.and_then(|value| i64::try_from(value).ok()).map(Size::constant)
+        }
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::axes::AxisKey;
 use crate::elaborator::{Elaborator, Mode, Weight};
+use crate::program::WeightDeclaration;
 use crate::types::Shape;
 use crate::value::{Index, Instance, Part, PartKind, StackIndex, Tensor, Value};
 use moe_diagnostics::Diagnostic;
@@ -68,7 +69,8 @@ impl Elaborator<'_> {
                 Some(PartKind::Stack(Rc::new(element?), axis))
             }
             PartExpression::List { elements, .. } => {
-                let kinds: Vec<Option<PartKind>> = elements.iter().map(|element| self.part_kind(element)).collect();
+                let kinds: Vec<Option<PartKind>> =
+                    elements.iter().map(|element| self.part_kind(element)).collect();
                 let kinds: Option<Vec<PartKind>> = kinds.into_iter().collect();
                 Some(PartKind::List(Rc::new(kinds?)))
             }
@@ -118,7 +120,7 @@ impl Elaborator<'_> {
         match value {
             Value::Index(Index::Axis(own)) if *own == axis => Some(StackIndex::Bound(axis)),
             Value::Index(Index::Round(own, level)) if *own == axis => Some(StackIndex::Round(axis, *level)),
-            Value::Index(Index::Fixed(_, place)) => Some(StackIndex::Fixed(axis, *place)),
+            Value::Index(Index::Fixed(place)) => Some(StackIndex::Fixed(axis, *place)),
             Value::Number(number) if number.integer.is_some() => {
                 let place = number.integer.and_then(|value| i64::try_from(value).ok()).unwrap_or(-1);
                 let size = self.axes.axis_size(axis).as_constant();
@@ -146,23 +148,33 @@ impl Elaborator<'_> {
 
     fn list_index(&mut self, value: &Value, count: usize, span: Span) -> Option<usize> {
         let place = match value {
-            Value::Index(Index::Fixed(_, place)) => Some(*place),
+            Value::Index(Index::Fixed(place)) => Some(*place),
             Value::Number(number) => number.integer.and_then(|value| i64::try_from(value).ok()),
             Value::Poison => return None,
             _ => None,
         };
         let place = place.and_then(|place| usize::try_from(place).ok()).filter(|place| *place < count);
         if place.is_none() {
-            let mistake = Diagnostic::error("E0402", span, format!("a list of {count} different parts has no such entry"))
-                .label("expected a number, or a name that a reduction such as `sum` ranges")
-                .hint("parts of different kinds cannot be chosen by a computed index");
+            let mistake = Diagnostic::error(
+                "E0402",
+                span,
+                format!("a list of {count} different parts has no such entry"),
+            )
+            .label("expected a number, or a name that a reduction such as `sum` ranges")
+            .hint("parts of different kinds cannot be chosen by a computed index");
             self.error(mistake);
         }
         place
     }
 
     /// `weight a, b: T = …`
-    pub fn weight_statement(&mut self, names: &[Name], ty: &TypeExpression, options: &WeightOptions, span: Span) {
+    pub fn weight_statement(
+        &mut self,
+        names: &[Name],
+        ty: &TypeExpression,
+        options: &WeightOptions,
+        span: Span,
+    ) {
         let fine = self.may_have_weights(span, "weights");
         let initial = self.initializer(options.initial);
         if let Some(prox) = options.prox {
@@ -170,7 +182,8 @@ impl Elaborator<'_> {
         }
         for name in names {
             let declared = self.declare(name);
-            let tensor = if fine && declared { self.weight(name, ty, options, initial.clone()) } else { None };
+            let tensor =
+                if fine && declared { self.weight(name, ty, options, initial.clone()) } else { None };
             self.frame().set(&name.text, tensor.map_or(Value::Poison, Value::Tensor));
         }
     }
@@ -202,7 +215,13 @@ impl Elaborator<'_> {
             return None;
         }
         if !self.weights.contains_key(&dotted) {
-            self.new_weight(&dotted, &shape, &own, name.span, options.frozen, initial)?;
+            let declaration = WeightDeclaration {
+                span: name.span,
+                initial,
+                frozen: options.frozen,
+                prox: options.prox.map(|prox| self.program.text(prox.span).to_owned()),
+            };
+            self.new_weight(&dotted, &shape, &own, declaration)?;
         }
         let weight = self.weights.get(&dotted)?.clone();
         let tensor = self.indexed_weight(&weight, name.span)?;
@@ -213,8 +232,9 @@ impl Elaborator<'_> {
     /// The axes of a weight's or state's type, all distinct.
     pub fn own_axes(&mut self, shape: &Shape) -> Option<Vec<AxisKey>> {
         if shape.rest {
-            let mistake = Diagnostic::error("E0404", shape.span, "the type of a weight or state says all its axes")
-                .label("`..` is for parameters and results");
+            let mistake =
+                Diagnostic::error("E0404", shape.span, "the type of a weight or state says all its axes")
+                    .label("`..` is for parameters and results");
             self.error(mistake);
             return None;
         }
@@ -223,9 +243,13 @@ impl Elaborator<'_> {
             let axis = self.entry_axis(entry)?;
             if own.contains(&axis) {
                 let name = self.axes.name(axis);
-                let mistake = Diagnostic::error("E0205", entry.span(), format!("the axis `{name}` stands twice in one type"))
-                    .label("again here")
-                    .hint(format!("declare another of that size, `axis Other = {name}`, and use it here"));
+                let mistake = Diagnostic::error(
+                    "E0205",
+                    entry.span(),
+                    format!("the axis `{name}` stands twice in one type"),
+                )
+                .label("again here")
+                .hint(format!("declare another of that size, `axis Other = {name}`, and use it here"));
                 self.error(mistake);
                 return None;
             }
@@ -238,9 +262,13 @@ impl Elaborator<'_> {
         match value {
             Value::Array(array) => {
                 if array.shape.len() != own.len() {
-                    let mistake = Diagnostic::error("E0201", span, format!("the weight has {} axes and this array {}", own.len(), array.shape.len()))
-                        .label("given here")
-                        .also(shape.span, "declared here");
+                    let mistake = Diagnostic::error(
+                        "E0201",
+                        span,
+                        format!("the weight has {} axes and this array {}", own.len(), array.shape.len()),
+                    )
+                    .label("given here")
+                    .also(shape.span, "declared here");
                     self.error(mistake);
                     return None;
                 }
@@ -306,30 +334,25 @@ impl Elaborator<'_> {
         dotted: &str,
         shape: &Shape,
         own: &[AxisKey],
-        span: Span,
-        frozen: bool,
-        initial: Option<String>,
+        declaration: WeightDeclaration,
     ) -> Option<()> {
+        let span = declaration.span;
         let stack: Vec<AxisKey> = self.frame().stack.iter().map(StackIndex::axis).collect();
         let axes: Vec<AxisKey> = stack.iter().chain(own).copied().collect();
         let distinct: BTreeSet<AxisKey> = axes.iter().copied().collect();
         if distinct.len() != axes.len() {
-            let mistake = Diagnostic::error("E0205", span, "the weight's axes and those of the stacks it is in are not distinct")
-                .label("this weight")
-                .hint("stack over another axis of that size");
+            let mistake = Diagnostic::error(
+                "E0205",
+                span,
+                "the weight's axes and those of the stacks it is in are not distinct",
+            )
+            .label("this weight")
+            .hint("stack over another axis of that size");
             self.error(mistake);
             return None;
         }
         let node = self.entry_parameter(dotted, ParameterKind::Weight, shape.element, &axes, span)?;
-        let weight = Weight {
-            node,
-            element: shape.element,
-            stack,
-            own: own.to_vec(),
-            span,
-            initial,
-            frozen,
-        };
+        let weight = Weight { node, element: shape.element, stack, own: own.to_vec(), declaration };
         self.weights.insert(dotted.to_owned(), weight);
         Some(())
     }
@@ -353,7 +376,8 @@ impl Elaborator<'_> {
     /// A weight at the indices of the stacks it is in.
     pub fn indexed_weight(&mut self, weight: &Weight, span: Span) -> Option<Tensor> {
         let axes = weight.stack.iter().chain(&weight.own).copied().collect();
-        let tensor = Tensor { level: 0, node: weight.node, element: weight.element, axes, bound: BTreeSet::new() };
+        let tensor =
+            Tensor { level: 0, node: weight.node, element: weight.element, axes, bound: BTreeSet::new() };
         let stack = self.frame().stack.clone();
         let mut tensor = tensor;
         for (index, axis) in stack.iter().zip(&weight.stack) {
@@ -371,10 +395,16 @@ impl Elaborator<'_> {
         if sizes(&weight.own) != sizes(own) {
             let (first, now) = (self.show_axes(&weight.own), self.show_axes(own));
             let call = self.frame().call.unwrap_or(span);
-            let mistake = Diagnostic::error("E0405", call, format!("a part called twice shares its weights, and here they would be {now} instead of {first}"))
-                .label("called with other sizes")
-                .also(weight.span, "this weight")
-                .hint("make two parts of it");
+            let mistake = Diagnostic::error(
+                "E0405",
+                call,
+                format!(
+                    "a part called twice shares its weights, and here they would be {now} instead of {first}"
+                ),
+            )
+            .label("called with other sizes")
+            .also(weight.declaration.span, "this weight")
+            .hint("make two parts of it");
             self.error(mistake);
             return None;
         }
@@ -415,7 +445,9 @@ impl Elaborator<'_> {
 
     fn proximal(&mut self, prox: &Expression) {
         let call = match &prox.kind {
-            ExpressionKind::Call(callee, _) => matches!(&callee.kind, ExpressionKind::Path(path) if path.len() == 1),
+            ExpressionKind::Call(callee, _) => {
+                matches!(&callee.kind, ExpressionKind::Path(path) if path.len() == 1)
+            }
             ExpressionKind::Path(path) => path.len() == 1,
             _ => false,
         };
@@ -447,11 +479,20 @@ impl Elaborator<'_> {
                 let below = format!("{dotted}.");
                 if self.weights.keys().any(|known| known.starts_with(&below)) {
                     let kind = part.kind.clone();
-                    return Value::Part(Part { kind, path: dotted, stack: part.stack.clone(), span: part.span });
+                    return Value::Part(Part {
+                        kind,
+                        path: dotted,
+                        stack: part.stack.clone(),
+                        span: part.span,
+                    });
                 }
-                let mistake = Diagnostic::error("E0402", name.span, format!("the part has no weight `{}` so far", name.text))
-                    .label("not found")
-                    .hint("the weights of a part are there once it has been called");
+                let mistake = Diagnostic::error(
+                    "E0402",
+                    name.span,
+                    format!("the part has no weight `{}` so far", name.text),
+                )
+                .label("not found")
+                .hint("the weights of a part are there once it has been called");
                 let mistake = crate::names::suggest(mistake, &name.text, known.iter().map(String::as_str));
                 self.error(mistake);
                 Value::Poison

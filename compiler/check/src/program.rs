@@ -68,8 +68,23 @@ pub struct Elaborated {
     pub module: Module,
     /// The `weights` blocks of the model, by the name of their source.
     pub mappings: BTreeMap<String, Mapping>,
+    /// What the declarations of the weights say besides their types.
+    pub declarations: BTreeMap<String, WeightDeclaration>,
     /// What is likely not meant.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// What the declaration of a weight says besides its type.
+#[derive(Clone, PartialEq, Debug)]
+pub struct WeightDeclaration {
+    /// Where it is declared.
+    pub span: Span,
+    /// What it begins as, as written.
+    pub initial: Option<String>,
+    /// Whether training leaves it alone.
+    pub frozen: bool,
+    /// The proximal operator, as written.
+    pub prox: Option<String>,
 }
 
 /// A test of a file.
@@ -116,6 +131,13 @@ pub fn load(sources: Sources) -> Program {
     let trees: Vec<_> = parses.iter().map(|parse| &parse.tree).collect();
     let names = Names::resolve(&sources, &trees);
     Program { sources, parses, names }
+}
+
+/// A model elaborated, before its `weights` blocks.
+struct Compiled {
+    module: Module,
+    weights: Vec<WeightInfo>,
+    declarations: BTreeMap<String, WeightDeclaration>,
 }
 
 impl Program {
@@ -213,16 +235,24 @@ impl Program {
 
     fn check_weights(&self, file: u32, block: &WeightsBlock) -> Vec<Diagnostic> {
         let Some((id, definition)) = self.model(file, &block.model.text) else {
-            let mistake = Diagnostic::error("E0502", block.model.span, format!("there is no model `{}` in this file", block.model.text))
-                .label("not found");
+            let mistake = Diagnostic::error(
+                "E0502",
+                block.model.span,
+                format!("there is no model `{}` in this file", block.model.text),
+            )
+            .label("not found");
             let known = self.models(FileId(file));
-            return vec![crate::names::suggest(mistake, &block.model.text, known.iter().map(|model| model.name.as_str()))];
+            return vec![crate::names::suggest(
+                mistake,
+                &block.model.text,
+                known.iter().map(|model| model.name.as_str()),
+            )];
         };
         if definition.statics.iter().any(|own| own.default.is_none()) {
             return Vec::new();
         }
         match self.compile(id, definition, &BTreeMap::new()) {
-            Ok((_, weights)) => mapping::resolve(block, &weights).err().unwrap_or_default(),
+            Ok(compiled) => mapping::resolve(block, &compiled.weights).err().unwrap_or_default(),
             Err(_) => Vec::new(),
         }
     }
@@ -267,7 +297,11 @@ impl Program {
         let Some((id, definition)) = self.model(file.0, model) else {
             let mistake = Diagnostic::plain_error("E0011", format!("there is no model `{model}`"));
             let known = self.models(file);
-            mistakes.push(crate::names::suggest(mistake, model, known.iter().map(|model| model.name.as_str())));
+            mistakes.push(crate::names::suggest(
+                mistake,
+                model,
+                known.iter().map(|model| model.name.as_str()),
+            ));
             return Err(mistakes);
         };
         mistakes.extend(unknown_settings(definition, settings));
@@ -281,9 +315,9 @@ impl Program {
         if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
             return Err(mistakes);
         }
-        let (module, weights) = self.compile(id, definition, settings)?;
+        let Compiled { module, weights, declarations } = self.compile(id, definition, settings)?;
         let mappings = self.mappings(file.0, model, &weights)?;
-        Ok(Elaborated { name: model.to_owned(), module, mappings, warnings: mistakes })
+        Ok(Elaborated { name: model.to_owned(), module, mappings, declarations, warnings: mistakes })
     }
 
     fn mappings(
@@ -315,11 +349,12 @@ impl Program {
         id: DefinitionId,
         definition: &Definition,
         settings: &BTreeMap<String, Setting>,
-    ) -> Result<(Module, Vec<WeightInfo>), Vec<Diagnostic>> {
+    ) -> Result<Compiled, Vec<Diagnostic>> {
         let mut elaborator = Elaborator::new(self, &definition.name.text, Mode::Compile);
         elaborator.top(id, settings);
         let weights = elaborator.weight_infos();
-        Ok((elaborator.finish()?, weights))
+        let declarations = elaborator.declarations();
+        Ok(Compiled { module: elaborator.finish()?, weights, declarations })
     }
 
     /// The tests of a file.
@@ -410,6 +445,12 @@ impl Elaborator<'_> {
                 Some(WeightInfo { name: name.clone(), element: weight.element, shape })
             })
             .collect()
+    }
+}
+
+impl Elaborator<'_> {
+    fn declarations(&self) -> BTreeMap<String, WeightDeclaration> {
+        self.weights.iter().map(|(name, weight)| (name.clone(), weight.declaration.clone())).collect()
     }
 }
 

@@ -47,8 +47,9 @@ impl Elaborator<'_> {
         span: Span,
     ) -> Value {
         let Some(reduction) = Reduction::named(&operation.text) else {
-            let mistake = Diagnostic::error("E0408", operation.span, format!("`{}` is no reduction", operation.text))
-                .hint("reductions are sum, mean, product, max, min, any and all");
+            let mistake =
+                Diagnostic::error("E0408", operation.span, format!("`{}` is no reduction", operation.text))
+                    .hint("reductions are sum, mean, product, max, min, any and all");
             self.error(mistake);
             return Value::Poison;
         };
@@ -64,7 +65,9 @@ impl Elaborator<'_> {
         }
         let indices: Vec<Index> = axes.iter().map(|axis| Index::Axis(*axis)).collect();
         let value = self.ranged(binders, &indices, condition, body, reduction, span);
-        value.and_then(|(value, count)| self.finish_reduction(reduction, &axes, value, count, span)).map_or(Value::Poison, Value::Tensor)
+        value
+            .and_then(|(value, count)| self.finish_reduction(reduction, &axes, value, count, span))
+            .map_or(Value::Poison, Value::Tensor)
     }
 
     fn binder_axis(&mut self, binder: &Binder) -> Option<AxisKey> {
@@ -72,7 +75,8 @@ impl Elaborator<'_> {
             Some(axis) => axis.clone(),
             None => {
                 let mut letters = binder.name.text.chars();
-                let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+                let first =
+                    letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
                 Name { text: format!("{first}{}", letters.as_str()), span: binder.name.span }
             }
         };
@@ -99,7 +103,8 @@ impl Elaborator<'_> {
             for (binder, index) in binders.iter().zip(indices) {
                 this.frame().set(&binder.name.text, Value::Index(index.clone()));
             }
-            let condition = condition.map(|condition| (this.tensor_expression(condition, Some(Element::Bool)), condition.span));
+            let condition = condition
+                .map(|condition| (this.tensor_expression(condition, Some(Element::Bool)), condition.span));
             let value = this.block(body, None);
             (condition, this.materialize(&value, None, body.span))
         });
@@ -129,9 +134,13 @@ impl Elaborator<'_> {
     ) -> Option<Tensor> {
         if let Some(axis) = axes.iter().find(|axis| value.axes.contains(axis)) {
             let name = self.axes.name(*axis);
-            let mistake = Diagnostic::error("E0205", span, format!("the body has `{name}` in full and not at the index"))
-                .label(format!("the body is {}", self.show(&value)))
-                .hint(format!("index it by the name that ranges over `{name}`"));
+            let mistake = Diagnostic::error(
+                "E0205",
+                span,
+                format!("the body has `{name}` in full and not at the index"),
+            )
+            .label(format!("the body is {}", self.show(&value)))
+            .hint(format!("index it by the name that ranges over `{name}`"));
             self.error(mistake);
             return None;
         }
@@ -148,7 +157,9 @@ impl Elaborator<'_> {
     }
 
     fn mean_of(&mut self, sum: &Tensor, axes: &[AxisKey], span: Span) -> Option<Tensor> {
-        let count = axes.iter().fold(Size::constant(1), |product, axis| product.multiply(&self.axes.axis_size(*axis)));
+        let count = axes
+            .iter()
+            .fold(Size::constant(1), |product, axis| product.multiply(&self.axes.axis_size(*axis)));
         if !sum.element.is_float() {
             let mistake = Diagnostic::error("E0202", span, format!("`mean` does not take {}", sum.element))
                 .label("it takes floating-point numbers")
@@ -161,7 +172,13 @@ impl Elaborator<'_> {
     }
 
     /// A reduction as a function: `max(x, over A)`.
-    pub fn reduce_over(&mut self, reduction: Reduction, tensor: &Tensor, axes: &[AxisKey], span: Span) -> Option<Tensor> {
+    pub fn reduce_over(
+        &mut self,
+        reduction: Reduction,
+        tensor: &Tensor,
+        axes: &[AxisKey],
+        span: Span,
+    ) -> Option<Tensor> {
         let sum = self.reduce(reduction.kind(), axes, tensor, span)?;
         match reduction {
             Reduction::Kind(_) => Some(sum),
@@ -174,14 +191,19 @@ impl Elaborator<'_> {
         let mut found = None;
         let mut visit = |expression: &Expression| {
             let ExpressionKind::Bracket(target, arguments) = &expression.kind else { return };
-            let (ExpressionKind::Path(path), [BracketArgument::Value(index)]) = (&target.kind, arguments.as_slice())
+            let (ExpressionKind::Path(path), [BracketArgument::Value(index)]) =
+                (&target.kind, arguments.as_slice())
             else {
                 return;
             };
             let (ExpressionKind::Path(index), [name]) = (&index.kind, path.as_slice()) else { return };
             let [index] = index.as_slice() else { return };
-            let Some(place) = binders.iter().position(|binder| binder.name.text == index.text) else { return };
-            if let Some(Value::Part(Part { kind: PartKind::List(elements), .. })) = self.frame().value(&name.text) {
+            let Some(place) = binders.iter().position(|binder| binder.name.text == index.text) else {
+                return;
+            };
+            if let Some(Value::Part(Part { kind: PartKind::List(elements), .. })) =
+                self.frame().value(&name.text)
+            {
                 found = Some((place, elements.len()));
             }
         };
@@ -207,8 +229,12 @@ impl Elaborator<'_> {
         let size = self.axes.axis_size(axis);
         if size.as_constant().is_some_and(|size| size != count as i64) {
             let name = self.axes.name(axis);
-            let mistake = Diagnostic::error("E0206", span, format!("`{name}` is {size} long, and the list has {count} parts"))
-                .label("one part for each entry");
+            let mistake = Diagnostic::error(
+                "E0206",
+                span,
+                format!("`{name}` is {size} long, and the list has {count} parts"),
+            )
+            .label("one part for each entry");
             let mistake = self.with_origins(mistake, &[axis]);
             self.error(mistake);
             return Value::Poison;
@@ -218,11 +244,12 @@ impl Elaborator<'_> {
         for coordinate in 0..count {
             let indices: Vec<Index> = axes
                 .iter()
-                .map(|own| if *own == axis { Index::Fixed(axis, coordinate as i64) } else { Index::Axis(*own) })
+                .map(|own| if *own == axis { Index::Fixed(coordinate as i64) } else { Index::Axis(*own) })
                 .collect();
             let sum = Reduction::Kind(reduction.kind());
             let term = self.ranged(binders, &indices, condition, body, reduction, span);
-            let Some(term) = term.and_then(|(value, _)| self.finish_reduction(sum, &rest, value, None, span)) else {
+            let Some(term) = term.and_then(|(value, _)| self.finish_reduction(sum, &rest, value, None, span))
+            else {
                 return Value::Poison;
             };
             let next = match total {
@@ -313,7 +340,9 @@ pub(crate) fn walk(expression: &Expression, visit: &mut dyn FnMut(&Expression)) 
             walk(callee, visit);
             for argument in arguments {
                 match argument {
-                    Argument::Value(value) | Argument::Named(_, value) | Argument::Bound(value, _, _) => walk(value, visit),
+                    Argument::Value(value) | Argument::Named(_, value) | Argument::Bound(value, _, _) => {
+                        walk(value, visit)
+                    }
                     Argument::Over(..) => {}
                 }
             }
@@ -335,6 +364,9 @@ pub(crate) fn walk(expression: &Expression, visit: &mut dyn FnMut(&Expression)) 
         ExpressionKind::Block(block) => walk_block(block, visit),
         ExpressionKind::Array(entries) => entries.iter().for_each(|entry| walk(entry, visit)),
         ExpressionKind::Tuple(entries) => entries.iter().for_each(|(_, entry)| walk(entry, visit)),
-        ExpressionKind::Number(_) | ExpressionKind::Bool(_) | ExpressionKind::String(_) | ExpressionKind::Path(_) => {}
+        ExpressionKind::Number(_)
+        | ExpressionKind::Bool(_)
+        | ExpressionKind::String(_)
+        | ExpressionKind::Path(_) => {}
     }
 }

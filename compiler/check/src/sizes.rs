@@ -77,7 +77,7 @@ impl Elaborator<'_> {
             return Some(self.axes.size_value(key));
         }
         match self.frame().value(&name.text).cloned() {
-            Some(Value::Size(size, _)) => Some(size),
+            Some(Value::Size(size)) => Some(size),
             Some(Value::Number(number)) if number.integer.is_some() => {
                 number.integer.and_then(|value| i64::try_from(value).ok()).map(Size::constant)
             }

@@ -26,9 +26,12 @@ impl<'a> Elaborator<'a> {
     pub fn statement(&mut self, statement: &Statement) {
         let span = statement.span;
         match &statement.kind {
-            StatementKind::Let { names, ty, value, tuple } => self.let_statement(names, *tuple, ty.as_ref(), value),
+            StatementKind::Let { names, ty, value, tuple } => {
+                self.let_statement(names, *tuple, ty.as_ref(), value)
+            }
             StatementKind::Weight { names, ty, initial, frozen, prox } => {
-                let options = WeightOptions { initial: initial.as_ref(), frozen: *frozen, prox: prox.as_ref() };
+                let options =
+                    WeightOptions { initial: initial.as_ref(), frozen: *frozen, prox: prox.as_ref() };
                 self.weight_statement(names, ty, &options, span);
             }
             StatementKind::Part { name, value } => self.part_statement(name, value, span),
@@ -42,7 +45,13 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn let_statement(&mut self, names: &[Name], tuple: bool, ty: Option<&TypeExpression>, value: &Expression) {
+    fn let_statement(
+        &mut self,
+        names: &[Name],
+        tuple: bool,
+        ty: Option<&TypeExpression>,
+        value: &Expression,
+    ) {
         let like = ty.and_then(crate::types::element_of);
         let mut result = self.expression(value, like);
         if let (Some(ty), false) = (ty, matches!(result, Value::Poison)) {
@@ -57,10 +66,18 @@ impl<'a> Elaborator<'a> {
             Value::Tuple(entries) if entries.len() == names.len() => entries,
             Value::Poison => Vec::new(),
             other => {
-                let mistake = Diagnostic::error("E0409", value.span, format!("{} names for {}", names.len(), match &other {
-                    Value::Tuple(entries) => format!("{} values", entries.len()),
-                    other => self.show_value(other),
-                }));
+                let mistake = Diagnostic::error(
+                    "E0409",
+                    value.span,
+                    format!(
+                        "{} names for {}",
+                        names.len(),
+                        match &other {
+                            Value::Tuple(entries) => format!("{} values", entries.len()),
+                            other => self.show_value(other),
+                        }
+                    ),
+                );
                 self.error(mistake);
                 Vec::new()
             }
@@ -96,7 +113,13 @@ impl<'a> Elaborator<'a> {
         self.frame().set(&name.text, state.map_or(Value::Poison, Value::Tensor));
     }
 
-    fn state(&mut self, name: &Name, ty: &TypeExpression, initial: &Expression, span: Span) -> Option<Tensor> {
+    fn state(
+        &mut self,
+        name: &Name,
+        ty: &TypeExpression,
+        initial: &Expression,
+        span: Span,
+    ) -> Option<Tensor> {
         if self.levels.current() > 0 {
             self.not_yet(span, "states inside `repeat`");
             return None;
@@ -116,9 +139,10 @@ impl<'a> Elaborator<'a> {
         let axes: Vec<AxisKey> = stack.iter().chain(&own).copied().collect();
         let dotted = self.frame().dotted(&name.text);
         if self.states.contains_key(&dotted) {
-            let mistake = Diagnostic::error("E0405", name.span, format!("the state `{dotted}` would be set twice"))
-                .label("its part is called twice")
-                .hint("make two parts of it");
+            let mistake =
+                Diagnostic::error("E0405", name.span, format!("the state `{dotted}` would be set twice"))
+                    .label("its part is called twice")
+                    .hint("make two parts of it");
             self.error(mistake);
             return None;
         }
@@ -137,8 +161,9 @@ impl<'a> Elaborator<'a> {
         let tensor = self.tensor_expression(value, None);
         let Some(state) = self.states.get(&dotted).cloned() else {
             let known: Vec<String> = self.states.keys().cloned().collect();
-            let mistake = Diagnostic::error("E0401", name.span, format!("there is no state `{}` here", name.text))
-                .label("not declared with `state`");
+            let mistake =
+                Diagnostic::error("E0401", name.span, format!("there is no state `{}` here", name.text))
+                    .label("not declared with `state`");
             let mistake = crate::names::suggest(mistake, &name.text, known.iter().map(String::as_str));
             self.error(mistake);
             return;
@@ -155,8 +180,9 @@ impl<'a> Elaborator<'a> {
         let fits = tensor.element == state.element && all.iter().all(|axis| state.axes.contains(axis));
         if !fits || self.levels.current() > 0 {
             let wanted = format!("{}{}", state.element, self.show_axes(&state.axes));
-            let mistake = Diagnostic::error("E0210", value.span, format!("the state `{}` is {wanted}", name.text))
-                .label(format!("this is {}", self.show(&tensor)));
+            let mistake =
+                Diagnostic::error("E0210", value.span, format!("the state `{}` is {wanted}", name.text))
+                    .label(format!("this is {}", self.show(&tensor)));
             self.error(mistake);
             return;
         }
@@ -173,9 +199,10 @@ impl<'a> Elaborator<'a> {
             return;
         }
         let dotted = self.frame().dotted(&name.text);
-        let known = self.levels.get(0).is_some_and(|level| {
-            level.builder.function().outputs.iter().any(|output| output.name == dotted)
-        });
+        let known = self
+            .levels
+            .get(0)
+            .is_some_and(|level| level.builder.function().outputs.iter().any(|output| output.name == dotted));
         if known {
             return;
         }
@@ -229,7 +256,11 @@ impl<'a> Elaborator<'a> {
             return;
         }
         let axes: Vec<AxisKey> = tensor.axes.clone();
-        let all = if axes.is_empty() { Some(tensor) } else { self.reduce(moe_graph::ReduceKind::All, &axes, &tensor, span) };
+        let all = if axes.is_empty() {
+            Some(tensor)
+        } else {
+            self.reduce(moe_graph::ReduceKind::All, &axes, &tensor, span)
+        };
         if let Some(all) = all {
             let name = format!("a{}", self.assertions.len());
             self.entry_output(&name, &all, &[], OutputKind::Result);

@@ -42,7 +42,9 @@ impl Elaborator<'_> {
         let mut fine = true;
         for (place, argument) in arguments.iter().enumerate() {
             let chosen = match argument {
-                BracketArgument::Value(value) => self.static_at(definition, place, value.span).map(|p| (p, value)),
+                BracketArgument::Value(value) => {
+                    self.static_at(definition, place, value.span).map(|p| (p, value))
+                }
                 BracketArgument::Named(name, value) => {
                     let found = definition.statics.iter().find(|own| own.name.text == name.text);
                     if found.is_none() {
@@ -86,20 +88,26 @@ impl Elaborator<'_> {
         let found = definition.statics.get(place);
         if found.is_none() {
             let (name, count) = (&definition.name.text, definition.statics.len());
-            let mistake =
-                Diagnostic::error("E0208", span, format!("`{name}` has {count} static parameters, and this is one more"))
-                    .label("one too many")
-                    .also(definition.name.span, "defined here");
+            let mistake = Diagnostic::error(
+                "E0208",
+                span,
+                format!("`{name}` has {count} static parameters, and this is one more"),
+            )
+            .label("one too many")
+            .also(definition.name.span, "defined here");
             self.error(mistake);
         }
         found
     }
 
     fn no_static(&mut self, definition: &Definition, name: &str, span: Span) {
-        let mistake =
-            Diagnostic::error("E0208", span, format!("`{}` has no static parameter `{name}`", definition.name.text))
-                .label("not found")
-                .also(definition.name.span, "defined here");
+        let mistake = Diagnostic::error(
+            "E0208",
+            span,
+            format!("`{}` has no static parameter `{name}`", definition.name.text),
+        )
+        .label("not found")
+        .also(definition.name.span, "defined here");
         let known = definition.statics.iter().map(|parameter| parameter.name.text.as_str());
         let mistake = crate::names::suggest(mistake, name, known);
         self.error(mistake);
@@ -126,7 +134,7 @@ impl Elaborator<'_> {
             },
             StaticKind::Number(element) => match self.expression(value, Some(element)) {
                 Value::Number(number) => Some(Static::Number(number.value, element)),
-                Value::Size(size, _) if size.as_constant().is_some() => {
+                Value::Size(size) if size.as_constant().is_some() => {
                     Some(Static::Number(size.as_constant().unwrap_or(0) as f64, element))
                 }
                 Value::Tensor(tensor) => match self.constant_of(&tensor) {
@@ -147,12 +155,19 @@ impl Elaborator<'_> {
         }
     }
 
-    fn wrong_static(&mut self, parameter: &StaticParameter, value: &Value, wanted: &str, span: Span) -> Option<Static> {
+    fn wrong_static(
+        &mut self,
+        parameter: &StaticParameter,
+        value: &Value,
+        wanted: &str,
+        span: Span,
+    ) -> Option<Static> {
         if !matches!(value, Value::Poison) {
             let name = &parameter.name.text;
-            let mistake = Diagnostic::error("E0208", span, format!("the static parameter `{name}` is {wanted}"))
-                .label(format!("this is {}", value.describe()))
-                .also(parameter.name.span, "declared here");
+            let mistake =
+                Diagnostic::error("E0208", span, format!("the static parameter `{name}` is {wanted}"))
+                    .label(format!("this is {}", value.describe()))
+                    .also(parameter.name.span, "declared here");
             self.error(mistake);
         }
         None
@@ -164,7 +179,8 @@ impl Elaborator<'_> {
             Static::Size(key) => self.frame().set_size(name, key),
             Static::Bool(truth) => self.frame().set(name, Value::Bool(truth)),
             Static::Number(number, element) => {
-                let scalar = moe_graph::Scalar::float(element, number).unwrap_or(moe_graph::Scalar::f64(number));
+                let scalar =
+                    moe_graph::Scalar::float(element, number).unwrap_or(moe_graph::Scalar::f64(number));
                 let value = match self.constant(scalar, Span::default()) {
                     Some(tensor) => Value::Tensor(tensor),
                     None => Value::Number(Number::float(number)),

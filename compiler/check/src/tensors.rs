@@ -12,7 +12,13 @@ use std::collections::BTreeSet;
 
 impl Elaborator<'_> {
     /// A tensor of the function under construction.
-    pub fn tensor(&self, node: NodeId, element: Element, axes: Vec<AxisKey>, bound: BTreeSet<AxisKey>) -> Tensor {
+    pub fn tensor(
+        &self,
+        node: NodeId,
+        element: Element,
+        axes: Vec<AxisKey>,
+        bound: BTreeSet<AxisKey>,
+    ) -> Tensor {
         Tensor { level: self.levels.current(), node, element, axes, bound }
     }
 
@@ -74,7 +80,8 @@ impl Elaborator<'_> {
             _ => Scalar::float(element, number.value),
         };
         if scalar.is_none() {
-            let shown = number.integer.map_or_else(|| number.value.to_string(), |integer| integer.to_string());
+            let shown =
+                number.integer.map_or_else(|| number.value.to_string(), |integer| integer.to_string());
             let mistake = Diagnostic::error("E0213", span, format!("{shown} is no {element}"))
                 .label(format!("this has to be of type {element}"))
                 .hint("write a number of that type, or convert the other operand with `as`");
@@ -103,7 +110,7 @@ impl Elaborator<'_> {
                 let scalar = self.number(*number, element, span)?;
                 self.constant(scalar, span)
             }
-            Value::Size(size, _) => self.size_tensor(size, element.unwrap_or(Element::I64), span),
+            Value::Size(size) => self.size_tensor(size, element.unwrap_or(Element::I64), span),
             Value::Bool(truth) => self.constant(Scalar::boolean(*truth), span),
             Value::Index(index) => self.index_tensor(&index.clone(), span),
             Value::Array(array) => self.array_alone(&array.clone(), element),
@@ -125,7 +132,7 @@ impl Elaborator<'_> {
                 let node = self.add(Operation::Coordinate(id), &[], span)?;
                 Some(self.tensor(node, Element::I64, Vec::new(), BTreeSet::from([*axis])))
             }
-            Index::Fixed(_, place) => self.constant(Scalar::index(*place), span),
+            Index::Fixed(place) => self.constant(Scalar::index(*place), span),
             Index::Round(axis, level) => self.round_coordinate(*axis, *level, span),
         }
     }
@@ -159,10 +166,14 @@ impl Elaborator<'_> {
             None => Some((axes, bound)),
             Some(axis) => {
                 let name = self.axes.name(*axis);
-                let message = format!("`{name}` is here in full, and elsewhere taken at an index that ranges over it");
+                let message =
+                    format!("`{name}` is here in full, and elsewhere taken at an index that ranges over it");
                 let mistake = Diagnostic::error("E0205", span, message)
                     .label(format!("one operand has all of `{name}`, another just one entry of it"))
-                    .hint(format!("index the one that has `{name}` too, as in `g[_, {}]`", name.to_lowercase()));
+                    .hint(format!(
+                        "index the one that has `{name}` too, as in `g[_, {}]`",
+                        name.to_lowercase()
+                    ));
                 self.error(mistake);
                 None
             }
@@ -207,15 +218,22 @@ impl Elaborator<'_> {
         if fits {
             return Some(());
         }
-        let mistake = Diagnostic::error("E0202", span, format!("`{}` does not take {subject}", function.name()))
-            .label(format!("it takes {wanted}"))
-            .hint("convert the operand with `as`");
+        let mistake =
+            Diagnostic::error("E0202", span, format!("`{}` does not take {subject}", function.name()))
+                .label(format!("it takes {wanted}"))
+                .hint("convert the operand with `as`");
         self.error(mistake);
         None
     }
 
     /// All entries along axes brought together.
-    pub fn reduce(&mut self, kind: ReduceKind, axes: &[AxisKey], tensor: &Tensor, span: Span) -> Option<Tensor> {
+    pub fn reduce(
+        &mut self,
+        kind: ReduceKind,
+        axes: &[AxisKey],
+        tensor: &Tensor,
+        span: Span,
+    ) -> Option<Tensor> {
         let logical = matches!(kind, ReduceKind::Any | ReduceKind::All);
         if logical != (tensor.element == Element::Bool) {
             let message = format!("`{}` does not take {}", kind.name(), tensor.element);
@@ -272,7 +290,8 @@ impl Elaborator<'_> {
         let coordinate = self.add(Operation::Coordinate(id), &[], span)?;
         // Every coordinate is at least zero, so the choice is always the node itself.
         let zero = self.build(span, |builder| Ok(builder.constant(Scalar::index(0))))?;
-        let always = self.build(span, |builder| builder.map(ScalarFunction::GreaterEqual, &[coordinate, zero]))?;
+        let always =
+            self.build(span, |builder| builder.map(ScalarFunction::GreaterEqual, &[coordinate, zero]))?;
         self.build(span, |builder| builder.map(ScalarFunction::Select, &[always, node, node]))
     }
 

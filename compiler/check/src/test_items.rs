@@ -7,7 +7,11 @@ use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{DefinitionKind, Test};
 
 /// Elaborates a test: each assertion is an output, `a0`, `a1` and so on.
-pub(crate) fn elaborate(program: &Program, file: u32, test: &Test) -> Result<ElaboratedTest, Vec<Diagnostic>> {
+pub(crate) fn elaborate(
+    program: &Program,
+    file: u32,
+    test: &Test,
+) -> Result<ElaboratedTest, Vec<Diagnostic>> {
     let mut elaborator = Elaborator::new(program, &test.name.text, Mode::Test);
     elaborator.frames.push(Frame::new(file, DefinitionKind::Model, &test.name.text));
     elaborator.block(&test.body, None);

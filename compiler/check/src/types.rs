@@ -112,7 +112,12 @@ impl<'a> Elaborator<'a> {
         Some(shape)
     }
 
-    fn shape_axis<'t>(&mut self, shape: &mut Shape<'t>, axis: &'t AxisExpression, place: usize) -> Option<()> {
+    fn shape_axis<'t>(
+        &mut self,
+        shape: &mut Shape<'t>,
+        axis: &'t AxisExpression,
+        place: usize,
+    ) -> Option<()> {
         match axis {
             AxisExpression::Rest(span) if place > 0 => {
                 let mistake = Diagnostic::error("E0211", *span, "`..` stands in the middle of a type")
@@ -216,8 +221,9 @@ impl<'a> Elaborator<'a> {
             return Some(());
         }
         let name = self.axes.name(axis);
-        let mistake = Diagnostic::error("E0206", span, format!("the axis `{name}` is {size} long and not {wanted}"))
-            .label(format!("{wanted} expected"));
+        let mistake =
+            Diagnostic::error("E0206", span, format!("the axis `{name}` is {size} long and not {wanted}"))
+                .label(format!("{wanted} expected"));
         let mistake = self.with_origins(mistake, &[axis]);
         self.error(mistake);
         None
@@ -310,12 +316,20 @@ impl<'a> Elaborator<'a> {
         Some(left.remove(place))
     }
 
-    fn axes_mismatch(&mut self, tensor: &Tensor, shape: &Shape, span: Span, what: &str, missing: Option<AxisKey>) {
+    fn axes_mismatch(
+        &mut self,
+        tensor: &Tensor,
+        shape: &Shape,
+        span: Span,
+        what: &str,
+        missing: Option<AxisKey>,
+    ) {
         let declared = self.show_shape(shape);
         let found = self.show(tensor);
-        let mut mistake = Diagnostic::error("E0210", span, format!("{what} is declared {declared} and is {found}"))
-            .label(format!("this is {found}"))
-            .also(shape.span, format!("declared {declared}"));
+        let mut mistake =
+            Diagnostic::error("E0210", span, format!("{what} is declared {declared} and is {found}"))
+                .label(format!("this is {found}"))
+                .also(shape.span, format!("declared {declared}"));
         let twin = missing.and_then(|axis| {
             let size = self.axes.axis_size(axis);
             tensor.axes.iter().copied().find(|other| self.axes.axis_size(*other) == size)
@@ -323,7 +337,8 @@ impl<'a> Elaborator<'a> {
         mistake = match (missing, twin) {
             (Some(axis), Some(other)) => {
                 let (to, from) = (self.axes.name(axis), self.axes.name(other));
-                mistake.hint(format!("axes go by name: `as [{to} = {from}]` calls `{from}` by the name `{to}`"))
+                mistake
+                    .hint(format!("axes go by name: `as [{to} = {from}]` calls `{from}` by the name `{to}`"))
             }
             (Some(axis), None) => mistake.hint(format!("it has no axis `{}`", self.axes.name(axis))),
             _ => mistake,

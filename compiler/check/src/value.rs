@@ -14,8 +14,8 @@ pub(crate) enum Value {
     Tensor(Tensor),
     /// A number as written: it takes the type of what it meets.
     Number(Number),
-    /// A size; with its entry when it was named.
-    Size(Size, Option<SizeKey>),
+    /// A size.
+    Size(Size),
     /// A truth value known now.
     Bool(bool),
     /// Numbers in brackets, whose axes come from what they meet.
@@ -103,7 +103,7 @@ pub(crate) enum Index {
     /// Of a `repeat`: the entry of the round, in the function under construction given.
     Round(AxisKey, usize),
     /// One coordinate of the axis: the body is elaborated for each.
-    Fixed(AxisKey, i64),
+    Fixed(i64),
 }
 
 /// A part: an instance of a definition with a dotted name, or several.

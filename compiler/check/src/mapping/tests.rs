@@ -50,7 +50,10 @@ fn indices_stand_for_leading_axes() {
     let gate = &mapping.weights["layers.experts.gate"];
     assert_eq!(gate.keys.first().unwrap(), "l.0.e.0.w1");
     assert_eq!(gate.keys.last().unwrap(), "l.1.e.2.w1");
-    assert_eq!((gate.keys.len(), gate.stacked.as_slice(), gate.shape.as_slice()), (6, &[2, 3][..], &[7, 5][..]));
+    assert_eq!(
+        (gate.keys.len(), gate.stacked.as_slice(), gate.shape.as_slice()),
+        (6, &[2, 3][..], &[7, 5][..])
+    );
 }
 
 #[test]
@@ -65,7 +68,8 @@ fn indices_stand_for_numbers_in_names_and_stars_for_parts() {
 fn interleaved_and_columns_and_cast_and_stack() {
     let both = || vec![named("m"), choice(&["a", "b"])];
     let weights = [weight("m.a", &[4, 6]), weight("m.b", &[4, 6])];
-    let interleaved = entry(both(), "ab", &[WeightStep::Split(SplitKind::Interleaved), WeightStep::Cast(name("bf16"))]);
+    let interleaved =
+        entry(both(), "ab", &[WeightStep::Split(SplitKind::Interleaved), WeightStep::Cast(name("bf16"))]);
     let mapping = resolved(vec![interleaved], &weights).unwrap();
     let b = &mapping.weights["m.b"];
     assert_eq!(b.steps, [SourceStep::Stride { axis: 0, offset: 1, stride: 2 }]);
