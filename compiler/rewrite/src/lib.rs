@@ -24,7 +24,7 @@ mod totals;
 
 pub use dense::DenseWork;
 pub use machine::MachineDescription;
-pub use report::{FunctionReport, Report, RuleUse};
+pub use report::{FunctionReport, PackedAxis, Report, RuleUse};
 pub use totals::Totals;
 
 use analysis::Graph;

@@ -1,7 +1,8 @@
 //! A function as lines that people read: one for each node, values that are computed at every step only.
 
 use crate::totals::needed;
-use moe_graph::{AxisId, Function, NodeId, Operation, Type};
+use moe_graph::{AxisId, Function, Node, NodeId, Operation, Type};
+use std::collections::BTreeSet;
 
 /// The lines of a function, in columns: the value with its operation, and its type.
 pub fn listing(function: &Function) -> Vec<String> {
@@ -14,7 +15,7 @@ pub fn listing(function: &Function) -> Vec<String> {
             let operands: Vec<String> =
                 node.operands.iter().map(|operand| name(function, *operand)).collect();
             let left = format!("%{} = {} {}", id.0, describe(function, &node.operation), operands.join(", "));
-            (left.trim_end().to_owned(), ty(function, &node.ty))
+            (left.trim_end().to_owned(), bounded_ty(function, node))
         })
         .collect();
     let width = rows.iter().map(|(left, _)| left.chars().count()).max().unwrap_or(0).min(72);
@@ -49,7 +50,28 @@ pub fn ty(function: &Function, ty: &Type) -> String {
     format!("{}[{}]", ty.element, axes(function, &ty.axes))
 }
 
-/// Axes by name, with the size where that says something else.
+/// The type of a node with its bounds, as the language writes them: `f32[N, 2 of E else -inf]`.
+fn bounded_ty(function: &Function, node: &Node) -> String {
+    let bound = |axis: &AxisId| {
+        let fact = node.fact.as_ref()?;
+        let bound = fact.support.degrees.get(&BTreeSet::from([*axis]))?;
+        (!function.size(*axis).at_most(bound)).then(|| bound.to_string())
+    };
+    let Some(fact) = node.fact.as_ref().filter(|_| node.ty.axes.iter().any(|axis| bound(axis).is_some()))
+    else {
+        return ty(function, &node.ty);
+    };
+    let own = |axis: &AxisId| {
+        let name = axis_name(function, *axis);
+        bound(axis).map_or_else(|| name.clone(), |bound| format!("{bound} of {name}"))
+    };
+    let axes: Vec<String> = node.ty.axes.iter().map(own).collect();
+    let background = fact.background;
+    let otherwise = if background.is_zero() { String::new() } else { format!(" else {background}") };
+    format!("{}[{}{otherwise}]", node.ty.element, axes.join(", "))
+}
+
+/// Axes by name.
 pub fn axes(function: &Function, axes: &[AxisId]) -> String {
     let names: Vec<String> = axes.iter().map(|axis| axis_name(function, *axis)).collect();
     names.join(", ")

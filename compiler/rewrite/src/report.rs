@@ -2,12 +2,12 @@
 
 use crate::convert::Stored;
 use crate::dense::DenseWork;
-use crate::listing::listing;
+use crate::listing::{listing, name};
 use crate::machine::MachineDescription;
 use crate::rule::Rule;
 use crate::sizes::Nominal;
 use crate::totals::{totals, Totals};
-use moe_graph::{AxisId, Function, Size};
+use moe_graph::{Axis, AxisId, Function, Operation, Size};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -33,14 +33,27 @@ pub struct FunctionReport {
     pub before: Vec<String>,
     /// As it is.
     pub after: Vec<String>,
-    /// The packed axes: name, most rows, expected rows.
-    pub packed: Vec<(String, Size, Size)>,
+    /// The packed axes.
+    pub packed: Vec<PackedAxis>,
     /// What it cost, calls included.
     pub cost_before: Totals,
     /// What it costs, calls included.
     pub cost_after: Totals,
     /// The rules that fired.
     pub rules: Vec<RuleUse>,
+}
+
+/// An axis of packed rows.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PackedAxis {
+    /// Its name.
+    pub name: String,
+    /// The mask whose true entries it has: `%8`.
+    pub mask: String,
+    /// How many rows there are at most.
+    pub most: Size,
+    /// How many to expect.
+    pub expected: Size,
 }
 
 /// What a rule did in a function.
@@ -72,15 +85,11 @@ impl Report {
         };
         let cost_before = cost(before, &BTreeMap::new(), &costs(|function| &function.cost_before));
         let cost_after = cost(&after.function, &after.rows, &costs(|function| &function.cost_after));
-        let axis = |(axis, rows): (&AxisId, &Size)| {
-            let axis = after.function.axis(*axis)?;
-            Some((axis.name.clone(), axis.size.clone(), rows.clone()))
-        };
         self.functions.push(FunctionReport {
             name: before.name.clone(),
             before: listing(before),
             after: listing(&after.function),
-            packed: after.rows.iter().filter_map(axis).collect(),
+            packed: packed(after),
             cost_before,
             cost_after,
             rules: uses(after, rules, fired),
@@ -158,11 +167,11 @@ impl Report {
             line(text, &format!("{}, rewritten", function.name));
             function.after.iter().for_each(|own| line(text, &format!("  {own}")));
         }
-        for (name, most, expected) in &function.packed {
+        for PackedAxis { name, mask, most, expected } in &function.packed {
             let most = separated(&most.to_string());
             let expected = separated(&expected.to_string());
             let also = if most == expected { String::new() } else { format!(", expected {expected}") };
-            line(text, &format!("  {name}: at most {most}{also}"));
+            line(text, &format!("  {name}: where {mask} is true, at most {most}{also}"));
         }
         let won: Vec<&RuleUse> = function.rules.iter().filter(|rule| rule.chosen > 0).collect();
         if !won.is_empty() {
@@ -194,6 +203,24 @@ impl Report {
             line(text, &format!("  {:width$}  {}", work.what, work.why));
         }
     }
+}
+
+fn packed(after: &Stored) -> Vec<PackedAxis> {
+    let function = &after.function;
+    let mask = |axis: AxisId| {
+        let packs = |operation: &Operation| match operation {
+            Operation::Pack { into: own } => *own == axis,
+            Operation::Unpack { from: own, .. } | Operation::SegmentReduce { from: own, .. } => *own == axis,
+            _ => false,
+        };
+        let node = function.nodes.iter().find(|node| packs(&node.operation))?;
+        Some(name(function, *node.operands.first()?))
+    };
+    let packed = |(axis, rows): (&AxisId, &Size)| {
+        let Axis { name, size, .. } = function.axis(*axis)?.clone();
+        Some(PackedAxis { name, mask: mask(*axis)?, most: size, expected: rows.clone() })
+    };
+    after.rows.iter().filter_map(packed).collect()
 }
 
 fn uses(after: &Stored, rules: &[&Rule], fired: &[usize]) -> Vec<RuleUse> {

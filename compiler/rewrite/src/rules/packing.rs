@@ -33,14 +33,14 @@ pub fn rules() -> Vec<Rule> {
         ),
         rule(
             "pack-move",
-            "pack(m, slice t) = slice pack(m, t) along other axes; likewise rename, merge, split, pad, concatenate",
+            "pack(m, slice t) = slice pack(m, t) along other axes; so for every movement",
             "moving entries along other axes does not stop packing",
             vec![packed(every("value", moves))],
             movement,
         ),
         rule(
             "pack-along",
-            "pack(m, sort d t) = sort d pack(m, t); likewise cumulative sums, choices and the largest entry's place",
+            "pack(m, sort d t) = sort d pack(m, t), where d is not of m; so for sums so far and choices",
             "work along other axes is done for packed rows only",
             vec![packed(every("value", along))],
             along_other_axes,

@@ -429,3 +429,45 @@ fn a_statistic_over_all_rows_stops_packing_and_is_named() {
     let why: Vec<&str> = rewritten.report.dense.iter().map(|work| work.why.as_str()).collect();
     assert_eq!(why, ["`max over N` needs every entry of it"], "{}", rewritten.report.render());
 }
+
+/// Rows packed by hand, of which each keeps some entries along another axis: what is written over packed rows keeps its meaning.
+#[test]
+fn packed_rows_may_be_bounded_again() {
+    for shape in shapes() {
+        let mut model = Model::new(&shape);
+        let scores = model.input("scores", &["N", "E"]);
+        let mask = model.mask(scores, "K", "E");
+        let bound = model.size("N").multiply(&model.size("E"));
+        let outer = model.builder.ragged_axis("outer", bound.clone());
+        let inner = model.builder.ragged_axis("inner", bound.multiply(&model.size("J")));
+        let (x, w) = (model.input("x", &["N", "E", "J"]), model.input("wild", &["E", "J", "D"]));
+        let [packed, w] =
+            [x, w].map(|value| model.operation(Operation::Pack { into: outer }, &[mask, value]));
+        let kept = model.keep_largest(packed, "K", "J", 0.0);
+        let terms = model.multiply(kept, w);
+        let sum = model.sum("J", terms);
+        let over = vec![model.axis("E")];
+        let y = model
+            .operation(Operation::SegmentReduce { kind: ReduceKind::Sum, from: outer, over }, &[mask, sum]);
+        model.output(y);
+        // The same once more with a second packing, along the axes that the first left.
+        let again = model.mask(packed, "K", "J");
+        let rows = model.operation(Operation::Pack { into: inner }, &[again, terms]);
+        let over = vec![model.axis("J")];
+        let rows = model
+            .operation(Operation::SegmentReduce { kind: ReduceKind::Sum, from: inner, over }, &[again, rows]);
+        let y =
+            model.operation(Operation::Unpack { from: outer, background: Scalar::f32(0.0) }, &[mask, rows]);
+        let y = model.sum("E", y);
+        model.output(y);
+        let module = model.module();
+        for prefer_rewritten in [false, true] {
+            let options = Options { prefer_rewritten, ..Options::default() };
+            let rewritten = rewrite(&module, &options).unwrap();
+            for (rows, data) in [0, 1, 5].into_iter().flat_map(|rows| DATA.map(|data| (rows, data))) {
+                let what = format!("{shape:?}, {rows} rows, {data:?}\n{}", rewritten.report.render());
+                assert_equal(&module, &rewritten.module, rows, data, 3, &what);
+            }
+        }
+    }
+}
