@@ -15,9 +15,37 @@ pub(crate) fn mixture(maker: &mut Maker) -> Option<Known> {
     let count = maker.random.pick(&[1, 2, 3, 4, 8])?;
     let experts = maker.axis("E", count);
     let gate = gate(maker, x, features, experts)?;
-    let out = expert(maker, x, features, experts)?;
+    let out = bank(maker, x, features, experts, gate)?;
+    let mixed = weighted(maker, gate, out, experts)?;
+    if !maker.random.once_in(5) {
+        return Some(mixed);
+    }
+    // A second gate over the same experts.
+    let other = self::gate(maker, x, features, experts)?;
+    let second = weighted(maker, other, out, experts)?;
+    let bits = mixed.bits.both(second.bits).sum_of(2);
+    maker.map(ScalarFunction::Add, &[mixed.node, second.node], bits)
+}
+
+/// The sum over experts of gate times expert.
+fn weighted(maker: &mut Maker, gate: Known, out: Known, experts: AxisId) -> Option<Known> {
     let product = maker.map(ScalarFunction::Multiply, &[gate.node, out.node], gate.bits.times(out.bits))?;
     maker.reduce(ReduceKind::Sum, &[experts], product)
+}
+
+/// All experts: of one kind with stacked weights, or two lists of different kinds one after the other.
+fn bank(maker: &mut Maker, x: Known, features: AxisId, experts: AxisId, gate: Known) -> Option<Known> {
+    let count = maker.length_of(experts);
+    if count < 2 || !maker.random.once_in(4) {
+        let reads = maker.random.once_in(5).then_some(gate);
+        return expert(maker, x, features, experts, reads, false);
+    }
+    let first = 1 + maker.random.below(count - 1);
+    let parts = [maker.axis("E", first), maker.axis("E", count - first)];
+    let [a, b] = parts.map(|part| expert(maker, x, features, part, None, true));
+    let (a, b) = (a?, b?);
+    let operation = Operation::Concatenate { from: parts.to_vec(), into: experts };
+    maker.add(operation, &[a.node, b.node], a.bits.both(b.bits))
 }
 
 /// Scores, of which the largest are kept: along the experts, along the rows, or along both.
@@ -42,8 +70,16 @@ fn gate(maker: &mut Maker, x: Known, features: AxisId, experts: AxisId) -> Optio
     maker.map(ScalarFunction::Select, &[mask, kept.node, zero], kept.bits)
 }
 
-/// One or two layers with a weight for each expert, perhaps with biases, a rectifier, and the input added.
-fn expert(maker: &mut Maker, x: Known, features: AxisId, experts: AxisId) -> Option<Known> {
+/// One or two layers with a weight for each expert, perhaps with biases, the value of its gate, and the input added. A closed expert gives as many
+/// features as it takes.
+fn expert(
+    maker: &mut Maker,
+    x: Known,
+    features: AxisId,
+    experts: AxisId,
+    gate: Option<Known>,
+    closed: bool,
+) -> Option<Known> {
     let hidden = maker.random.pick(&[1, 2, 3, 5, 8])?;
     let hidden = maker.axis("H", hidden);
     let axes: Vec<AxisId> = maker.axes(x.node).into_iter().chain([experts, hidden]).collect();
@@ -57,9 +93,13 @@ fn expert(maker: &mut Maker, x: Known, features: AxisId, experts: AxisId) -> Opt
         let bits = inner.bits.both(bias.bits).sum_of(2);
         inner = maker.map(ScalarFunction::Add, &[inner.node, bias.node], bits)?;
     }
+    if let Some(gate) = gate {
+        let bits = inner.bits.both(gate.bits).sum_of(2);
+        inner = maker.map(ScalarFunction::Add, &[inner.node, gate.node], bits)?;
+    }
     let zero = maker.number(maker.float, 0.0)?;
     inner = maker.map(ScalarFunction::Maximum, &[inner.node, zero], inner.bits)?;
-    if maker.random.once_in(2) {
+    if !closed && maker.random.once_in(2) {
         return maker.squash(inner);
     }
     let down =

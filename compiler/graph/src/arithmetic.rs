@@ -167,7 +167,12 @@ impl Scalar {
             return Scalar::boolean(!self.is_zero());
         }
         if element.is_float() {
-            return Scalar::float(element, self.as_f64()).unwrap_or(self);
+            // An integer is rounded once, not first to `f64`.
+            let value = match (element, self.as_integer()) {
+                (Element::F32, Some(value)) => f64::from(value as f32),
+                _ => self.as_f64(),
+            };
+            return Scalar::float(element, value).unwrap_or(self);
         }
         match self.as_integer() {
             Some(value) => wrap(element, value),

@@ -259,3 +259,13 @@ fn double_computes_every_float_as_f64() {
     let found = evaluate(&g.module(&[y]), &inputs, &Options { double: true }).unwrap();
     assert_eq!(found.outputs[0], Tensor::from_f64(vec![], &[16_777_218.0]).unwrap());
 }
+
+#[test]
+fn large_integers_are_rounded_once() {
+    // Through f64 this would become 2^60, then stay there.
+    let mut g = Graph::new();
+    let a = g.axis("A", 1);
+    let x = g.i64(&[a], &[(1 << 60) + (1 << 36) + 1]);
+    let node = g.add(Operation::Cast(Element::F32), &[x]);
+    assert_eq!(g.run(node), [f64::from(((1_i64 << 60) + (1 << 37)) as f32)]);
+}

@@ -149,3 +149,30 @@ fn calls_repetitions_and_folds() {
     );
     assert_eq!(folded, [15.0, 23.0]);
 }
+
+#[test]
+fn calls_nested_too_deeply_are_an_error() {
+    for depth in [150_u32, 400] {
+        let mut functions = vec![step()];
+        for callee in 0..depth {
+            let mut b = Builder::new("outer");
+            let a = b.axis("A", Size::symbol("A"));
+            let ty = Type { element: Element::F32, axes: vec![a] };
+            let x = b.parameter("x", ParameterKind::Input, ty.clone());
+            let y = b.parameter("y", ParameterKind::Input, ty.clone());
+            let axes = vec![(moe_graph::AxisId(0), a)];
+            let call = Operation::Call { function: FunctionId(callee), axes, result: 0 };
+            let node = b.add_typed(call, &[x, y], ty);
+            b.output("next", node, vec![a], OutputKind::Result);
+            functions.push(b.finish());
+        }
+        let inputs = [1.0, 2.0].map(|entry| Tensor::from_f32(vec![1], &[entry]).unwrap());
+        let found = evaluate(&Module { functions, entry: depth }, &inputs, &Options::default());
+        match found {
+            Ok(found) => assert_eq!((depth, found.outputs[0].to_f64()), (150, vec![3.0])),
+            Err(error) => {
+                assert_eq!((depth, error), (400, moe_evaluate::EvaluateError::Depth { depth: 200 }))
+            }
+        }
+    }
+}
