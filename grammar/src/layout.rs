@@ -14,6 +14,7 @@
 use crate::scan::{scan, Token, TokenKind};
 use crate::span::{FileId, Span};
 use crate::SyntaxError;
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// How deep brackets, operators and postfixes may stand inside one another: everything that walks the tree recurs.
@@ -38,12 +39,13 @@ pub(crate) struct Layout {
     pub ends: Vec<usize>,
     /// The `//!` comments at the top.
     pub file_docs: Vec<Range<usize>>,
-    /// Brackets and strings that are not closed, and nesting without end.
+    /// Brackets and strings that are not closed, and nesting without end, in the order of the text.
     pub errors: Vec<SyntaxError>,
 }
 
 struct Frame {
     token: usize,
+    line: usize,
     depth: usize,
 }
 
@@ -58,6 +60,11 @@ struct Arranger<'a> {
     base: usize,
     depth: usize,
     reported_depth: bool,
+    /// Brackets that an earlier round found unclosed although more followed on their line, and those of this round.
+    end_with_line: BTreeSet<usize>,
+    forgotten: BTreeSet<usize>,
+    /// How many line breaks there were.
+    line: usize,
     /// The first token that is no comment, and how many of them there were.
     first: Option<usize>,
     seen: usize,
@@ -68,25 +75,18 @@ struct Arranger<'a> {
 impl Layout {
     /// Lays out a text.
     pub fn new(file: FileId, text: &str) -> Layout {
-        let tokens = scan(text);
-        let mut arranger = Arranger {
-            file,
-            text,
-            laid_out: text.bytes().map(|byte| if byte == b'\r' { b' ' } else { byte }).collect(),
-            ends: vec![tokens.len(); tokens.len()],
-            tokens,
-            open: Vec::new(),
-            base: 0,
-            depth: 0,
-            reported_depth: false,
-            first: None,
-            seen: 0,
-            file_docs: Vec::new(),
-            errors: Vec::new(),
-        };
+        let mut arranger = Arranger::new(file, text, BTreeSet::new());
         arranger.arrange();
+        if !arranger.forgotten.is_empty() {
+            // Once more, with the brackets whose end was forgotten ending with their line, so that they do not hide
+            // what is on the lines after it.
+            arranger = Arranger::new(file, text, std::mem::take(&mut arranger.forgotten));
+            arranger.arrange();
+        }
         let text = String::from_utf8(arranger.laid_out).unwrap_or_default();
-        Layout { text, tokens: arranger.tokens, ends: arranger.ends, file_docs: arranger.file_docs, errors: arranger.errors }
+        let Arranger { tokens, ends, file_docs, mut errors, .. } = arranger;
+        errors.sort_by_key(|error| (error.span.start, error.span.end));
+        Layout { text, tokens, ends, file_docs, errors }
     }
 
     /// The token at an index, or an empty one at the end of the text.
@@ -157,7 +157,29 @@ impl Layout {
     }
 }
 
-impl Arranger<'_> {
+impl<'a> Arranger<'a> {
+    fn new(file: FileId, text: &'a str, end_with_line: BTreeSet<usize>) -> Self {
+        let tokens = scan(text);
+        Arranger {
+            file,
+            text,
+            laid_out: text.bytes().map(|byte| if byte == b'\r' { b' ' } else { byte }).collect(),
+            ends: vec![tokens.len(); tokens.len()],
+            tokens,
+            open: Vec::new(),
+            base: 0,
+            depth: 0,
+            reported_depth: false,
+            end_with_line,
+            forgotten: BTreeSet::new(),
+            line: 0,
+            first: None,
+            seen: 0,
+            file_docs: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
     fn arrange(&mut self) {
         let mut previous: Option<usize> = None;
         for index in 0..=self.tokens.len() {
@@ -166,11 +188,13 @@ impl Arranger<'_> {
             }
             let trivia = previous.map_or(0, |previous| previous + 1)..index;
             let starts_line = previous.is_none() || trivia.clone().any(|at| self.kind(at) == Some(TokenKind::Newline));
+            self.line += trivia.clone().filter(|at| self.kind(*at) == Some(TokenKind::Newline)).count();
             if index == self.tokens.len() {
                 self.give_up(0, trivia.start, "the end of the file");
             } else if starts_line {
                 self.close_what_is_forgotten(index, trivia.start);
             }
+            self.refuse_block_comments(trivia.clone());
             self.settle_trivia(trivia.clone(), previous, index);
             if index < self.tokens.len() {
                 self.enter(index, trivia.start);
@@ -206,6 +230,12 @@ impl Arranger<'_> {
         if self.open.is_empty() {
             return;
         }
+        let forgotten = |frame: &Frame| self.end_with_line.contains(&frame.token);
+        if let Some(frame) = self.open.iter().rposition(forgotten) {
+            if self.open.iter().skip(frame).all(|frame| self.word(frame.token) != "{") {
+                self.give_up(frame, end, "the end of the line");
+            }
+        }
         let found = format!("`{}`", self.word(index));
         let first_column = index.checked_sub(1).is_some() && self.column_is_first(index);
         if first_column && self.starts_item(index) {
@@ -225,15 +255,13 @@ impl Arranger<'_> {
 
     fn starts_item(&self, index: usize) -> bool {
         let index = if self.word(index) == "pub" { self.next_code(index) } else { index };
-        let name = self.next_code(index);
-        ITEM_WORDS.contains(&self.word(index)) && self.kind(name) == Some(TokenKind::Word) && {
-            let after = self.next_code(name);
-            matches!(self.word(after), "(" | "[" | "{" | "::" | "from") || self.word(index) == "use"
-        }
+        let (name, after) = (index + 1, index + 2);
+        let shape = matches!(self.word(after), "(" | "[" | "{" | "::" | "from") || self.word(index) == "use";
+        ITEM_WORDS.contains(&self.word(index)) && self.kind(name) == Some(TokenKind::Word) && shape
     }
 
     fn starts_statement(&self, index: usize) -> bool {
-        let next = self.next_code(index);
+        let next = index + 1;
         STATEMENT_WORDS.contains(&self.word(index))
             && self.kind(next) == Some(TokenKind::Word)
             && !JOINING_WORDS.contains(&self.word(next))
@@ -245,6 +273,10 @@ impl Arranger<'_> {
             let Some(frame) = self.open.pop() else { return };
             self.depth = self.depth.saturating_sub(frame.depth);
             self.set_end(frame.token, end);
+            let more_follows = self.tokens.get(frame.token + 1).is_some_and(|token| !token.is_comment() && token.kind != TokenKind::Newline);
+            if more_follows && self.word(frame.token) != "{" && frame.line != self.line {
+                self.forgotten.insert(frame.token);
+            }
             let error = self.unclosed(frame.token, end, found);
             self.errors.push(error);
         }
@@ -315,6 +347,18 @@ impl Arranger<'_> {
         }
         if !joined {
             self.end_of_statement();
+        }
+    }
+
+    fn refuse_block_comments(&mut self, trivia: Range<usize>) {
+        for at in trivia.filter(|at| self.kind(*at) == Some(TokenKind::BlockComment)).collect::<Vec<_>>() {
+            self.errors.push(SyntaxError {
+                code: "E0001",
+                message: "comments do not begin with `/*`".to_owned(),
+                span: self.span(at),
+                label: "not a comment of this language".to_owned(),
+                hint: Some("a comment begins with `//` and ends with its line".to_owned()),
+            });
         }
     }
 
@@ -403,7 +447,7 @@ impl Arranger<'_> {
         match self.kind(index) {
             Some(TokenKind::Open) => {
                 self.deepen(index);
-                self.open.push(Frame { token: index, depth: 0 });
+                self.open.push(Frame { token: index, line: self.line, depth: 0 });
             }
             Some(TokenKind::Close) => self.close(index, before),
             Some(TokenKind::Sign) => match self.word(index) {
@@ -425,12 +469,16 @@ impl Arranger<'_> {
             // `)` does not reach over a `{` that began on an earlier line.
             Some(place) if close != "}" => {
                 let brace = self.open.iter().skip(place).find(|frame| self.word(frame.token) == "{");
-                let near = brace.is_none_or(|frame| self.line_of(frame.token) == self.line_of(index));
+                let near = brace.is_none_or(|frame| frame.line == self.line);
                 near.then_some(place)
             }
             found => found,
         };
         let Some(place) = found else {
+            if close != "}" && matches!(self.innermost(), "(" | "[") {
+                self.wrong_close(index, &close);
+                return;
+            }
             self.errors.push(SyntaxError {
                 code: "E0002",
                 message: format!("this `{close}` closes nothing"),
@@ -445,6 +493,21 @@ impl Arranger<'_> {
             self.depth = self.depth.saturating_sub(frame.depth);
             self.set_end(frame.token, index);
         }
+    }
+
+    /// `(a]`
+    fn wrong_close(&mut self, index: usize, close: &str) {
+        let Some(frame) = self.open.pop() else { return };
+        let open = self.word(frame.token).to_owned();
+        self.depth = self.depth.saturating_sub(frame.depth);
+        self.set_end(frame.token, index + 1);
+        self.errors.push(SyntaxError {
+            code: "E0002",
+            message: format!("`{close}` cannot close `{open}`"),
+            span: self.span(index),
+            label: format!("`{}` is missing here", closing(&open)),
+            hint: None,
+        });
     }
 
     fn open_string(&mut self, index: usize) {

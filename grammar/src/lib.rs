@@ -3,6 +3,7 @@
 //! Parsing never fails: it returns a tree of what could be read and every mistake found.
 
 mod build;
+mod format;
 mod grammar;
 mod layout;
 mod message;
@@ -11,6 +12,7 @@ mod scan;
 pub mod span;
 pub mod tree;
 
+pub use format::format;
 pub use parser::parse;
 pub use span::{FileId, Span};
 

@@ -70,7 +70,7 @@ fn expected(rules: &[Rule], piece: Rule) -> Vec<&'static str> {
     for rule in rules {
         let continuation = matches!(
             rule,
-            Rule::call | Rule::bracket | Rule::field | Rule::cast | Rule::dots | Rule::kw_of | Rule::kw_else | Rule::dot | Rule::colons | Rule::axes
+            Rule::call | Rule::bracket | Rule::field | Rule::cast | Rule::dots | Rule::kw_else | Rule::kw_as | Rule::dot | Rule::colons | Rule::axes | Rule::open_paren | Rule::open_bracket | Rule::equals
         );
         if goes_on && continuation {
             continue;
@@ -145,6 +145,8 @@ fn join(phrases: &[&str]) -> String {
 fn hint(layout: &Layout, found: &Found, rules: &[Rule], piece: Rule) -> Option<String> {
     let word = layout.word(found.index);
     let next = layout.word(found.index + 1);
+    let touches = found.index.checked_sub(1).is_some_and(|before| layout.token(before).end == found.token.start);
+    let is_word = found.token.kind == TokenKind::Word;
     let before = found.index.checked_sub(1).map_or("", |before| layout.word(before));
     let hint = match word {
         "=" if rules.contains(&Rule::binary) => "`==` compares; `=` only follows the name that it sets",
@@ -152,8 +154,7 @@ fn hint(layout: &Layout, found: &Found, rules: &[Rule], piece: Rule) -> Option<S
         "and" | "or" | "not" => "`&&` is and, `||` is or, `!` is not",
         "'" => "strings stand in `\"`",
         "#" => "a comment begins with `//`",
-        "*" if before == "/" => "a comment begins with `//` and ends with its line",
-        "*" if before == "*" => "`power(x, y)` is x to the power of y",
+        "*" if touches && before == "*" => "`power(x, y)` is x to the power of y",
         "^" => "`power(x, y)` is x to the power of y",
         ";" if piece == Rule::one_item => "an item ends with its line or its `}`, without `;`",
         "=>" => "there is no `=>`; a result's type follows `->`",
@@ -161,15 +162,20 @@ fn hint(layout: &Layout, found: &Found, rules: &[Rule], piece: Rule) -> Option<S
         "of" | "over" | "as" | "if" | "else" | "true" | "false" if rules.contains(&Rule::name) => {
             return Some(format!("`{word}` is a word of the language and cannot be a name"));
         }
-        "return" => "the last expression of a block is its value",
-        "for" | "while" => "`repeat i in N { … }` repeats; `sum e: E { … }` adds up",
+        _ if is_word && before == "return" => "the last expression of a block is its value",
+        _ if is_word && matches!(before, "for" | "while") => "`repeat i in N { … }` repeats; `sum e: E { … }` adds up",
+        _ if is_word && matches!(before, "var" | "const" | "mut") => "a value is given a name by `let name = …`",
+        _ if before == "." && layout.token(found.index.saturating_sub(2)).kind == TokenKind::Number => {
+            "digits stand on both sides of a point: `1.0`, `0.5`"
+        }
+        _ if found.token.kind == TokenKind::Number && word.contains(|c: char| c.is_ascii_alphabetic()) => "a name begins with a letter; a number has digits, `.` and `e`",
         "let" | "weight" | "part" if piece == Rule::one_item => "statements stand in the body of a definition",
         "def" | "func" | "function" | "struct" | "class" if piece == Rule::one_item => "a function begins with `fn`",
         "import" | "from" if piece == Rule::one_item => "`use std::nn::linear::linear` brings in a name",
-        _ if piece == Rule::one_statement && ITEM_LIKE.contains(&before) && found.token.kind == TokenKind::Word => {
+        _ if piece == Rule::one_statement && ITEM_LIKE.contains(&before) && is_word => {
             "definitions and tests stand outside of others"
         }
-        _ if next == "=" && rules.contains(&Rule::binary) && found.token.kind == TokenKind::Word => {
+        _ if next == "=" && rules.contains(&Rule::binary) && is_word => {
             "a value is given a name by `let name = …`"
         }
         _ => return None,

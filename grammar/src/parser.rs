@@ -19,7 +19,7 @@ use std::ops::Range;
 /// Takes time linear in the length of the text where nothing is wrong with it.
 pub fn parse(file: FileId, text: &str) -> Parse {
     let layout = Layout::new(file, text);
-    let mut reader = Reader { file, layout: &layout, errors: Vec::new() };
+    let mut reader = Reader { file, layout: &layout, errors: Vec::new(), braces_are_broken: false };
     let mut tree = SourceFile::default();
     let docs = layout.file_docs.iter().filter_map(|range| text.get(range.clone()));
     tree.doc = docs.map(doc_text).collect();
@@ -50,6 +50,8 @@ struct Reader<'a> {
     file: FileId,
     layout: &'a Layout,
     errors: Vec<SyntaxError>,
+    /// Whether braces of the item are missing, so that nobody knows which line is the last of its block.
+    braces_are_broken: bool,
 }
 
 impl Reader<'_> {
@@ -103,18 +105,24 @@ impl Reader<'_> {
     }
 
     /// The mistakes in brackets and strings that lie in some bytes.
-    fn faults<'s>(&'s self, bytes: &'s Range<usize>) -> impl Iterator<Item = &'s SyntaxError> {
-        let from = self.layout.errors.iter();
-        from.filter(move |error| bytes.contains(&(error.span.start as usize)))
+    fn faults(&self, bytes: &Range<usize>) -> impl Iterator<Item = &SyntaxError> {
+        let errors = &self.layout.errors;
+        let first = errors.partition_point(|error| (error.span.start as usize) < bytes.start);
+        let end = bytes.end;
+        errors.get(first..).unwrap_or_default().iter().take_while(move |error| (error.span.start as usize) < end)
     }
 
     fn item(&mut self, piece: Range<usize>) -> Option<Item> {
         let bytes = self.bytes(&piece);
         let clean = self.layout.errors.is_empty() || self.faults(&bytes).next().is_none();
         if !clean {
+            let braces = |error: &SyntaxError| matches!(self.layout.text.get(error.span.range()), Some("{" | "}"));
+            let broken = self.faults(&bytes).any(braces);
+            self.braces_are_broken = broken;
             if self.faults(&bytes).all(|error| error.code != "E0003") {
                 self.recover(piece, Rule::one_item);
             }
+            self.braces_are_broken = false;
             return None;
         }
         let mut builder = Builder::new(self.file, bytes.start);
@@ -142,8 +150,7 @@ impl Reader<'_> {
         });
     }
 
-    /// Finds every mistake in a piece that is broken somewhere. Gives back whether it is a value, so that the caller
-    /// can see that only the last line is one.
+    /// Finds every mistake in a piece that is broken somewhere.
     fn recover(&mut self, piece: Range<usize>, rule: Rule) {
         let bytes = self.bytes(&piece);
         let blocks = self.blocks(&piece);
@@ -154,7 +161,7 @@ impl Reader<'_> {
             self.read_shell(&bytes, &interiors, rule);
         }
         for block in blocks {
-            self.recover_block(block, rule);
+            self.recover_block(block, &piece, rule);
         }
     }
 
@@ -181,7 +188,7 @@ impl Reader<'_> {
                 let statement = read.next().and_then(|read| read.into_inner().next());
                 if let Some(Line::Value(value)) = statement.and_then(|read| builder.line(read)) {
                     let last = self.layout.word(self.next_code(bytes.end)) == "}";
-                    if !last {
+                    if !last && !self.braces_are_broken {
                         builder.unused_value(&value);
                     }
                 }
@@ -227,7 +234,8 @@ impl Reader<'_> {
         start..end.max(start)
     }
 
-    fn recover_block(&mut self, block: usize, rule: Rule) {
+    fn recover_block(&mut self, block: usize, piece: &Range<usize>, rule: Rule) {
+        let in_value = (piece.start..block).any(|at| self.layout.word(at) == ":");
         let before = self.layout.tokens.get(..block).unwrap_or_default();
         let last = before.iter().rev().find(|token| token.is_code());
         let after_colon = last.is_some_and(|token| token.text(&self.layout.text) == ":");
@@ -236,7 +244,7 @@ impl Reader<'_> {
         let inner = match (rule, keywords.as_slice()) {
             (Rule::one_item, [_, "from", _, "weights"]) => Rule::one_entry,
             (Rule::one_item, [_, "quantize" | "adapt" | "train", ..]) => Rule::one_setting,
-            (Rule::one_setting, _) if after_colon => Rule::one_setting,
+            (Rule::one_setting, _) if after_colon || !in_value => Rule::one_setting,
             _ => Rule::one_statement,
         };
         let separators = if inner == Rule::one_statement { ";" } else { ";," };

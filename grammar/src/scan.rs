@@ -25,6 +25,8 @@ pub(crate) enum TokenKind {
     Doc,
     /// `//!` to the end of the line.
     FileDoc,
+    /// `/*` to `*/`, which the language does not have but people write.
+    BlockComment,
     /// The end of a line.
     Newline,
     /// A character that the language does not use.
@@ -55,7 +57,7 @@ impl Token {
 
     /// Whether it is a comment of any kind.
     pub fn is_comment(&self) -> bool {
-        matches!(self.kind, TokenKind::Comment | TokenKind::Doc | TokenKind::FileDoc)
+        matches!(self.kind, TokenKind::Comment | TokenKind::Doc | TokenKind::FileDoc | TokenKind::BlockComment)
     }
 
     /// Whether it is neither a comment nor the end of a line.
@@ -89,6 +91,7 @@ fn token(rest: &str, first: char) -> (TokenKind, usize) {
     match first {
         '\n' => (TokenKind::Newline, 1),
         '/' if rest.starts_with("//") => comment(rest),
+        '/' if rest.starts_with("/*") => (TokenKind::BlockComment, rest.find("*/").map_or(rest.len(), |end| end + 2)),
         '"' => string(rest),
         '(' | '[' | '{' => (TokenKind::Open, 1),
         ')' | ']' | '}' => (TokenKind::Close, 1),

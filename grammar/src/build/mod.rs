@@ -8,6 +8,7 @@ mod items;
 mod statements;
 mod types;
 
+pub(crate) use expressions::{operator, strength};
 pub(crate) use statements::Line;
 
 use crate::grammar::Rule;

@@ -1,3 +1,11 @@
 //! Tests of the grammar as its users see it.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+
+mod broken;
+mod formatted;
+mod generated;
 mod library;
+mod limits;
+mod tools;
+mod trees;
