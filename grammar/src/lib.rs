@@ -2,6 +2,7 @@
 //!
 //! Parsing never fails: it returns a tree of what could be read and every mistake found.
 
+mod arrange;
 mod build;
 mod format;
 mod grammar;

@@ -8,7 +8,13 @@ use crate::SyntaxError;
 use pest::error::{Error, ErrorVariant, InputLocation};
 
 /// Explains where and why a piece that begins at byte `offset` could not be read.
-pub(crate) fn explain(file: FileId, layout: &Layout, offset: usize, piece: Rule, error: &Error<Rule>) -> SyntaxError {
+pub(crate) fn explain(
+    file: FileId,
+    layout: &Layout,
+    offset: usize,
+    piece: Rule,
+    error: &Error<Rule>,
+) -> SyntaxError {
     let place = offset
         + match error.location {
             InputLocation::Pos(place) => place,
@@ -25,7 +31,11 @@ pub(crate) fn explain(file: FileId, layout: &Layout, offset: usize, piece: Rule,
         code: "E0001",
         message: format!("{} cannot stand here", found.words),
         span: Span::new(file, found.token.start, found.token.end),
-        label: if expected.is_empty() { "unexpected".to_owned() } else { format!("expected {}", join(&expected)) },
+        label: if expected.is_empty() {
+            "unexpected".to_owned()
+        } else {
+            format!("expected {}", join(&expected))
+        },
         hint,
     }
 }
@@ -53,7 +63,8 @@ impl Found {
         let token = match token.kind {
             // Point behind the last token rather than at a character that cannot be seen.
             TokenKind::Newline => {
-                let before = layout.tokens.get(..index).unwrap_or_default().iter().rev().find(|token| token.is_code());
+                let before =
+                    layout.tokens.get(..index).unwrap_or_default().iter().rev().find(|token| token.is_code());
                 let end = before.map_or(token.start, |token| token.end);
                 Token { start: end, end, ..token }
             }
@@ -70,7 +81,19 @@ fn expected(rules: &[Rule], piece: Rule) -> Vec<&'static str> {
     for rule in rules {
         let continuation = matches!(
             rule,
-            Rule::call | Rule::bracket | Rule::field | Rule::cast | Rule::dots | Rule::kw_else | Rule::kw_as | Rule::dot | Rule::colons | Rule::axes | Rule::open_paren | Rule::open_bracket | Rule::equals
+            Rule::call
+                | Rule::bracket
+                | Rule::field
+                | Rule::cast
+                | Rule::dots
+                | Rule::kw_else
+                | Rule::kw_as
+                | Rule::dot
+                | Rule::colons
+                | Rule::axes
+                | Rule::open_paren
+                | Rule::open_bracket
+                | Rule::equals
         );
         if goes_on && continuation {
             continue;
@@ -145,7 +168,8 @@ fn join(phrases: &[&str]) -> String {
 fn hint(layout: &Layout, found: &Found, rules: &[Rule], piece: Rule) -> Option<String> {
     let word = layout.word(found.index);
     let next = layout.word(found.index + 1);
-    let touches = found.index.checked_sub(1).is_some_and(|before| layout.token(before).end == found.token.start);
+    let touches =
+        found.index.checked_sub(1).is_some_and(|before| layout.token(before).end == found.token.start);
     let is_word = found.token.kind == TokenKind::Word;
     let before = found.index.checked_sub(1).map_or("", |before| layout.word(before));
     let hint = match word {
@@ -163,14 +187,24 @@ fn hint(layout: &Layout, found: &Found, rules: &[Rule], piece: Rule) -> Option<S
             return Some(format!("`{word}` is a word of the language and cannot be a name"));
         }
         _ if is_word && before == "return" => "the last expression of a block is its value",
-        _ if is_word && matches!(before, "for" | "while") => "`repeat i in N { … }` repeats; `sum e: E { … }` adds up",
-        _ if is_word && matches!(before, "var" | "const" | "mut") => "a value is given a name by `let name = …`",
+        _ if is_word && matches!(before, "for" | "while") => {
+            "`repeat i in N { … }` repeats; `sum e: E { … }` adds up"
+        }
+        _ if is_word && matches!(before, "var" | "const" | "mut") => {
+            "a value is given a name by `let name = …`"
+        }
         _ if before == "." && layout.token(found.index.saturating_sub(2)).kind == TokenKind::Number => {
             "digits stand on both sides of a point: `1.0`, `0.5`"
         }
-        _ if found.token.kind == TokenKind::Number && word.contains(|c: char| c.is_ascii_alphabetic()) => "a name begins with a letter; a number has digits, `.` and `e`",
-        "let" | "weight" | "part" if piece == Rule::one_item => "statements stand in the body of a definition",
-        "def" | "func" | "function" | "struct" | "class" if piece == Rule::one_item => "a function begins with `fn`",
+        _ if found.token.kind == TokenKind::Number && word.contains(|c: char| c.is_ascii_alphabetic()) => {
+            "a name begins with a letter; a number has digits, `.` and `e`"
+        }
+        "let" | "weight" | "part" if piece == Rule::one_item => {
+            "statements stand in the body of a definition"
+        }
+        "def" | "func" | "function" | "struct" | "class" if piece == Rule::one_item => {
+            "a function begins with `fn`"
+        }
         "import" | "from" if piece == Rule::one_item => "`use std::nn::linear::linear` brings in a name",
         _ if piece == Rule::one_statement && ITEM_LIKE.contains(&before) && is_word => {
             "definitions and tests stand outside of others"

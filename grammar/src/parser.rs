@@ -3,9 +3,10 @@
 //! Each item is read by itself. One that is broken is taken apart: its blocks are emptied and what remains is read
 //! without them, then each statement of each block by itself, and so on inward, so that one mistake hides no other.
 
+use crate::arrange::ITEM_WORDS;
 use crate::build::{doc_text, Builder, Line};
 use crate::grammar::{Grammar, Rule};
-use crate::layout::{Layout, ITEM_WORDS};
+use crate::layout::Layout;
 use crate::message::explain;
 use crate::scan::TokenKind;
 use crate::span::{FileId, Span};
@@ -64,9 +65,15 @@ impl Reader<'_> {
         let span = Span::new(self.file, range.start, range.end);
         let number = self.layout.word(piece.start + 1).parse().ok();
         let (message, label, hint) = match number {
-            _ if !first => ("the edition is said twice or too late", "this must be the first line of the file", None),
+            _ if !first => {
+                ("the edition is said twice or too late", "this must be the first line of the file", None)
+            }
             Some(1) if piece.len() == 2 => return Some(Edition { number: 1, span }),
-            _ => ("there is no such edition of the language", "not known to this compiler", Some("write `moe 1`")),
+            _ => (
+                "there is no such edition of the language",
+                "not known to this compiler",
+                Some("write `moe 1`"),
+            ),
         };
         let (message, label) = (message.to_owned(), label.to_owned());
         self.errors.push(SyntaxError { code: "E0005", message, span, label, hint: hint.map(str::to_owned) });
@@ -109,14 +116,19 @@ impl Reader<'_> {
         let errors = &self.layout.errors;
         let first = errors.partition_point(|error| (error.span.start as usize) < bytes.start);
         let end = bytes.end;
-        errors.get(first..).unwrap_or_default().iter().take_while(move |error| (error.span.start as usize) < end)
+        errors
+            .get(first..)
+            .unwrap_or_default()
+            .iter()
+            .take_while(move |error| (error.span.start as usize) < end)
     }
 
     fn item(&mut self, piece: Range<usize>) -> Option<Item> {
         let bytes = self.bytes(&piece);
         let clean = self.layout.errors.is_empty() || self.faults(&bytes).next().is_none();
         if !clean {
-            let braces = |error: &SyntaxError| matches!(self.layout.text.get(error.span.range()), Some("{" | "}"));
+            let braces =
+                |error: &SyntaxError| matches!(self.layout.text.get(error.span.range()), Some("{" | "}"));
             let broken = self.faults(&bytes).any(braces);
             self.braces_are_broken = broken;
             if self.faults(&bytes).all(|error| error.code != "E0003") {
@@ -169,7 +181,8 @@ impl Reader<'_> {
     fn read_shell(&mut self, bytes: &Range<usize>, interiors: &[Range<usize>], rule: Rule) {
         let mut shell = self.layout.text.get(bytes.clone()).unwrap_or_default().as_bytes().to_vec();
         for interior in interiors {
-            let (from, to) = (interior.start.saturating_sub(bytes.start), interior.end.saturating_sub(bytes.start));
+            let (from, to) =
+                (interior.start.saturating_sub(bytes.start), interior.end.saturating_sub(bytes.start));
             shell.get_mut(from..to).unwrap_or_default().fill(b' ');
         }
         let shell = String::from_utf8(shell).unwrap_or_default();
@@ -202,7 +215,9 @@ impl Reader<'_> {
     fn next_code(&self, byte: usize) -> usize {
         let tokens = &self.layout.tokens;
         let first = tokens.partition_point(|token| token.start < byte);
-        (first..tokens.len()).find(|at| self.layout.token(*at).is_code() && self.layout.word(*at) != ";").unwrap_or(tokens.len())
+        (first..tokens.len())
+            .find(|at| self.layout.token(*at).is_code() && self.layout.word(*at) != ";")
+            .unwrap_or(tokens.len())
     }
 
     /// The braces of a piece that hold lines of their own; those within them are left to the next round.
@@ -215,7 +230,8 @@ impl Reader<'_> {
         while index < piece.end {
             if self.layout.word(index) == "{" && self.layout.token(index).kind == TokenKind::Open {
                 let end = self.layout.end_of_group(index).min(piece.end);
-                let spreads = (index + 1..end).any(|at| self.layout.ends_line(at) || self.layout.word(at) == ";");
+                let spreads =
+                    (index + 1..end).any(|at| self.layout.ends_line(at) || self.layout.word(at) == ";");
                 if spreads || !self.layout.is_closed(index) {
                     blocks.push(index);
                     index = end;
@@ -230,7 +246,11 @@ impl Reader<'_> {
     fn interior(&self, block: &usize) -> Range<usize> {
         let start = self.layout.token(*block).end;
         let end = self.layout.end_of_group(*block);
-        let end = if self.layout.is_closed(*block) { self.layout.token(end).start } else { self.layout.token(end.saturating_sub(1)).end };
+        let end = if self.layout.is_closed(*block) {
+            self.layout.token(end).start
+        } else {
+            self.layout.token(end.saturating_sub(1)).end
+        };
         start..end.max(start)
     }
 

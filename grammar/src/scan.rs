@@ -57,7 +57,10 @@ impl Token {
 
     /// Whether it is a comment of any kind.
     pub fn is_comment(&self) -> bool {
-        matches!(self.kind, TokenKind::Comment | TokenKind::Doc | TokenKind::FileDoc | TokenKind::BlockComment)
+        matches!(
+            self.kind,
+            TokenKind::Comment | TokenKind::Doc | TokenKind::FileDoc | TokenKind::BlockComment
+        )
     }
 
     /// Whether it is neither a comment nor the end of a line.
@@ -91,7 +94,9 @@ fn token(rest: &str, first: char) -> (TokenKind, usize) {
     match first {
         '\n' => (TokenKind::Newline, 1),
         '/' if rest.starts_with("//") => comment(rest),
-        '/' if rest.starts_with("/*") => (TokenKind::BlockComment, rest.find("*/").map_or(rest.len(), |end| end + 2)),
+        '/' if rest.starts_with("/*") => {
+            (TokenKind::BlockComment, rest.find("*/").map_or(rest.len(), |end| end + 2))
+        }
         '"' => string(rest),
         '(' | '[' | '{' => (TokenKind::Open, 1),
         ')' | ']' | '}' => (TokenKind::Close, 1),
@@ -143,7 +148,12 @@ fn string(rest: &str) -> (TokenKind, usize) {
     let mut escaped = false;
     for (place, character) in rest.char_indices().skip(1) {
         match character {
-            '\n' => return (TokenKind::OpenString, rest.get(..place).map_or(place, |line| line.trim_end_matches(SPACE).len())),
+            '\n' => {
+                return (
+                    TokenKind::OpenString,
+                    rest.get(..place).map_or(place, |line| line.trim_end_matches(SPACE).len()),
+                )
+            }
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             '"' => return (TokenKind::String, place + 1),
@@ -163,18 +173,19 @@ mod tests {
 
     #[test]
     fn numbers_end_before_a_range() {
-        assert_eq!(texts("1..3 1.5e-3 2e10 12abc 1.x"), ["1", "..", "3", "1.5e-3", "2e10", "12abc", "1", ".", "x"]);
+        assert_eq!(
+            texts("1..3 1.5e-3 2e10 12abc 1.x"),
+            ["1", "..", "3", "1.5e-3", "2e10", "12abc", "1", ".", "x"]
+        );
     }
 
     #[test]
     fn strings_end_at_their_line() {
         let tokens = scan("\"a\\\"b\" \"open\nx");
-        assert_eq!(tokens.iter().map(|token| token.kind).collect::<Vec<_>>(), [
-            TokenKind::String,
-            TokenKind::OpenString,
-            TokenKind::Newline,
-            TokenKind::Word
-        ]);
+        assert_eq!(
+            tokens.iter().map(|token| token.kind).collect::<Vec<_>>(),
+            [TokenKind::String, TokenKind::OpenString, TokenKind::Newline, TokenKind::Word]
+        );
     }
 
     #[test]

@@ -72,7 +72,8 @@ impl Builder {
     }
 
     fn refuse_chain(&mut self, last: Option<Waiting>, next: Waiting) {
-        let chained = last.is_some_and(|(last, _)| strength(last) == COMPARISON && strength(next.0) == COMPARISON);
+        let chained =
+            last.is_some_and(|(last, _)| strength(last) == COMPARISON && strength(next.0) == COMPARISON);
         if chained {
             self.error(
                 "E0001",
@@ -88,7 +89,8 @@ impl Builder {
         let mut inner = parts(read).peekable();
         let mut prefixes = Vec::new();
         while let Some(prefix) = inner.next_if(|part| part.as_rule() == Rule::prefix) {
-            let operator = if prefix.as_str().starts_with('-') { UnaryOperator::Negate } else { UnaryOperator::Not };
+            let operator =
+                if prefix.as_str().starts_with('-') { UnaryOperator::Negate } else { UnaryOperator::Not };
             prefixes.push((operator, self.span(&prefix)));
         }
         let mut operand = self.primary(inner.next()?)?;
@@ -138,9 +140,9 @@ impl Builder {
             Rule::array => {
                 ExpressionKind::Array(parts(read).map(|part| self.expression(part)).collect::<Option<_>>()?)
             }
-            Rule::tuple => {
-                ExpressionKind::Tuple(parts(read).map(|part| self.perhaps_named(part)).collect::<Option<_>>()?)
-            }
+            Rule::tuple => ExpressionKind::Tuple(
+                parts(read).map(|part| self.perhaps_named(part)).collect::<Option<_>>()?,
+            ),
             Rule::conditional => return self.conditional(read),
             Rule::fold => self.fold(read)?,
             Rule::reduce => self.reduce(read)?,
@@ -165,7 +167,8 @@ impl Builder {
             let start = self.span(&part);
             if part.as_rule() == Rule::block {
                 let block = self.block(part)?;
-                otherwise = Some(Box::new(Expression { span: block.span, kind: ExpressionKind::Block(block) }));
+                otherwise =
+                    Some(Box::new(Expression { span: block.span, kind: ExpressionKind::Block(block) }));
             } else {
                 branches.push((start, self.expression(part)?, self.block(inner.next()?)?));
             }
@@ -279,6 +282,7 @@ fn combine(operands: &mut Vec<Expression>, waiting: &mut Vec<Waiting>) -> Option
     let right = operands.pop()?;
     let left = operands.pop()?;
     let span = left.span.to(right.span);
-    operands.push(Expression { kind: ExpressionKind::Binary(operator, Box::new(left), Box::new(right)), span });
+    operands
+        .push(Expression { kind: ExpressionKind::Binary(operator, Box::new(left), Box::new(right)), span });
     Some(())
 }

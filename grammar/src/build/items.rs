@@ -4,8 +4,8 @@ use super::{doc_text, parts, Builder, Read};
 use crate::grammar::Rule;
 use crate::tree::{
     Definition, DefinitionKind, Item, ItemKind, Name, Parameter, PatternPart, ResultType, SettingsBlock,
-    SettingsEntry, SettingsKind, SettingsValue, SplitKind, StaticParameter, Test, Use, WeightEntry, WeightStep,
-    WeightsBlock,
+    SettingsEntry, SettingsKind, SettingsValue, SplitKind, StaticParameter, Test, Use, WeightEntry,
+    WeightStep, WeightsBlock,
 };
 
 impl Builder {
@@ -37,7 +37,13 @@ impl Builder {
         };
         if public && !matches!(kind, ItemKind::Use(_) | ItemKind::Definition(_)) {
             let place = crate::Span { end: span.start + 3, ..span };
-            self.error("E0001", place, "only definitions and `use` can be `pub`", "nothing to make visible", None);
+            self.error(
+                "E0001",
+                place,
+                "only definitions and `use` can be `pub`",
+                "nothing to make visible",
+                None,
+            );
         }
         Some(Item { doc, public, kind, span })
     }

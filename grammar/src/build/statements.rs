@@ -7,7 +7,7 @@ use crate::tree::{Block, Expression, PartExpression, Statement, StatementKind};
 /// A line of a block.
 pub(crate) enum Line {
     /// A statement.
-    Statement(Statement),
+    Statement(Box<Statement>),
     /// An expression; only the last line of a block may be one.
     Value(Expression),
 }
@@ -21,7 +21,7 @@ impl Builder {
                 self.unused_value(&unused);
             }
             match self.line(part)? {
-                Line::Statement(statement) => block.statements.push(statement),
+                Line::Statement(statement) => block.statements.push(*statement),
                 Line::Value(value) => block.value = Some(Box::new(value)),
             }
         }
@@ -48,7 +48,8 @@ impl Builder {
                 Rule::expression => return Some(Line::Value(self.expression(part)?)),
                 _ => {
                     let span = self.span(&part);
-                    return Some(Line::Statement(Statement { doc, kind: self.statement(part)?, span }));
+                    let kind = self.statement(part)?;
+                    return Some(Line::Statement(Box::new(Statement { doc, kind, span })));
                 }
             }
         }

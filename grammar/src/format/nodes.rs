@@ -175,7 +175,8 @@ impl Gatherer<'_> {
                 index += 1;
                 continue;
             }
-            let node = if token.is_comment() { Node::Comment { token: index, own_line } } else { self.node(index) };
+            let node =
+                if token.is_comment() { Node::Comment { token: index, own_line } } else { self.node(index) };
             own_line = false;
             index = node.ends().1 + 1;
             nodes.push(node);

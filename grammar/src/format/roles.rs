@@ -64,7 +64,12 @@ impl Roles {
                 let strength = operator(pair.as_str().trim_end()).map_or(0, strength);
                 self.operators.insert(start, strength);
             }
-            Rule::call | Rule::bracket | Rule::axes | Rule::statics | Rule::parameters | Rule::names_in_brackets => {
+            Rule::call
+            | Rule::bracket
+            | Rule::axes
+            | Rule::statics
+            | Rule::parameters
+            | Rule::names_in_brackets => {
                 self.attached.insert(start);
             }
             Rule::tuple => {

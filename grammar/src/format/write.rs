@@ -34,7 +34,8 @@ impl Writer<'_> {
 
     /// Items are kept apart by an empty line, uses and comments as they were.
     fn blank_between(&self, previous: &Line, line: &Line) -> bool {
-        let keyword = |line: &Line| line.nodes.iter().map(|node| self.word(node.ends().0)).find(|word| *word != "pub");
+        let keyword =
+            |line: &Line| line.nodes.iter().map(|node| self.word(node.ends().0)).find(|word| *word != "pub");
         match previous.kind {
             LineKind::Doc => false,
             LineKind::FileDoc => line.blank || line.kind != LineKind::FileDoc,
@@ -67,7 +68,9 @@ impl Writer<'_> {
                 parts.extend(self.comments(comments));
                 Document::Sequence(parts)
             }
-            _ => Document::Sequence(line.nodes.iter().map(|node| Document::text(self.word(node.ends().0))).collect()),
+            _ => Document::Sequence(
+                line.nodes.iter().map(|node| Document::text(self.word(node.ends().0))).collect(),
+            ),
         }
     }
 
@@ -188,7 +191,9 @@ impl Writer<'_> {
     fn node(&self, node: &Node, place: &Place) -> Document {
         let Node::Group(group) = node else { return Document::text(self.word(node.ends().0)) };
         match &group.content {
-            Content::Lines { lines, inline } => self.block(group, lines, *inline && !place.expand, place.depth),
+            Content::Lines { lines, inline } => {
+                self.block(group, lines, *inline && !place.expand, place.depth)
+            }
             Content::List(nodes) => self.list(group, nodes, place),
         }
     }
@@ -196,7 +201,8 @@ impl Writer<'_> {
     fn block(&self, group: &Group, lines: &[Line], inline: bool, depth: usize) -> Document {
         let (open, close) = (Document::text(self.word(group.open)), Document::text(self.word(group.close)));
         if inline {
-            let content = lines.iter().map(|line| self.sequence(&line.nodes, &Place { depth, expand: false }));
+            let content =
+                lines.iter().map(|line| self.sequence(&line.nodes, &Place { depth, expand: false }));
             let mut parts = vec![open, Document::text(" ")];
             parts.extend(content);
             parts.extend([Document::text(" "), close]);
@@ -230,7 +236,8 @@ impl Writer<'_> {
         let pattern = self.roles.braces.get(&start) == Some(&Braces::Pattern);
         let broken = nodes.iter().any(Node::is_comment);
         let elements = self.elements(nodes);
-        let trails = !self.roles.parentheses.contains(&start) && !elements.iter().any(|element| element.separator == ";");
+        let trails = !self.roles.parentheses.contains(&start)
+            && !elements.iter().any(|element| element.separator == ";");
         let last = elements.len().saturating_sub(1);
         let mut inside = Vec::new();
         for (number, element) in elements.iter().enumerate() {
@@ -267,18 +274,26 @@ impl Writer<'_> {
         while !rest.is_empty() {
             let end = rest.iter().position(|node| self.is_separator(node)).unwrap_or(rest.len());
             let (element, after) = rest.split_at_checked(end).unwrap_or_default();
-            let separator = after.first().map_or("", |node| if self.word(node.ends().0) == ";" { ";" } else { "," });
+            let separator =
+                after.first().map_or("", |node| if self.word(node.ends().0) == ";" { ";" } else { "," });
             rest = after.get(1..).unwrap_or_default();
             let code = element.iter().rposition(|node| !node.is_comment()).map_or(0, |last| last + 1);
             let (code, comments) = element.split_at_checked(code).unwrap_or_default();
-            let behind = rest.iter().take_while(|node| matches!(node, Node::Comment { own_line: false, .. })).count();
+            let behind =
+                rest.iter().take_while(|node| matches!(node, Node::Comment { own_line: false, .. })).count();
             let (behind, after) = rest.split_at_checked(behind).unwrap_or_default();
             rest = after;
             match elements.last_mut() {
                 // Comments after the last comma.
                 Some(last) if code.is_empty() => last.comments.extend(comments.iter().chain(behind)),
-                None if code.is_empty() => elements.push(Element { nodes: element, separator: "", comments: Vec::new() }),
-                _ => elements.push(Element { nodes: code, separator, comments: comments.iter().chain(behind).collect() }),
+                None if code.is_empty() => {
+                    elements.push(Element { nodes: element, separator: "", comments: Vec::new() })
+                }
+                _ => elements.push(Element {
+                    nodes: code,
+                    separator,
+                    comments: comments.iter().chain(behind).collect(),
+                }),
             }
         }
         elements
@@ -293,7 +308,11 @@ impl Writer<'_> {
         let (before, after) = (self.word(left), self.word(right));
         let attached = self.roles.attached.contains(&self.start(right));
         let prefix = self.roles.prefixes.contains(&self.start(left));
-        if attached || prefix || matches!(after, "," | ";" | ":" | "." | "::") || matches!(before, "." | "::" | "..") {
+        if attached
+            || prefix
+            || matches!(after, "," | ";" | ":" | "." | "::")
+            || matches!(before, "." | "::" | "..")
+        {
             return false;
         }
         after != ".." || self.layout.token(left).kind == TokenKind::Sign

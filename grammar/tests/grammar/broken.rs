@@ -159,7 +159,8 @@ quantize B {
 
 #[test]
 fn what_is_not_broken_is_in_the_tree() {
-    let text = "fn a(x: f32) -> f32 { x x }\nfn b(x: f32) -> f32 { x }\ntest c { ) }\nfn d(x: f32) -> f32 { x }\n";
+    let text =
+        "fn a(x: f32) -> f32 { x x }\nfn b(x: f32) -> f32 { x }\ntest c { ) }\nfn d(x: f32) -> f32 { x }\n";
     let parse = parse(FileId(7), text);
     assert_eq!(parse.tree.items.len(), 2);
     assert_eq!(parse.errors.len(), 2);

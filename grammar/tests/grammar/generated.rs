@@ -18,8 +18,16 @@ fn gap() -> impl Strategy<Value = String> {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    prop::sample::select(vec!["x", "gate", "E", "weight", "a_rather_long_name_for_a_value", "std::nn::linear", "inf"])
-        .prop_map(str::to_owned)
+    prop::sample::select(vec![
+        "x",
+        "gate",
+        "E",
+        "weight",
+        "a_rather_long_name_for_a_value",
+        "std::nn::linear",
+        "inf",
+    ])
+    .prop_map(str::to_owned)
 }
 
 fn operator() -> impl Strategy<Value = &'static str> {
@@ -74,9 +82,13 @@ fn statement() -> impl Strategy<Value = String> {
 }
 
 fn program() -> impl Strategy<Value = String> {
-    let item = (prop::collection::vec(statement(), 0..5), gap(), expression()).prop_map(|(lines, gap, value)| {
-        format!("/// doc\nfn f[A,B = 2]({gap}x: f32[..,D]{gap},)->f32{{\n{}\n{value}\n}} // end", lines.join("\n"))
-    });
+    let item =
+        (prop::collection::vec(statement(), 0..5), gap(), expression()).prop_map(|(lines, gap, value)| {
+            format!(
+                "/// doc\nfn f[A,B = 2]({gap}x: f32[..,D]{gap},)->f32{{\n{}\n{value}\n}} // end",
+                lines.join("\n")
+            )
+        });
     prop::collection::vec(item, 1..3).prop_map(|items| format!("moe 1\nuse a::b\n{}\n", items.join("\n")))
 }
 
@@ -84,7 +96,11 @@ fn program() -> impl Strategy<Value = String> {
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens: Vec<String> = Vec::new();
     for character in text.chars() {
-        let joins = |last: &String| last.chars().last().is_some_and(|last| last.is_alphanumeric() == character.is_alphanumeric() && last.is_alphanumeric());
+        let joins = |last: &String| {
+            last.chars().last().is_some_and(|last| {
+                last.is_alphanumeric() == character.is_alphanumeric() && last.is_alphanumeric()
+            })
+        };
         match tokens.last_mut() {
             Some(last) if joins(last) => last.push(character),
             _ => tokens.push(character.to_string()),
@@ -94,7 +110,30 @@ fn tokens(text: &str) -> Vec<String> {
 }
 
 const STRAY: [&str; 24] = [
-    "(", ")", "[", "]", "{", "}", "\"", "//", "\n", ";", ",", ":", "=", "..", "-", "@", " let ", " fn ", " if ", " of ", "\\", "é", " 1e ", "\n    weight ",
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "\"",
+    "//",
+    "\n",
+    ";",
+    ",",
+    ":",
+    "=",
+    "..",
+    "-",
+    "@",
+    " let ",
+    " fn ",
+    " if ",
+    " of ",
+    "\\",
+    "é",
+    " 1e ",
+    "\n    weight ",
 ];
 
 proptest! {

@@ -61,7 +61,9 @@ fn hostile_texts_take_no_long_time() {
 
 #[test]
 fn texts_that_hold_nothing() {
-    for text in ["", "\n\n", "   ", "// only a comment", "/// only a doc comment\n", "//! only a file's\n", "moe 1"] {
+    for text in
+        ["", "\n\n", "   ", "// only a comment", "/// only a doc comment\n", "//! only a file's\n", "moe 1"]
+    {
         assert_eq!(codes(text), [""; 0], "{text:?}");
         crate::tools::check_format(text);
     }

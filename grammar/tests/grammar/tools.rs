@@ -19,7 +19,9 @@ pub fn short_tree(parse: &Parse) -> String {
         rest = rest[end + 1..].trim_start_matches(" }");
     }
     kept.push_str(rest);
-    kept.replace("Statement {", "\n    Statement {").replace("value: Some(( ", "\n    value: Some(( ").replace("Item {", "\nItem {")
+    kept.replace("Statement {", "\n    Statement {")
+        .replace("value: Some(( ", "\n    value: Some(( ")
+        .replace("Item {", "\nItem {")
 }
 
 /// Leaves out `12..34`, which is how places are printed.
@@ -73,7 +75,10 @@ pub fn check_format(text: &str) {
     let again = moe_grammar::format(&formatted).unwrap();
     assert_eq!(formatted, again, "not settled at once:\n{text}");
     assert!(!formatted.contains("\n\n\n"), "two empty lines:\n{formatted}");
-    assert!(formatted.lines().all(|line| line == line.trim_end()), "spaces at the end of a line:\n{formatted}");
+    assert!(
+        formatted.lines().all(|line| line == line.trim_end()),
+        "spaces at the end of a line:\n{formatted}"
+    );
 }
 
 /// The mistakes of a text as a person would read them.
@@ -83,7 +88,8 @@ pub fn mistakes(text: &str) -> String {
         let before = &text[..error.span.start as usize];
         let line = before.matches('\n').count() + 1;
         let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        printed.push_str(&format!("{line}:{column}: {}: {}\n    {}\n", error.code, error.message, error.label));
+        printed
+            .push_str(&format!("{line}:{column}: {}: {}\n    {}\n", error.code, error.message, error.label));
         if let Some(hint) = error.hint {
             printed.push_str(&format!("    hint: {hint}\n"));
         }
