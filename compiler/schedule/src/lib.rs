@@ -1,1 +1,30 @@
 //! From a tensor graph to kernels: which loop nests, in which order, on which memory.
+//!
+//! [`plan`] puts calls in place, decides which values are stored, writes a kernel for each stored value with everything that is worked out on the
+//! way, and lays the stored values out in one arena.
+
+mod arena;
+mod assembly;
+mod contiguity;
+mod contraction;
+mod emit;
+mod error;
+mod function;
+mod inline;
+mod materialize;
+mod mathematics;
+mod nest;
+mod packing;
+mod plan;
+mod point;
+mod pointwise;
+mod reduction;
+mod repetition;
+mod scalar;
+mod scene;
+mod selection;
+mod sizes;
+mod writer;
+
+pub use error::ScheduleError;
+pub use plan::{plan, PlanRequest};

@@ -1,0 +1,110 @@
+//! One arena for all values that live within a step: a buffer takes the place of one that is no longer read, where that one is
+//! provably large enough.
+
+use crate::assembly::{Draft, Home};
+use crate::sizes::aligned;
+use moe_graph::Size;
+use moe_runtime::program::{Count, Step};
+use std::collections::BTreeMap;
+
+/// From the first to the last step that touches a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Life {
+    first: usize,
+    last: usize,
+}
+
+/// Where buffers lie in the arena, in bytes, and how large it is.
+pub(crate) struct Arena {
+    pub offsets: BTreeMap<u32, Size>,
+    pub bytes: Size,
+}
+
+struct Slot {
+    offset: Size,
+    bytes: Size,
+    /// The last step of the buffer that has it.
+    until: usize,
+}
+
+pub(crate) fn plan(buffers: &[Draft], steps: &[Step]) -> Arena {
+    let lives = lives(buffers, steps);
+    let mut order: Vec<(Life, u32)> = lives.iter().map(|(buffer, life)| (*life, *buffer)).collect();
+    order.sort_by_key(|(life, buffer)| (life.first, *buffer));
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut arena = Arena { offsets: BTreeMap::new(), bytes: Size::constant(0) };
+    for (life, buffer) in order {
+        let Some(draft) = buffers.get(buffer as usize) else { continue };
+        let bytes = aligned(&draft.length.multiply(&Size::constant(draft.element.bytes() as i64)));
+        let free = |slot: &Slot| slot.until < life.first;
+        let place = slots
+            .iter()
+            .position(|slot| free(slot) && slot.bytes == bytes)
+            .or_else(|| slots.iter().position(|slot| free(slot) && bytes.at_most(&slot.bytes)));
+        let offset = match place.and_then(|place| slots.get_mut(place)) {
+            Some(slot) => {
+                slot.until = life.last;
+                slot.offset.clone()
+            }
+            None => {
+                let offset = arena.bytes.clone();
+                arena.bytes = arena.bytes.add(&bytes);
+                slots.push(Slot { offset: offset.clone(), bytes, until: life.last });
+                offset
+            }
+        };
+        arena.offsets.insert(buffer, offset);
+    }
+    arena
+}
+
+/// A buffer that is used inside a repeat and was not first written there lives until the repeat ends, and so does one that is carried from
+/// round to round: those are first written before it.
+fn lives(buffers: &[Draft], steps: &[Step]) -> BTreeMap<u32, Life> {
+    let mut lives = BTreeMap::new();
+    let mut clock = 0;
+    walk(buffers, steps, &mut clock, &mut lives);
+    for (buffer, draft) in buffers.iter().enumerate() {
+        if let Some(life) = lives.get_mut(&(buffer as u32)).filter(|_| draft.kept) {
+            life.last = clock;
+        }
+    }
+    lives
+}
+
+fn walk(buffers: &[Draft], steps: &[Step], clock: &mut usize, lives: &mut BTreeMap<u32, Life>) {
+    for step in steps {
+        *clock += 1;
+        match step {
+            Step::Launch(launch) => {
+                for buffer in &launch.buffers {
+                    touch(buffers, *buffer, *clock, lives);
+                }
+            }
+            Step::Repeat(repeat) => {
+                if let Count::Buffer(buffer) = repeat.count {
+                    touch(buffers, buffer, *clock, lives);
+                }
+                let begin = *clock;
+                walk(buffers, &repeat.body, clock, lives);
+                *clock += 1;
+                for life in lives.values_mut() {
+                    if life.first <= begin && life.last > begin {
+                        life.last = *clock;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn touch(buffers: &[Draft], buffer: u32, clock: usize, lives: &mut BTreeMap<u32, Life>) {
+    match buffers.get(buffer as usize).map(|draft| &draft.home) {
+        Some(Home::Arena) => {
+            let life = lives.entry(buffer).or_insert(Life { first: clock, last: clock });
+            life.last = clock;
+        }
+        Some(Home::Round { buffer, .. }) => touch(buffers, *buffer, clock, lives),
+        _ => {}
+    }
+}

@@ -1,0 +1,180 @@
+//! The program while it is put together: buffers, kernels, steps, faults.
+
+use crate::error::ScheduleError;
+use crate::scene::Storage;
+use crate::sizes::Symbols;
+use moe_grammar::Span;
+use moe_graph::{AxisId, Element, Size};
+use moe_kernel::{BufferParameter, Kernel, Statement, ValueType};
+use moe_runtime::program::{Fault, Launch, Place, SizeExpression, Step};
+use std::collections::HashMap;
+
+/// Why kernels may stop.
+#[derive(Default)]
+pub(crate) struct Faults {
+    pub list: Vec<Fault>,
+}
+
+impl Faults {
+    pub fn add(&mut self, code: &str, message: String) -> u32 {
+        let fault = Fault { code: code.to_owned(), message };
+        let place = self.list.iter().position(|known| *known == fault).unwrap_or_else(|| {
+            self.list.push(fault);
+            self.list.len() - 1
+        });
+        place as u32
+    }
+}
+
+/// Where a buffer lies, as far as that is known before the arena is planned.
+#[derive(Clone, Debug)]
+pub(crate) enum Home {
+    Fixed(Place),
+    Arena,
+    /// The entry of the current round of the repeat at a depth.
+    Round {
+        buffer: u32,
+        depth: u32,
+        stride: Size,
+    },
+}
+
+/// A buffer before the arena is planned.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    pub name: String,
+    pub element: Element,
+    pub length: Size,
+    pub home: Home,
+    /// Whether it must last until the step ends.
+    pub kept: bool,
+}
+
+/// A kernel as it was written.
+pub(crate) struct Written {
+    pub name: String,
+    pub span: Option<Span>,
+    pub parameters: Vec<BufferParameter>,
+    pub buffers: Vec<u32>,
+    pub sizes: Vec<Size>,
+    pub values: Vec<ValueType>,
+    pub body: Vec<Statement>,
+    /// How many items there are.
+    pub extent: Size,
+    /// Operations of one item, about, for the share of a thread.
+    pub work: Size,
+    pub flops: SizeExpression,
+}
+
+/// The items that a thread takes at a time should be worth this many operations.
+const SHARE: i64 = 16384;
+
+/// The program while it is put together.
+#[derive(Default)]
+pub(crate) struct Assembly {
+    pub symbols: Symbols,
+    pub faults: Faults,
+    pub buffers: Vec<Draft>,
+    pub constants: Vec<Vec<u8>>,
+    pub kernels: Vec<Kernel>,
+    same: HashMap<Vec<u8>, u32>,
+    /// The steps of each repeat that is open, the program's own first.
+    pub steps: Vec<Vec<Step>>,
+}
+
+impl Assembly {
+    pub fn new() -> Self {
+        Assembly { steps: vec![Vec::new()], ..Assembly::default() }
+    }
+
+    pub fn buffer(&mut self, draft: Draft) -> u32 {
+        self.buffers.push(draft);
+        self.buffers.len() as u32 - 1
+    }
+
+    /// A new buffer in the arena for a value with these axes.
+    pub fn storage(&mut self, name: &str, element: Element, layout: Vec<AxisId>, length: Size) -> Storage {
+        let name = name.to_owned();
+        let home = Home::Arena;
+        let buffer = self.buffer(Draft { name: name.clone(), element, length, home, kept: false });
+        Storage { buffer, name, element, layout }
+    }
+
+    pub fn scratch(&mut self, name: &str, element: Element, length: Size) -> u32 {
+        self.storage(name, element, Vec::new(), length).buffer
+    }
+
+    /// The buffer of constant bytes.
+    pub fn constant(&mut self, name: &str, element: Element, bytes: Vec<u8>) -> u32 {
+        let length = Size::constant((bytes.len() / element.bytes()) as i64);
+        let place = self.constants.iter().position(|known| *known == bytes).unwrap_or_else(|| {
+            self.constants.push(bytes);
+            self.constants.len() - 1
+        });
+        let home = Home::Fixed(Place::Constant(place as u32));
+        self.buffer(Draft { name: name.to_owned(), element, length, home, kept: false })
+    }
+
+    pub fn step(&mut self, step: Step) {
+        if let Some(steps) = self.steps.last_mut() {
+            steps.push(step);
+        }
+    }
+
+    /// How many repeats are open.
+    pub fn depth(&self) -> u32 {
+        self.steps.len() as u32 - 1
+    }
+
+    /// Adds a launch of a kernel; equal kernels become one.
+    pub fn launch(&mut self, written: Written) -> Result<(), ScheduleError> {
+        let bytes = self.bytes_of(&written.buffers);
+        let bytes = self.symbols.expression(&bytes);
+        let sizes = written.sizes.iter().map(|size| self.symbols.expression(size)).collect();
+        let extent = self.symbols.expression(&written.extent);
+        let work = written.work.as_constant().unwrap_or(SHARE).max(1);
+        let grain = SizeExpression::Constant((SHARE / work).max(1));
+        let (buffers, flops) = (written.buffers.clone(), written.flops.clone());
+        let kernel = self.kernel(written);
+        self.step(Step::Launch(Launch { kernel, buffers, sizes, extent, grain, flops, bytes }));
+        Ok(())
+    }
+
+    fn bytes_of(&self, buffers: &[u32]) -> Size {
+        buffers.iter().filter_map(|id| self.buffers.get(*id as usize)).fold(Size::constant(0), |sum, b| {
+            sum.add(&b.length.multiply(&Size::constant(b.element.bytes() as i64)))
+        })
+    }
+
+    fn kernel(&mut self, written: Written) -> u32 {
+        let shape: Vec<(Element, bool)> =
+            written.parameters.iter().map(|buffer| (buffer.element, buffer.written)).collect();
+        let key =
+            format!("{shape:?}{}{:?}{:?}", written.sizes.len(), written.values, written.body).into_bytes();
+        if let Some(kernel) = self.same.get(&key) {
+            return *kernel;
+        }
+        let place = self.kernels.len() as u32;
+        let sizes = written.sizes.iter().map(ToString::to_string).collect();
+        self.kernels.push(Kernel {
+            name: format!("{}_{place}", identifier(&written.name)),
+            span: written.span,
+            buffers: written.parameters,
+            sizes,
+            values: written.values,
+            body: written.body,
+        });
+        self.same.insert(key, place);
+        place
+    }
+}
+
+/// The name with all but letters and digits replaced.
+fn identifier(name: &str) -> String {
+    let mut result: String =
+        name.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
+    if !result.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        result.insert(0, 'k');
+    }
+    result
+}

@@ -1,0 +1,204 @@
+//! The items of a contraction: blocks of rows and columns, for each point of the common axes or each segment of packed rows.
+
+use super::classify::{classify, Contraction};
+use super::tile::{Tiles, ROWS};
+use crate::assembly::Assembly;
+use crate::emit::Emitter;
+use crate::error::ScheduleError;
+use crate::nest::{blocks, extent_of, operations, Items, Stretch};
+use crate::point::{parts, Coordinate, Point};
+use crate::pointwise::{lanes, written};
+use crate::scene::{Scene, Storage};
+use crate::sizes::product;
+use moe_graph::{AxisId, NodeId, Operation, Size};
+use moe_kernel::{BinaryOperation, Comparison, Target, Value};
+
+/// How many rows an item has.
+const ROW_BLOCK: i64 = 64;
+
+/// Schedules a contraction with what is computed from it in the same place; false if it is none that tiles would serve.
+pub(crate) fn schedule(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    target: &Target,
+    id: NodeId,
+    root: NodeId,
+    storage: &Storage,
+) -> Result<bool, ScheduleError> {
+    let node = scene.node(id)?;
+    let Some((_, product)) = super::product_of(node, |id| scene.function.node(id)) else { return Ok(false) };
+    let Operation::Reduce { axes, .. } = &node.operation else { return Ok(false) };
+    let Some(contraction) = classify(scene, product, axes, storage) else { return Ok(false) };
+    let along = match contraction.form {
+        super::Form::Columns => contraction.column,
+        super::Form::Dot(axis) => axis,
+    };
+    let lanes = lanes(target, node.ty.element, &scene.size(along));
+    let mut emitter = Emitter::new(scene, &mut assembly.faults, target, lanes);
+    emitter.output(storage);
+    let tiles = Tiles { contraction: &contraction, node: id, root, storage, element: node.ty.element };
+    let places = emitter.contraction(&tiles)?;
+    let mut axes: Vec<AxisId> = storage.layout.clone();
+    axes.extend(&contraction.reduced);
+    let flops = operations(scene, &mut assembly.symbols, &axes, 2);
+    let work = Size::constant(1 << 20);
+    let name = if contraction.grouped.is_some() { "grouped_product" } else { "product" };
+    let mut kernel = written(emitter, name, extent_of(&places), work, flops);
+    kernel.span = node.span;
+    assembly.launch(kernel)?;
+    Ok(true)
+}
+
+/// Places of items by what they stand for.
+struct Places {
+    common: Vec<AxisId>,
+    segments: Vec<AxisId>,
+    sizes: Vec<Size>,
+}
+
+impl Emitter<'_> {
+    fn contraction(&mut self, tiles: &Tiles) -> Result<Vec<Size>, ScheduleError> {
+        let contraction = tiles.contraction;
+        let column_block = tiles.column_block(self);
+        let places = self.places(contraction, column_block)?;
+        let (mut items, digits) = self.open_items(&places.sizes);
+        let mut point = Point::default();
+        let outer = places.common.iter().chain(&places.segments);
+        for (axis, digit) in outer.zip(&digits) {
+            point.set(*axis, Coordinate::Scalar(*digit));
+        }
+        self.guard(&mut items, &places.common, &point)?;
+        let at = places.common.len() + places.segments.len();
+        let digit = |place: usize| digits.get(at + place).copied().unwrap_or(Value(0));
+        let columns = self.block(contraction.column, column_block, digit(0));
+        let rows = self.rows(contraction, &places, &mut items, &mut point, digit(1))?;
+        self.row_tiles(tiles, &point, rows, columns)?;
+        self.close_items(items);
+        Ok(places.sizes)
+    }
+
+    fn places(&self, contraction: &Contraction, column_block: i64) -> Result<Places, ScheduleError> {
+        let scene: &Scene = self.scene;
+        let (segments, rows) = match contraction.grouped {
+            Some(packed) => {
+                let packing = scene.packing(packed)?;
+                let most = product(&scene.sizes(packing.rest())).minimum(&scene.size(packed));
+                (packing.segments().to_vec(), most)
+            }
+            None => (Vec::new(), product(&scene.sizes(&contraction.rows))),
+        };
+        let common = contraction.common.clone();
+        let mut sizes = scene.sizes(&common);
+        sizes.extend(scene.sizes(&segments));
+        sizes.push(blocks(&scene.size(contraction.column), column_block));
+        sizes.push(blocks(&rows, ROW_BLOCK));
+        Ok(Places { common, segments, sizes })
+    }
+
+    /// The item's rows; `None` where there is just one.
+    fn rows(
+        &mut self,
+        contraction: &Contraction,
+        places: &Places,
+        items: &mut Items,
+        point: &mut Point,
+        number: Value,
+    ) -> Result<Option<Stretch>, ScheduleError> {
+        if let Some(packed) = contraction.grouped {
+            return self.segment_rows(packed, places, items, point, number).map(Some);
+        }
+        let Some((first, rest)) = contraction.rows.split_first() else { return Ok(None) };
+        let sizes = self.scene.sizes(rest);
+        let inner = self.w.size(&product(&sizes));
+        let end = self.extent(*first);
+        let end = self.w.multiply(end, inner);
+        let length = self.w.index(ROW_BLOCK);
+        let begin = self.w.multiply(number, length);
+        let last = self.w.add(begin, length);
+        let end = self.w.minimum(last, end);
+        Ok(Some(Stretch { begin, end, whole: None }))
+    }
+
+    fn segment_rows(
+        &mut self,
+        packed: AxisId,
+        places: &Places,
+        items: &mut Items,
+        point: &mut Point,
+        number: Value,
+    ) -> Result<Stretch, ScheduleError> {
+        let packing = self.scene.packing(packed)?.clone();
+        let segment = self.address(&places.segments, point)?;
+        let segment = self.forced(&segment);
+        let first = self.offset_of(&packing, segment);
+        let next = self.w.offset(segment, 1);
+        let end = self.offset_of(&packing, next);
+        let length = self.w.index(ROW_BLOCK);
+        let skipped = self.w.multiply(number, length);
+        let begin = self.w.add(first, skipped);
+        let last = self.w.add(begin, length);
+        let end = self.w.minimum(last, end);
+        let any = self.w.compare(Comparison::Less, begin, end);
+        self.only_if(items, any);
+        let known = places.segments.iter().filter_map(|axis| Some((*axis, point.get(*axis)?.clone())));
+        let known = known.collect();
+        point.rows.insert(packed, known);
+        Ok(Stretch { begin, end, whole: None })
+    }
+
+    /// Tiles of [`ROWS`] rows, then of as few as are left.
+    fn row_tiles(
+        &mut self,
+        tiles: &Tiles,
+        point: &Point,
+        rows: Option<Stretch>,
+        columns: Stretch,
+    ) -> Result<(), ScheduleError> {
+        let Some(rows) = rows else {
+            return tiles.columns(self, std::slice::from_ref(point), columns);
+        };
+        let step = ROWS as i64;
+        let stop = self.whole_steps(rows.begin, rows.end, step);
+        let open = self.w.open_loop(rows.begin, stop, step, &[]);
+        let points = self.row_points(tiles.contraction, point, open.index, ROWS);
+        tiles.columns(self, &points, columns)?;
+        self.w.close_loop(open, &[]);
+        let mut begin = stop;
+        let mut count = ROWS / 2;
+        while count > 0 {
+            let left = self.w.subtract(rows.end, begin);
+            let bit = self.w.index(count as i64);
+            let taken = self.w.binary(BinaryOperation::And, left, bit);
+            let zero = self.w.index(0);
+            let any = self.w.compare(Comparison::Greater, taken, zero);
+            let guard = self.w.open_if(any);
+            let points = self.row_points(tiles.contraction, point, begin, count);
+            tiles.columns(self, &points, columns)?;
+            self.w.close_if(guard, &[]);
+            begin = self.w.add(begin, taken);
+            count /= 2;
+        }
+        Ok(())
+    }
+
+    fn row_points(
+        &mut self,
+        contraction: &Contraction,
+        point: &Point,
+        begin: Value,
+        count: usize,
+    ) -> Vec<Point> {
+        let sizes = self.scene.sizes(&contraction.rows);
+        (0..count)
+            .map(|number| {
+                let row = self.w.offset(begin, number as i64);
+                let mut point = point.clone();
+                for (axis, part) in contraction.rows.iter().zip(parts(Coordinate::Scalar(row), sizes.clone()))
+                {
+                    point.set(*axis, part);
+                }
+                point
+            })
+            .collect()
+    }
+}

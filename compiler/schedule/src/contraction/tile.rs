@@ -1,0 +1,176 @@
+//! Register tiles: a few rows times a few vectors of columns, summed over the reduced axes, stored with what is computed from them.
+
+use super::classify::{Contraction, Form};
+use crate::emit::Emitter;
+use crate::error::ScheduleError;
+use crate::nest::{extended, Stretch};
+use crate::point::{Coordinate, Point};
+use crate::scalar::{absorbed, rounded};
+use crate::scene::{computed, is_storage, Storage};
+use moe_graph::{Element, NodeId, Scalar, ScalarFunction};
+use moe_kernel::{BinaryOperation, Value};
+
+/// The rows of a tile.
+pub(crate) const ROWS: usize = 4;
+/// The columns of a tile whose lanes run along the reduced axis.
+const DOT_COLUMNS: usize = 2;
+
+/// A contraction and where its result, or what is computed from it, goes.
+pub(crate) struct Tiles<'a> {
+    pub contraction: &'a Contraction,
+    pub node: NodeId,
+    pub root: NodeId,
+    pub storage: &'a Storage,
+    pub element: Element,
+}
+
+impl Tiles<'_> {
+    /// How many vectors of columns a tile has: with [`ROWS`] rows they leave registers for the operands.
+    fn vectors(&self, e: &Emitter) -> usize {
+        if e.target.vector_registers >= 32 {
+            4
+        } else {
+            2
+        }
+    }
+
+    /// How many columns an item has.
+    pub fn column_block(&self, e: &Emitter) -> i64 {
+        match self.contraction.form {
+            Form::Columns => (2 * self.vectors(e) as i64 * i64::from(e.lanes)).max(64),
+            Form::Dot(_) => 32,
+        }
+    }
+
+    /// All columns of a stretch for these rows.
+    pub fn columns(&self, e: &mut Emitter, rows: &[Point], columns: Stretch) -> Result<(), ScheduleError> {
+        match self.contraction.form {
+            Form::Columns => {
+                let widest = self.vectors(e);
+                e.chunks(columns, widest, &mut |e, chunk| {
+                    let width = i64::from(e.lanes);
+                    let begins: Vec<Value> = (0..chunk.count)
+                        .map(|number| e.w.offset(chunk.begin, width * number as i64))
+                        .collect();
+                    let points = self.points(e, rows, &begins, |e, point, begin| {
+                        e.lanes_at(point, self.contraction.column, begin, chunk.mask)
+                    });
+                    self.tile(e, &points, begins.len())
+                })
+            }
+            Form::Dot(_) => self.dot_columns(e, rows, columns),
+        }
+    }
+
+    fn points(
+        &self,
+        e: &mut Emitter,
+        rows: &[Point],
+        begins: &[Value],
+        at: impl Fn(&mut Emitter, &Point, Value) -> Point,
+    ) -> Vec<Point> {
+        let mut points = Vec::new();
+        for row in rows {
+            for begin in begins {
+                points.push(at(e, row, *begin));
+            }
+        }
+        points
+    }
+
+    fn dot_columns(&self, e: &mut Emitter, rows: &[Point], columns: Stretch) -> Result<(), ScheduleError> {
+        let mut begin = columns.begin;
+        for count in [DOT_COLUMNS, 1] {
+            let stop = e.whole_steps(begin, columns.end, count as i64);
+            let open = e.w.open_loop(begin, stop, count as i64, &[]);
+            let begins: Vec<Value> = (0..count).map(|number| e.w.offset(open.index, number as i64)).collect();
+            let points = self.points(e, rows, &begins, |_, point, begin| {
+                point.with(self.contraction.column, Coordinate::Scalar(begin))
+            });
+            self.tile(e, &points, count)?;
+            e.w.close_loop(open, &[]);
+            begin = stop;
+        }
+        Ok(())
+    }
+
+    /// The tile whose points are given row by row, `width` to a row.
+    fn tile(&self, e: &mut Emitter, points: &[Point], width: usize) -> Result<(), ScheduleError> {
+        let zero = Scalar::zero(computed(self.element));
+        let zero = e.w.constant(zero, e.lanes);
+        let start = vec![zero; points.len()];
+        let lanes = match self.contraction.form {
+            Form::Columns => None,
+            Form::Dot(axis) => Some(axis),
+        };
+        let reduced = &self.contraction.reduced;
+        let sums = e.reduce(reduced, lanes, &mut Vec::new(), start, &mut |e, at, sums, mask| {
+            let mut next = Vec::with_capacity(sums.len());
+            for (place, (point, sum)) in points.iter().zip(&sums).enumerate() {
+                // The left is read at the first column's point, the right at the first row's: they are the same for all.
+                let row = points.get(place - place % width.max(1)).unwrap_or(point);
+                let column = points.get(place % width.max(1)).unwrap_or(point);
+                next.push(self.step(e, [row, column], at, *sum, mask)?);
+            }
+            Ok(next)
+        })?;
+        points.iter().zip(sums).try_for_each(|(point, sum)| {
+            let sum = match lanes {
+                Some(_) => e.w.reduce_lanes(BinaryOperation::Add, sum),
+                None => sum,
+            };
+            self.finish(e, point, sum)
+        })
+    }
+
+    /// The sum with one more product.
+    fn step(
+        &self,
+        e: &mut Emitter,
+        [row, column]: [&Point; 2],
+        at: &[(moe_graph::AxisId, Coordinate)],
+        sum: Value,
+        mask: Option<Value>,
+    ) -> Result<Value, ScheduleError> {
+        let mut left_point = extended(row, at);
+        // The left has no lanes along the columns: where they end does not matter to it.
+        left_point.lane_mask = mask;
+        left_point.coordinates.remove(&self.contraction.column);
+        let mut right_point = extended(column, at);
+        right_point.lane_mask = e.both(right_point.lane_mask, mask);
+        if self.contraction.grouped.is_none() {
+            for axis in &self.contraction.rows {
+                right_point.coordinates.remove(axis);
+            }
+        }
+        let left = e.emit(self.contraction.left, &left_point)?;
+        let right = e.emit(self.contraction.right, &right_point)?;
+        let is_plain = self.contraction.absorbs == [false, false] && !is_storage(self.element);
+        if is_plain && mask.is_none() {
+            return Ok(e.w.multiply_add(left, right, sum));
+        }
+        let mut product = e.w.multiply(left, right);
+        let [absorbs_left, absorbs_right] = self.contraction.absorbs;
+        let [absorption, _] = ScalarFunction::Multiply.absorbing();
+        if absorbs_right {
+            product = absorbed(&mut e.w, Some(right), absorption, product);
+        }
+        if absorbs_left {
+            product = absorbed(&mut e.w, Some(left), absorption, product);
+        }
+        product = rounded(&mut e.w, self.element, product);
+        if let Some(mask) = mask {
+            let zero = e.w.number(product, 0.0);
+            product = e.w.select(mask, product, zero);
+        }
+        Ok(e.w.add(sum, product))
+    }
+
+    /// Stores the sum, or what is computed from it.
+    fn finish(&self, e: &mut Emitter, point: &Point, sum: Value) -> Result<(), ScheduleError> {
+        let value = rounded(&mut e.w, self.element, sum);
+        e.bind(self.node, point, value)?;
+        let value = e.emit(self.root, point)?;
+        e.store(self.storage, point, value)
+    }
+}

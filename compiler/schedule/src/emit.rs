@@ -1,0 +1,529 @@
+//! Values of the graph at points: pointwise nodes are worked out where they are wanted, others are read from memory.
+
+use crate::assembly::Faults;
+use crate::error::ScheduleError;
+use crate::point::{parts, Coordinate, Point};
+use crate::scalar;
+use crate::scene::{computed, is_storage, Packing, Scene, Storage};
+use crate::sizes::product;
+use crate::writer::Writer;
+use moe_graph::{AxisId, Element, Node, NodeId, Operation, Scalar, Size};
+use moe_kernel::{BinaryOperation, BufferParameter, Comparison, Statement, Target, Value};
+use std::collections::{BTreeMap, HashMap};
+
+/// What a value depends on: the node, its coordinates, the masks, what is known of packed rows.
+type Key = (NodeId, Vec<Coordinate>, [Option<Value>; 2], BTreeMap<AxisId, BTreeMap<AxisId, Coordinate>>);
+
+/// A kernel being written for nodes of a function.
+pub(crate) struct Emitter<'a> {
+    pub w: Writer,
+    pub scene: &'a Scene<'a>,
+    pub faults: &'a mut Faults,
+    pub target: &'a Target,
+    /// How many lanes vectors have.
+    pub lanes: u32,
+    /// The program's buffer of each parameter.
+    pub buffers: Vec<u32>,
+    memo: HashMap<Key, Value>,
+}
+
+impl<'a> Emitter<'a> {
+    pub fn new(scene: &'a Scene<'a>, faults: &'a mut Faults, target: &'a Target, lanes: u32) -> Self {
+        let w = Writer::new(target.fused_multiply_add);
+        Emitter { w, scene, faults, target, lanes, buffers: Vec::new(), memo: HashMap::new() }
+    }
+
+    /// The parameter for a buffer of the program.
+    pub fn buffer(&mut self, id: u32, name: &str, element: Element, written: bool) -> u32 {
+        if let Some(place) = self.buffers.iter().position(|known| *known == id) {
+            return place as u32;
+        }
+        self.buffers.push(id);
+        self.w.buffers.push(BufferParameter { name: name.to_owned(), element, written });
+        self.buffers.len() as u32 - 1
+    }
+
+    /// The parameter for a value that the kernel writes. Ask for it before anything reads it.
+    pub fn output(&mut self, storage: &Storage) -> u32 {
+        self.buffer(storage.buffer, &storage.name, storage.element, true)
+    }
+
+    // Coordinates.
+
+    pub fn coordinate(&self, point: &Point, axis: AxisId) -> Result<Coordinate, ScheduleError> {
+        point
+            .get(axis)
+            .cloned()
+            .ok_or(ScheduleError::Malformed("a value along an axis that its user has not"))
+    }
+
+    /// The coordinate as a value: a scalar, or one number a lane.
+    pub fn forced(&mut self, coordinate: &Coordinate) -> Value {
+        match coordinate {
+            Coordinate::Scalar(value) | Coordinate::Vector(value) => *value,
+            Coordinate::Lanes(base) => self.w.lane_indices(*base, self.lanes),
+            Coordinate::Part { whole, sizes, place } => {
+                let whole = self.forced(whole);
+                let below = product(sizes.iter().skip(place + 1));
+                let below = self.w.size(&below);
+                let quotient = self.w.divide(whole, below);
+                match sizes.get(*place) {
+                    Some(size) if *place > 0 => {
+                        let size = self.w.size(size);
+                        self.w.binary(BinaryOperation::Remainder, quotient, size)
+                    }
+                    _ => quotient,
+                }
+            }
+        }
+    }
+
+    /// The coordinate as one of the plain kinds.
+    fn plain(&mut self, coordinate: &Coordinate) -> Coordinate {
+        match coordinate {
+            Coordinate::Part { .. } => self.of_value_of(coordinate),
+            other => other.clone(),
+        }
+    }
+
+    fn of_value_of(&mut self, coordinate: &Coordinate) -> Coordinate {
+        let value = self.forced(coordinate);
+        self.of_value(value)
+    }
+
+    /// A coordinate that was computed.
+    pub fn of_value(&self, value: Value) -> Coordinate {
+        if self.w.lanes(value) == 1 {
+            Coordinate::Scalar(value)
+        } else {
+            Coordinate::Vector(value)
+        }
+    }
+
+    fn shifted(&mut self, coordinate: &Coordinate, by: &Size, backwards: bool) -> Coordinate {
+        let by = self.w.size(by);
+        let shift = |w: &mut Writer, value| if backwards { w.subtract(value, by) } else { w.add(value, by) };
+        match self.plain(coordinate) {
+            Coordinate::Scalar(value) => Coordinate::Scalar(shift(&mut self.w, value)),
+            Coordinate::Lanes(base) => Coordinate::Lanes(shift(&mut self.w, base)),
+            Coordinate::Vector(value) => Coordinate::Vector(shift(&mut self.w, value)),
+            part @ Coordinate::Part { .. } => part,
+        }
+    }
+
+    /// The sum of coordinates times strides.
+    fn combined(&mut self, terms: &[(Coordinate, Size)]) -> Coordinate {
+        let mut scalar = self.w.index(0);
+        let mut vector: Option<Value> = None;
+        let mut lanes = Size::constant(0);
+        for (coordinate, stride) in terms {
+            let size = self.w.size(stride);
+            match self.plain(coordinate) {
+                Coordinate::Scalar(value) => {
+                    let term = self.w.multiply(value, size);
+                    scalar = self.w.add(scalar, term);
+                }
+                Coordinate::Lanes(base) => {
+                    let term = self.w.multiply(base, size);
+                    scalar = self.w.add(scalar, term);
+                    lanes = lanes.add(stride);
+                }
+                Coordinate::Vector(value) => {
+                    let term = self.w.multiply(value, size);
+                    vector = Some(vector.map_or(term, |vector| self.w.add(vector, term)));
+                }
+                Coordinate::Part { .. } => {}
+            }
+        }
+        if let (None, Some(1)) = (vector, lanes.as_constant()) {
+            return Coordinate::Lanes(scalar);
+        }
+        if lanes.as_constant() != Some(0) {
+            let zero = self.w.index(0);
+            let numbers = self.w.lane_indices(zero, self.lanes);
+            let stride = self.w.size(&lanes);
+            let term = self.w.multiply(numbers, stride);
+            vector = Some(vector.map_or(term, |vector| self.w.add(vector, term)));
+        }
+        match vector {
+            None => Coordinate::Scalar(scalar),
+            Some(vector) => Coordinate::Vector(self.w.add(vector, scalar)),
+        }
+    }
+
+    /// The place of a point in row-major memory. Digits of one coordinate that lie side by side are taken together.
+    pub fn address(&mut self, layout: &[AxisId], point: &Point) -> Result<Coordinate, ScheduleError> {
+        let mut terms = Vec::new();
+        let mut stride = Size::constant(1);
+        let mut rest = layout;
+        while let Some((axis, before)) = rest.split_last() {
+            let coordinate = self.coordinate(point, *axis)?;
+            match self.together(rest, &coordinate, point) {
+                Some((whole, count)) => {
+                    terms.push((whole, stride.clone()));
+                    let (left, taken) = rest.split_at(rest.len().saturating_sub(count));
+                    stride = stride.multiply(&product(&self.scene.sizes(taken)));
+                    rest = left;
+                }
+                None => {
+                    terms.push((coordinate, stride.clone()));
+                    stride = stride.multiply(&self.scene.size(*axis));
+                    rest = before;
+                }
+            }
+        }
+        Ok(self.combined(&terms))
+    }
+
+    /// The coordinate whose digits the last axes are, and how many they are.
+    fn together(&self, layout: &[AxisId], last: &Coordinate, point: &Point) -> Option<(Coordinate, usize)> {
+        let Coordinate::Part { whole, sizes, place } = last else { return None };
+        let count = sizes.len();
+        let axes = layout.get(layout.len().checked_sub(count)?..)?;
+        let all = *place + 1 == count
+            && axes.iter().zip(sizes.iter()).enumerate().all(|(digit, (axis, size))| {
+                let same = matches!(point.get(*axis), Some(Coordinate::Part { whole: w, sizes: s, place: p })
+                    if w == whole && s == sizes && *p == digit);
+                same && self.scene.size(*axis) == *size
+            });
+        all.then(|| ((**whole).clone(), count))
+    }
+
+    /// Where an axis ends: its size, or the rows found while running.
+    pub fn extent(&mut self, axis: AxisId) -> Value {
+        match self.scene.packings.get(&axis).cloned() {
+            Some(packing) => {
+                let segments = product(&self.scene.sizes(packing.segments()));
+                let place = self.w.size(&segments);
+                self.offset_of(&packing, place)
+            }
+            None => {
+                let size = self.scene.size(axis);
+                self.w.size(&size)
+            }
+        }
+    }
+
+    /// Where a segment begins.
+    pub fn offset_of(&mut self, packing: &Packing, segment: Value) -> Value {
+        let buffer = self.buffer(packing.offsets, "offsets", Element::I64, false);
+        self.read(buffer, &Coordinate::Scalar(segment), None, None)
+    }
+
+    // Memory.
+
+    /// Reads a buffer at an address; 16-bit floats are widened.
+    pub fn read(
+        &mut self,
+        buffer: u32,
+        address: &Coordinate,
+        mask: Option<Value>,
+        lane_mask: Option<Value>,
+    ) -> Value {
+        let element = self.w.buffers.get(buffer as usize).map_or(Element::I64, |buffer| buffer.element);
+        let lanes = if matches!(address, Coordinate::Scalar(_)) { 1 } else { self.lanes };
+        let mask = if lanes == 1 { mask } else { self.both(mask, lane_mask) };
+        let mask = mask.map(|mask| self.w.splat(mask, lanes));
+        let operation = match address {
+            Coordinate::Scalar(index) | Coordinate::Lanes(index) => {
+                moe_kernel::Operation::Load { buffer, index: *index, mask }
+            }
+            other => {
+                let indices = self.forced(other);
+                moe_kernel::Operation::Gather { buffer, indices, mask }
+            }
+        };
+        let value = self.w.define(operation, moe_kernel::ValueType { element, lanes });
+        self.w.convert(value, computed(element))
+    }
+
+    /// The conjunction of masks.
+    pub fn both(&mut self, a: Option<Value>, b: Option<Value>) -> Option<Value> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(self.w.and(a, b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Reads a stored value at a point.
+    pub fn load(&mut self, storage: &Storage, point: &Point) -> Result<Value, ScheduleError> {
+        let address = self.address(&storage.layout, point)?;
+        let buffer = self.buffer(storage.buffer, &storage.name, storage.element, false);
+        Ok(self.read(buffer, &address, point.mask, point.lane_mask))
+    }
+
+    /// Writes a value at a point.
+    pub fn store(&mut self, storage: &Storage, point: &Point, value: Value) -> Result<(), ScheduleError> {
+        let buffer = self.output(storage);
+        let value = self.w.convert(value, storage.element);
+        let address = self.address(&storage.layout, point)?;
+        let statement = match address {
+            Coordinate::Scalar(index) => Statement::Store { buffer, index, value, mask: point.mask },
+            address => {
+                let value = self.w.splat(value, self.lanes);
+                let mask = self.both(point.mask, point.lane_mask);
+                let mask = mask.map(|mask| self.w.splat(mask, self.lanes));
+                match address {
+                    Coordinate::Lanes(index) => Statement::Store { buffer, index, value, mask },
+                    other => Statement::Scatter { buffer, indices: self.forced(&other), value, mask },
+                }
+            }
+        };
+        self.w.statement(statement);
+        Ok(())
+    }
+
+    // Nodes.
+
+    fn key(&self, id: NodeId, node: &Node, point: &Point) -> Result<Key, ScheduleError> {
+        let coordinates = node.ty.axes.iter().map(|axis| self.coordinate(point, *axis));
+        let rows = point.rows.iter().filter(|(axis, _)| node.ty.has(**axis));
+        let rows = rows.map(|(axis, known)| (*axis, known.clone())).collect();
+        Ok((id, coordinates.collect::<Result<_, _>>()?, [point.mask, point.lane_mask], rows))
+    }
+
+    /// Says what a node's value at a point is.
+    pub fn bind(&mut self, id: NodeId, point: &Point, value: Value) -> Result<(), ScheduleError> {
+        let key = self.key(id, self.scene.node(id)?, point)?;
+        self.memo.insert(key, value);
+        Ok(())
+    }
+
+    /// A node's value at a point, in the type that it is computed in; one lane if it is the same in all.
+    pub fn emit(&mut self, id: NodeId, point: &Point) -> Result<Value, ScheduleError> {
+        let scene = self.scene;
+        let node = scene.node(id)?;
+        let key = self.key(id, node, point)?;
+        if let Some(value) = self.memo.get(&key).filter(|value| self.w.is_live(**value)) {
+            return Ok(*value);
+        }
+        let value = match scene.storages.get(&id) {
+            Some(storage) => self.load(storage, point)?,
+            None => self.node(node, point)?,
+        };
+        self.memo.insert(key, value);
+        Ok(value)
+    }
+
+    fn operand(&mut self, node: &Node, place: usize, point: &Point) -> Result<Value, ScheduleError> {
+        let operand = node.operands.get(place).ok_or(ScheduleError::Malformed("a missing operand"))?;
+        self.emit(*operand, point)
+    }
+
+    fn node(&mut self, node: &Node, point: &Point) -> Result<Value, ScheduleError> {
+        match &node.operation {
+            Operation::Constant(value) => Ok(self.constant(*value)),
+            Operation::Coordinate(axis) => {
+                let coordinate = self.coordinate(point, *axis)?;
+                Ok(self.forced(&coordinate))
+            }
+            Operation::SizeOf(size) => Ok(self.w.size(size)),
+            Operation::Map { function, absorb } => {
+                let operands = (0..node.operands.len()).map(|place| self.operand(node, place, point));
+                let operands = operands.collect::<Result<Vec<_>, _>>()?;
+                let value = scalar::map(&mut self.w, *function, *absorb, &operands)?;
+                Ok(scalar::rounded_after(&mut self.w, *function, node.ty.element, value))
+            }
+            Operation::Cast(element) => {
+                let value = self.operand(node, 0, point)?;
+                let from = self.operand_element(node)?;
+                Ok(scalar::cast(&mut self.w, value, from, *element))
+            }
+            Operation::Expect { .. } => self.operand(node, 0, point),
+            Operation::Rename { from, to } => {
+                let coordinate = self.coordinate(point, *to)?;
+                self.operand(node, 0, &point.with(*from, coordinate))
+            }
+            Operation::Merge { from, into } => {
+                let whole = self.coordinate(point, *into)?;
+                let mut inner = point.clone();
+                for (axis, part) in from.iter().zip(parts(whole, self.scene.sizes(from))) {
+                    inner.set(*axis, part);
+                }
+                self.operand(node, 0, &inner)
+            }
+            Operation::Split { from, into } => {
+                let whole = self.address(into, point)?;
+                self.operand(node, 0, &point.with(*from, whole))
+            }
+            Operation::Slice { from, into, start } => {
+                let coordinate = self.coordinate(point, *into)?;
+                let shifted = self.shifted(&coordinate, start, false);
+                self.operand(node, 0, &point.with(*from, shifted))
+            }
+            Operation::Pad { from, into, before, value } => {
+                let (inner, inside) = self.window(point, *from, *into, before)?;
+                let kept = self.operand(node, 0, &inner)?;
+                let other = self.constant(*value);
+                Ok(self.w.select(inside, kept, other))
+            }
+            Operation::Concatenate { from, into } => self.concatenate(node, from, *into, point),
+            Operation::Gather { axis } => self.gather(node, *axis, point),
+            Operation::Pack { into } => self.pack(node, *into, point),
+            Operation::Unpack { from, background } => self.unpack(node, *from, *background, point),
+            _ => Err(ScheduleError::Malformed("a value that is needed before it is there")),
+        }
+    }
+
+    fn operand_element(&self, node: &Node) -> Result<Element, ScheduleError> {
+        let operand = node.operands.first().ok_or(ScheduleError::Malformed("a missing operand"))?;
+        Ok(self.scene.node(*operand)?.ty.element)
+    }
+
+    /// A number in the type that it is computed in.
+    pub fn constant(&mut self, value: Scalar) -> Value {
+        let value = if is_storage(value.element()) { value.cast(Element::F32) } else { value };
+        self.w.constant(value, 1)
+    }
+
+    /// The point with `from` at `into - before`, there only where that is inside `from`; and whether it is.
+    fn window(
+        &mut self,
+        point: &Point,
+        from: AxisId,
+        into: AxisId,
+        before: &Size,
+    ) -> Result<(Point, Value), ScheduleError> {
+        let coordinate = self.coordinate(point, into)?;
+        let shifted = self.shifted(&coordinate, before, true);
+        let inner = point.with(from, shifted.clone());
+        let place = self.forced(&shifted);
+        let end = self.extent(from);
+        let inside = self.inside(place, end);
+        Ok((self.masked(inner, inside), inside))
+    }
+
+    fn inside(&mut self, place: Value, end: Value) -> Value {
+        let zero = self.w.index(0);
+        let low = self.w.compare(Comparison::GreaterEqual, place, zero);
+        let high = self.w.compare(Comparison::Less, place, end);
+        self.w.and(low, high)
+    }
+
+    /// The point, there only where a condition holds.
+    pub fn masked(&mut self, mut point: Point, condition: Value) -> Point {
+        if self.w.lanes(condition) == 1 {
+            point.mask = self.both(point.mask, Some(condition));
+        } else {
+            point.lane_mask = self.both(point.lane_mask, Some(condition));
+        }
+        point
+    }
+
+    fn concatenate(
+        &mut self,
+        node: &Node,
+        from: &[AxisId],
+        into: AxisId,
+        point: &Point,
+    ) -> Result<Value, ScheduleError> {
+        let mut before = Size::constant(0);
+        let mut result: Option<Value> = None;
+        for (place, axis) in from.iter().enumerate() {
+            let (inner, inside) = self.window(point, *axis, into, &before)?;
+            let value = self.operand(node, place, &inner)?;
+            result = Some(result.map_or(value, |other| self.w.select(inside, value, other)));
+            before = before.add(&self.scene.size(*axis));
+        }
+        result.ok_or(ScheduleError::Malformed("nothing to concatenate"))
+    }
+
+    fn gather(&mut self, node: &Node, axis: AxisId, point: &Point) -> Result<Value, ScheduleError> {
+        let index = self.operand(node, 1, point)?;
+        let index = self.w.convert(index, Element::I64);
+        let end = self.extent(axis);
+        let inside = self.checked_index(node, axis, index, end, point);
+        let coordinate = self.of_value(index);
+        let inner = self.masked(point.with(axis, coordinate), inside);
+        self.operand(node, 0, &inner)
+    }
+
+    /// Whether an index is inside an axis; outside it (at a point that is there) the kernel stops.
+    pub fn checked_index(
+        &mut self,
+        node: &Node,
+        axis: AxisId,
+        index: Value,
+        end: Value,
+        point: &Point,
+    ) -> Value {
+        let inside = self.inside(index, end);
+        let mut outside = self.w.unary(moe_kernel::UnaryOperation::Not, inside);
+        if let Some(mask) = point.mask {
+            outside = self.w.and(outside, mask);
+        }
+        if let Some(mask) = point.lane_mask.filter(|_| self.w.lanes(outside) > 1) {
+            outside = self.w.and(outside, mask);
+        }
+        let (name, place) = (self.scene.axis_name(axis), self.scene.place(node));
+        let operation = node.operation.name();
+        let message = format!("{operation}{place}: an index is outside the axis {name}");
+        let fault = self.faults.add("E0901", message);
+        self.w.fail_if(outside, fault);
+        inside
+    }
+
+    /// The coordinate along one of a mask's axes of the row that stands at the packed axis.
+    fn row_coordinate(
+        &mut self,
+        packing: &Packing,
+        packed: AxisId,
+        axis: AxisId,
+        point: &Point,
+    ) -> Result<Coordinate, ScheduleError> {
+        if let Some(known) = point.rows.get(&packed).and_then(|known| known.get(&axis)) {
+            return Ok(known.clone());
+        }
+        let place = packing.axes.iter().position(|own| *own == axis);
+        let rows = place.and_then(|place| packing.rows.get(place).copied());
+        let rows = rows.ok_or(ScheduleError::Malformed("an axis that the mask has not"))?;
+        let row = self.coordinate(point, packed)?;
+        let row = self.plain(&row);
+        let buffer = self.buffer(rows, &format!("rows_{}", place.unwrap_or(0)), Element::I64, false);
+        let value = self.read(buffer, &row, point.mask, point.lane_mask);
+        Ok(self.of_value(value))
+    }
+
+    fn pack(&mut self, node: &Node, into: AxisId, point: &Point) -> Result<Value, ScheduleError> {
+        let scene = self.scene;
+        let packing = scene.packing(into)?;
+        let value = *node.operands.get(1).ok_or(ScheduleError::Malformed("a missing operand"))?;
+        let mut inner = point.clone();
+        for axis in
+            packing.axes.iter().filter(|axis| scene.function.node(value).is_some_and(|n| n.ty.has(**axis)))
+        {
+            let coordinate = self.row_coordinate(packing, into, *axis, point)?;
+            inner.set(*axis, coordinate);
+        }
+        self.emit(value, &inner)
+    }
+
+    /// The row of the packed axis at a point of the mask's axes, -1 where there is none; and the point of that row.
+    pub fn unpacked(&mut self, from: AxisId, point: &Point) -> Result<(Value, Point), ScheduleError> {
+        let packing = self.scene.packing(from)?.clone();
+        let address = self.address(&packing.axes, point)?;
+        let buffer = self.buffer(packing.inverse, "inverse", Element::I64, false);
+        let row = self.read(buffer, &address, point.mask, point.lane_mask);
+        let mut inner = point.with(from, self.of_value(row));
+        let known = packing.axes.iter().map(|axis| Ok((*axis, self.coordinate(point, *axis)?)));
+        let known = known.collect::<Result<_, ScheduleError>>()?;
+        inner.rows.insert(from, known);
+        Ok((row, inner))
+    }
+
+    fn unpack(
+        &mut self,
+        node: &Node,
+        from: AxisId,
+        background: Scalar,
+        point: &Point,
+    ) -> Result<Value, ScheduleError> {
+        let (row, inner) = self.unpacked(from, point)?;
+        let zero = self.w.index(0);
+        let there = self.w.compare(Comparison::GreaterEqual, row, zero);
+        let inner = self.masked(inner, there);
+        let kept = self.operand(node, 1, &inner)?;
+        let other = self.constant(background);
+        Ok(self.w.select(there, kept, other))
+    }
+}

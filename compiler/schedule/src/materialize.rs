@@ -1,0 +1,311 @@
+//! Which values are stored, and which are worked out where they are wanted.
+
+use crate::contraction::product_of;
+use moe_graph::{Function, Node, NodeId, Operation, ScalarFunction};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Work of a cone of operations from which on it is not done twice.
+const COSTLY: u32 = 8;
+
+/// What becomes of each node.
+pub(crate) struct Decisions {
+    pub live: BTreeSet<NodeId>,
+    /// Nodes that have a buffer of their own.
+    pub stored: BTreeSet<NodeId>,
+    /// Reductions that are not stored, by the stored node that is computed from each in the same kernel.
+    pub fused: BTreeMap<NodeId, NodeId>,
+}
+
+/// Decides for the nodes behind `wanted`, which are stored.
+pub(crate) fn decide(function: &Function, wanted: &[NodeId]) -> Decisions {
+    let mut decider = Decider::new(function, wanted);
+    decider.required(wanted);
+    decider.fuse();
+    decider.share();
+    Decisions { live: decider.live, stored: decider.stored, fused: decider.fused }
+}
+
+/// Whether a node is worked out by a kernel of its own.
+pub(crate) fn is_heavy(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Reduce { .. }
+            | Operation::LargestMask { .. }
+            | Operation::ArgMax { .. }
+            | Operation::CumulativeSum { .. }
+            | Operation::Sort { .. }
+            | Operation::ScatterAdd { .. }
+            | Operation::SegmentReduce { .. }
+            | Operation::Repeat { .. }
+            | Operation::Fold { .. }
+    )
+}
+
+/// Whether a node's values lie somewhere without being worked out.
+fn is_given(operation: &Operation) -> bool {
+    matches!(operation, Operation::Parameter(_) | Operation::Table(_))
+}
+
+struct Decider<'a> {
+    function: &'a Function,
+    live: BTreeSet<NodeId>,
+    users: BTreeMap<NodeId, Vec<NodeId>>,
+    stored: BTreeSet<NodeId>,
+    fused: BTreeMap<NodeId, NodeId>,
+    /// The root that each node of a fused region is computed for.
+    regions: BTreeMap<NodeId, NodeId>,
+}
+
+impl<'a> Decider<'a> {
+    fn new(function: &'a Function, wanted: &[NodeId]) -> Self {
+        let mut live = BTreeSet::new();
+        let mut open = wanted.to_vec();
+        while let Some(id) = open.pop() {
+            if live.insert(id) {
+                open.extend(function.node(id).into_iter().flat_map(|node| node.operands.iter().copied()));
+            }
+        }
+        let mut users: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
+        for id in &live {
+            for operand in function.node(*id).into_iter().flat_map(|node| &node.operands) {
+                users.entry(*operand).or_default().push(*id);
+            }
+        }
+        let (stored, fused, regions) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
+        Decider { function, live, users, stored, fused, regions }
+    }
+
+    fn node(&self, id: NodeId) -> Option<&'a Node> {
+        self.function.node(id)
+    }
+
+    fn operation(&self, id: NodeId) -> Option<&'a Operation> {
+        self.node(id).map(|node| &node.operation)
+    }
+
+    /// Stores what must be in memory for those who read it.
+    fn required(&mut self, wanted: &[NodeId]) {
+        self.stored.extend(wanted);
+        for id in self.live.clone() {
+            let Some(node) = self.node(id) else { continue };
+            if is_heavy(&node.operation) || is_given(&node.operation) {
+                self.stored.insert(id);
+            }
+            let operands = match &node.operation {
+                Operation::Pack { .. } | Operation::Unpack { .. } | Operation::SegmentReduce { .. } => {
+                    node.operands.first().copied().into_iter().collect()
+                }
+                Operation::LargestMask { .. } | Operation::Sort { .. } | Operation::Expect { .. } => {
+                    node.operands.clone()
+                }
+                Operation::Repeat { .. } | Operation::Fold { .. } => {
+                    self.handed_over(node);
+                    Vec::new()
+                }
+                Operation::Reduce { .. } => self.read_often(node),
+                _ => Vec::new(),
+            };
+            for operand in operands {
+                self.store_base(operand);
+            }
+        }
+    }
+
+    /// The operands of a contraction that would be worked out again along an axis that they lack.
+    fn read_often(&self, node: &Node) -> Vec<NodeId> {
+        let Some((_, product)) = product_of(node, |id| self.node(id)) else { return Vec::new() };
+        let lacks = |id: &NodeId| {
+            self.node(*id).is_some_and(|operand| node.ty.axes.iter().any(|axis| !operand.ty.has(*axis)))
+        };
+        product.operands.iter().copied().filter(lacks).collect()
+    }
+
+    /// The operands of a repetition are read by its body from memory.
+    fn handed_over(&mut self, node: &Node) {
+        for operand in &node.operands {
+            let mut base = *operand;
+            while let Some(Operation::Rename { .. }) = self.operation(base) {
+                let Some(inner) = self.node(base).and_then(|node| node.operands.first()) else { break };
+                base = *inner;
+            }
+            let in_memory =
+                self.operation(base).is_some_and(|operation| is_given(operation) || is_heavy(operation));
+            if !in_memory {
+                self.stored.insert(*operand);
+            }
+        }
+    }
+
+    /// Stores what a value is a view of, if that would be worked out.
+    fn store_base(&mut self, id: NodeId) {
+        let Some(node) = self.node(id) else { return };
+        match &node.operation {
+            Operation::Rename { .. }
+            | Operation::Merge { .. }
+            | Operation::Split { .. }
+            | Operation::Slice { .. }
+            | Operation::Cast(_)
+            | Operation::Expect { .. } => node.operands.iter().for_each(|operand| self.store_base(*operand)),
+            Operation::Pack { .. } => node.operands.iter().skip(1).for_each(|id| self.store_base(*id)),
+            Operation::Gather { .. } => node.operands.iter().for_each(|id| self.store_base(*id)),
+            Operation::Constant(_) | Operation::Coordinate(_) | Operation::SizeOf(_) => {}
+            _ => {
+                self.stored.insert(id);
+            }
+        }
+    }
+
+    /// Finds for each reduction the furthest node that is computed entry by entry from it, through nodes that nobody else reads.
+    fn fuse(&mut self) {
+        let reductions: Vec<NodeId> = self.live.iter().copied().filter(|id| self.can_fuse(*id)).collect();
+        for reduction in reductions {
+            if let Some(root) = self.furthest(reduction) {
+                for member in self.members(reduction, root) {
+                    self.regions.insert(member, root);
+                }
+                self.stored.remove(&reduction);
+                self.stored.insert(root);
+                self.fused.insert(root, reduction);
+            }
+        }
+    }
+
+    fn can_fuse(&self, id: NodeId) -> bool {
+        matches!(self.operation(id), Some(Operation::Reduce { .. } | Operation::SegmentReduce { .. }))
+    }
+
+    fn furthest(&self, reduction: NodeId) -> Option<NodeId> {
+        if self.regions.contains_key(&reduction) || self.is_wanted(reduction) {
+            return None;
+        }
+        let axes: BTreeSet<_> = self.node(reduction)?.ty.axes.iter().copied().collect();
+        let mut region = BTreeSet::from([reduction]);
+        let mut best = None;
+        for id in self.live.range(reduction..).skip(1).copied() {
+            let Some(node) = self.node(id) else { continue };
+            let reads = node.operands.iter().any(|operand| region.contains(operand));
+            let same = node.ty.axes.iter().copied().collect::<BTreeSet<_>>() == axes;
+            let pointwise = matches!(node.operation, Operation::Map { .. } | Operation::Cast(_));
+            if !reads || !same || !pointwise || self.regions.contains_key(&id) {
+                continue;
+            }
+            region.insert(id);
+            if self
+                .members(reduction, id)
+                .iter()
+                .all(|member| *member == id || self.is_inner(*member, reduction, id))
+            {
+                best = Some(id);
+            }
+        }
+        best
+    }
+
+    /// Whether a reduction's value is wanted in memory for another reason than being one.
+    fn is_wanted(&self, id: NodeId) -> bool {
+        self.users.get(&id).is_none_or(|users| {
+            users.iter().any(|user| {
+                !matches!(self.operation(*user), Some(Operation::Map { .. } | Operation::Cast(_)))
+            })
+        })
+    }
+
+    /// The nodes on paths from a reduction to a root.
+    fn members(&self, reduction: NodeId, root: NodeId) -> BTreeSet<NodeId> {
+        let mut members = BTreeSet::from([reduction]);
+        for id in self.live.range(reduction..=root).copied() {
+            let reads = self.node(id).is_some_and(|node| node.operands.iter().any(|o| members.contains(o)));
+            if reads && !is_heavy(self.operation(id).unwrap_or(&Operation::Parameter(0))) {
+                members.insert(id);
+            }
+        }
+        let mut inside = BTreeSet::from([root]);
+        for id in members.iter().rev() {
+            let used = self.users.get(id).is_some_and(|users| users.iter().any(|user| inside.contains(user)));
+            if used {
+                inside.insert(*id);
+            }
+        }
+        inside
+    }
+
+    /// Whether only members read a node, and it is not stored for another reason.
+    fn is_inner(&self, id: NodeId, reduction: NodeId, root: NodeId) -> bool {
+        let members = self.members(reduction, root);
+        let stored = id != reduction && self.stored.contains(&id);
+        !stored
+            && !self.regions.contains_key(&id)
+            && self.users.get(&id).is_some_and(|users| users.iter().all(|user| members.contains(user)))
+    }
+
+    /// Stores costly values that several kernels would work out, or one would along an axis that they lack.
+    fn share(&mut self) {
+        let costs = self.costs();
+        let mut roots: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
+        for id in self.live.clone().into_iter().rev() {
+            if let Some(root) = self.regions.get(&id) {
+                roots.insert(id, BTreeSet::from([*root]));
+                continue;
+            }
+            if !self.stored.contains(&id) {
+                let users = self.users.get(&id).cloned().unwrap_or_default();
+                let own: BTreeSet<NodeId> =
+                    users.iter().filter_map(|user| roots.get(user)).flatten().copied().collect();
+                let costly = costs.get(&id).is_some_and(|cost| *cost >= COSTLY);
+                let spread = users.iter().any(|user| self.spreads(id, *user));
+                if !(costly && (own.len() > 1 || spread)) {
+                    roots.insert(id, own);
+                    continue;
+                }
+                self.stored.insert(id);
+            }
+            roots.insert(id, BTreeSet::from([id]));
+        }
+    }
+
+    /// Whether a user goes over axes that the value lacks.
+    fn spreads(&self, id: NodeId, user: NodeId) -> bool {
+        let (Some(node), Some(user)) = (self.node(id), self.node(user)) else { return false };
+        let pointwise = matches!(user.operation, Operation::Map { .. });
+        pointwise && user.ty.axes.iter().any(|axis| !node.ty.has(*axis)) && !node.ty.axes.is_empty()
+            || matches!(user.operation, Operation::Gather { .. } | Operation::Pack { .. })
+    }
+
+    /// The work of the cone of operations behind each node, down to what is stored.
+    fn costs(&self) -> BTreeMap<NodeId, u32> {
+        let mut costs = BTreeMap::new();
+        for id in &self.live {
+            let Some(node) = self.node(*id) else { continue };
+            let stored = self.stored.contains(id);
+            let below: u32 = node.operands.iter().filter_map(|operand| costs.get(operand)).sum();
+            let cost = if stored { 0 } else { below.saturating_add(own_cost(&node.operation)).min(1 << 16) };
+            costs.insert(*id, cost);
+        }
+        costs
+    }
+}
+
+fn own_cost(operation: &Operation) -> u32 {
+    use ScalarFunction as F;
+    match operation {
+        Operation::Map { function, .. } => match function {
+            F::Exponential
+            | F::ExponentialMinusOne
+            | F::Logarithm
+            | F::LogarithmPlusOne
+            | F::Sine
+            | F::Cosine
+            | F::HyperbolicTangent
+            | F::ErrorFunction
+            | F::Remainder
+            | F::Power => 10,
+            F::Divide | F::SquareRoot => 4,
+            _ => 1,
+        },
+        Operation::Unpack { .. }
+        | Operation::Gather { .. }
+        | Operation::Pad { .. }
+        | Operation::Concatenate { .. } => 2,
+        _ => 0,
+    }
+}

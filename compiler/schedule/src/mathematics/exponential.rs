@@ -1,0 +1,80 @@
+//! Exponentials: x = k ln 2 + r with |r| ≤ ln 2 / 2, a Taylor polynomial of e^r, times 2^k (Cody and Waite 1980, chapter 6).
+
+use super::polynomial::{clamped, integer_of, polynomial, scaled};
+use crate::writer::Writer;
+use moe_graph::Element;
+use moe_kernel::{Comparison, UnaryOperation, Value};
+use std::f64::consts::LOG2_E;
+
+/// ln 2 in two parts, the first with so few bits that its product with an exponent is exact.
+const LN_2_F64: [f64; 2] = [0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10];
+const LN_2_F32: [f64; 2] = [0.693_359_375, -2.121_944_400_546_905_8e-4];
+
+/// 1/n! from n = 0.
+const TAYLOR: [f64; 15] = [
+    1.0,
+    1.0,
+    1.0 / 2.0,
+    1.0 / 6.0,
+    1.0 / 24.0,
+    1.0 / 120.0,
+    1.0 / 720.0,
+    1.0 / 5040.0,
+    1.0 / 40320.0,
+    1.0 / 362_880.0,
+    1.0 / 3_628_800.0,
+    1.0 / 39_916_800.0,
+    1.0 / 479_001_600.0,
+    1.0 / 6_227_020_800.0,
+    1.0 / 87_178_291_200.0,
+];
+
+/// The nearest k, as an integer, and r.
+fn reduced(w: &mut Writer, x: Value) -> (Value, Value) {
+    let wide = w.ty(x).element == Element::F64;
+    let [high, low] = if wide { LN_2_F64 } else { LN_2_F32 };
+    let scale = w.number(x, LOG2_E);
+    let product = w.multiply(x, scale);
+    let nearest = w.unary(UnaryOperation::RoundEven, product);
+    let (high, low) = (w.number(x, -high), w.number(x, -low));
+    let r = w.multiply_add(nearest, high, x);
+    let r = w.multiply_add(nearest, low, r);
+    let k = w.convert(nearest, integer_of(w, x));
+    (k, r)
+}
+
+pub(super) fn exponential(w: &mut Writer, x: Value) -> Value {
+    let wide = w.ty(x).element == Element::F64;
+    let (low, high) = if wide { (-750.0, 710.0) } else { (-105.0, 89.0) };
+    let x = clamped(w, x, low, high);
+    let (k, r) = reduced(w, x);
+    // 1 + r + r² p: the leading terms are added last, where they lose least.
+    let terms = TAYLOR.get(2..if wide { 14 } else { 8 }).unwrap_or_default();
+    let p = polynomial(w, r, terms);
+    let square = w.multiply(r, r);
+    let tail = w.multiply_add(square, p, r);
+    let one = w.number(x, 1.0);
+    let value = w.add(one, tail);
+    scaled(w, value, k)
+}
+
+/// e^x - 1 = 2^k (e^r - 1) + (2^k - 1), in `f64`.
+pub(super) fn minus_one(w: &mut Writer, x: Value) -> Value {
+    let small = clamped(w, x, -40.0, 40.0);
+    let (k, r) = reduced(w, small);
+    let p = polynomial(w, r, TAYLOR.get(2..).unwrap_or_default());
+    let square = w.multiply(r, r);
+    let fraction = w.multiply_add(square, p, r);
+    let one = w.number(x, 1.0);
+    let scale = scaled(w, one, k);
+    let whole = w.subtract(scale, one);
+    let value = w.multiply_add(scale, fraction, whole);
+    let whole = exponential(w, x);
+    let limit = w.number(x, 40.0);
+    let large = w.compare(Comparison::Greater, x, limit);
+    let value = w.select(large, whole, value);
+    // The sign of zero stays.
+    let zero = w.number(x, 0.0);
+    let is_zero = w.compare(Comparison::Equal, x, zero);
+    w.select(is_zero, x, value)
+}

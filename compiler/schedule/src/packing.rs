@@ -1,0 +1,185 @@
+//! Packing a mask: numbering its true entries, segment by segment, so that kernels can go over them alone.
+
+use crate::assembly::{Assembly, Written};
+use crate::emit::Emitter;
+use crate::error::ScheduleError;
+use crate::nest::{extended, extent_of};
+use crate::point::{Coordinate, Point};
+use crate::pointwise::written;
+use crate::scene::{Packing, Scene};
+use crate::sizes::product;
+use moe_graph::{AxisId, Element, NodeId, Size};
+use moe_kernel::{Comparison, Statement, Target, Value};
+use moe_runtime::program::SizeExpression;
+
+/// Makes the buffers of a mask's packing. `segments` are the axes that come first, in order; `bound` is the most rows there can be.
+pub(crate) fn declare(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    mask: NodeId,
+    segments: &[AxisId],
+    bound: &Size,
+) -> Result<Packing, ScheduleError> {
+    let own = &scene.node(mask)?.ty.axes;
+    let mut axes = segments.to_vec();
+    axes.extend(own.iter().filter(|axis| !segments.contains(axis)));
+    let count = product(&scene.sizes(segments)).add(&Size::constant(1));
+    let offsets = assembly.scratch("offsets", Element::I64, count);
+    let rows = axes
+        .iter()
+        .map(|axis| {
+            assembly.scratch(&format!("rows_{}", scene.axis_name(*axis)), Element::I64, bound.clone())
+        })
+        .collect();
+    let inverse = assembly.scratch("inverse", Element::I64, product(&scene.sizes(&axes)));
+    Ok(Packing { mask, axes, segment: segments.len(), offsets, rows, inverse })
+}
+
+/// Adds the launches that pack a mask: count each segment, add the counts up and check them, number the rows.
+pub(crate) fn schedule(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    target: &Target,
+    packing: &Packing,
+    bound: &Size,
+) -> Result<(), ScheduleError> {
+    let segments = product(&scene.sizes(packing.segments()));
+    let counts = assembly.scratch("counts", Element::I64, segments);
+    count(scene, assembly, target, packing, counts)?;
+    add_up(scene, assembly, target, packing, counts, bound)?;
+    number(scene, assembly, target, packing)
+}
+
+fn store(e: &mut Emitter, buffer: u32, index: Value, value: Value) {
+    e.w.statement(Statement::Store { buffer, index, value, mask: None });
+}
+
+fn count(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    target: &Target,
+    packing: &Packing,
+    counts: u32,
+) -> Result<(), ScheduleError> {
+    let mut emitter = Emitter::new(scene, &mut assembly.faults, target, 1);
+    let e = &mut emitter;
+    let output = e.buffer(counts, "counts", Element::I64, true);
+    let (items, digits) = e.open_items(&scene.sizes(packing.segments()));
+    let point = segment_point(packing, &digits);
+    let zero = e.w.index(0);
+    let found = e.reduce(packing.rest(), None, &mut Vec::new(), vec![zero], &mut |e, at, counts, _| {
+        let is_true = e.emit(packing.mask, &extended(&point, at))?;
+        let so_far = counts.first().copied().unwrap_or(zero);
+        let more = e.w.offset(so_far, 1);
+        Ok(vec![e.w.select(is_true, more, so_far)])
+    })?;
+    let address = e.address(packing.segments(), &point)?;
+    let index = e.forced(&address);
+    store(e, output, index, found.first().copied().unwrap_or(zero));
+    e.close_items(items);
+    let kernel = segment_kernel(scene, packing, emitter, "count_rows")?;
+    assembly.launch(kernel)
+}
+
+fn segment_point(packing: &Packing, digits: &[Value]) -> Point {
+    let mut point = Point::default();
+    for (axis, digit) in packing.segments().iter().zip(digits) {
+        point.set(*axis, Coordinate::Scalar(*digit));
+    }
+    point
+}
+
+/// A kernel whose items are the segments.
+fn segment_kernel(
+    scene: &Scene,
+    packing: &Packing,
+    emitter: Emitter,
+    name: &str,
+) -> Result<Written, ScheduleError> {
+    let extent = extent_of(&scene.sizes(packing.segments()));
+    let work = product(&scene.sizes(packing.rest()));
+    let mut kernel = written(emitter, name, extent, work, SizeExpression::Constant(0));
+    kernel.span = scene.node(packing.mask)?.span;
+    Ok(kernel)
+}
+
+/// One item: where each segment begins, and whether there are more rows than there is room for.
+fn add_up(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    target: &Target,
+    packing: &Packing,
+    counts: u32,
+    bound: &Size,
+) -> Result<(), ScheduleError> {
+    let mut emitter = Emitter::new(scene, &mut assembly.faults, target, 1);
+    let e = &mut emitter;
+    let output = e.buffer(packing.offsets, "offsets", Element::I64, true);
+    let input = e.buffer(counts, "counts", Element::I64, false);
+    let (items, _) = e.open_items(&[]);
+    let (zero, end) = (e.w.index(0), e.w.size(&product(&scene.sizes(packing.segments()))));
+    let open = e.w.open_loop(zero, end, 1, &[zero]);
+    let so_far = open.inner.first().copied().unwrap_or(zero);
+    store(e, output, open.index, so_far);
+    let count = e.read(input, &Coordinate::Scalar(open.index), None, None);
+    let next = e.w.add(so_far, count);
+    let results = e.w.close_loop(open, &[next]);
+    let total = results.first().copied().unwrap_or(zero);
+    let bound_value = e.w.size(bound);
+    let exceeds = e.w.compare(Comparison::Greater, total, bound_value);
+    let node = scene.node(packing.mask)?;
+    let message = format!("dispatch{}: more than {bound} entries of the mask are true", scene.place(node));
+    let fault = e.faults.add("E0903", message);
+    e.w.fail_if(exceeds, fault);
+    store(e, output, end, total);
+    e.close_items(items);
+    let one = Size::constant(1);
+    let mut kernel = written(emitter, "add_up_rows", one.clone(), one, SizeExpression::Constant(0));
+    kernel.span = node.span;
+    assembly.launch(kernel)
+}
+
+/// The rows of each segment: their coordinates, and where each place of the mask went.
+fn number(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    target: &Target,
+    packing: &Packing,
+) -> Result<(), ScheduleError> {
+    let mut emitter = Emitter::new(scene, &mut assembly.faults, target, 1);
+    let e = &mut emitter;
+    let inverse = e.buffer(packing.inverse, "inverse", Element::I64, true);
+    let rows: Vec<u32> = packing
+        .rows
+        .iter()
+        .enumerate()
+        .map(|(place, rows)| e.buffer(*rows, &format!("rows_{place}"), Element::I64, true))
+        .collect();
+    let (items, digits) = e.open_items(&scene.sizes(packing.segments()));
+    let point = segment_point(packing, &digits);
+    let address = e.address(packing.segments(), &point)?;
+    let segment = e.forced(&address);
+    let first = e.offset_of(packing, segment);
+    e.reduce(packing.rest(), None, &mut Vec::new(), vec![first], &mut |e, at, next, _| {
+        let inner = extended(&point, at);
+        let row = next.first().copied().unwrap_or(first);
+        let is_true = e.emit(packing.mask, &inner)?;
+        let address = e.address(&packing.axes, &inner)?;
+        let place = e.forced(&address);
+        let minus = e.w.index(-1);
+        let numbered = e.w.select(is_true, row, minus);
+        store(e, inverse, place, numbered);
+        let guard = e.w.open_if(is_true);
+        for (axis, buffer) in packing.axes.iter().zip(&rows) {
+            let coordinate = e.coordinate(&inner, *axis)?;
+            let value = e.forced(&coordinate);
+            store(e, *buffer, row, value);
+        }
+        e.w.close_if(guard, &[]);
+        let more = e.w.offset(row, 1);
+        Ok(vec![e.w.select(is_true, more, row)])
+    })?;
+    e.close_items(items);
+    let kernel = segment_kernel(scene, packing, emitter, "number_rows")?;
+    assembly.launch(kernel)
+}
