@@ -4,7 +4,7 @@
 use crate::assembly::{Draft, Home};
 use crate::sizes::aligned;
 use moe_graph::Size;
-use moe_runtime::program::{Count, Step};
+use moe_runtime::program::{Count, SizeExpression, Step};
 use std::collections::BTreeMap;
 
 /// From the first to the last step that touches a buffer.
@@ -80,6 +80,7 @@ fn walk(buffers: &[Draft], steps: &[Step], clock: &mut usize, lives: &mut BTreeM
                 for buffer in &launch.buffers {
                     touch(buffers, *buffer, *clock, lives);
                 }
+                counted(&launch.flops, &mut |buffer| touch(buffers, buffer, *clock, lives));
             }
             Step::Repeat(repeat) => {
                 if let Count::Buffer(buffer) = repeat.count {
@@ -95,6 +96,22 @@ fn walk(buffers: &[Draft], steps: &[Step], clock: &mut usize, lives: &mut BTreeM
                 }
             }
         }
+    }
+}
+
+/// Visits the buffers that a size is counted from: they are read after the launch.
+fn counted(size: &SizeExpression, visit: &mut dyn FnMut(u32)) {
+    match size {
+        SizeExpression::Counted { buffer, .. } => visit(*buffer),
+        SizeExpression::Add(a, b)
+        | SizeExpression::Subtract(a, b)
+        | SizeExpression::Multiply(a, b)
+        | SizeExpression::Minimum(a, b)
+        | SizeExpression::Maximum(a, b) => {
+            counted(a, visit);
+            counted(b, visit);
+        }
+        _ => {}
     }
 }
 

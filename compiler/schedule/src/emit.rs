@@ -361,7 +361,10 @@ impl<'a> Emitter<'a> {
             Operation::Gather { axis } => self.gather(node, *axis, point),
             Operation::Pack { into } => self.pack(node, *into, point),
             Operation::Unpack { from, background } => self.unpack(node, *from, *background, point),
-            _ => Err(ScheduleError::Malformed("a value that is needed before it is there")),
+            operation => {
+                let what = format!("{} before it is computed", operation.name());
+                Err(ScheduleError::Unsupported { what, span: node.span })
+            }
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Decisions {
 /// Decides for the nodes behind `wanted`, which are stored.
 pub(crate) fn decide(function: &Function, wanted: &[NodeId]) -> Decisions {
     let mut decider = Decider::new(function, wanted);
-    decider.required(wanted);
+    decider.required();
     decider.fuse();
     decider.share();
     Decisions { live: decider.live, stored: decider.stored, fused: decider.fused }
@@ -50,6 +50,8 @@ struct Decider<'a> {
     function: &'a Function,
     live: BTreeSet<NodeId>,
     users: BTreeMap<NodeId, Vec<NodeId>>,
+    /// Stored for a reason that has nothing to do with what they are.
+    wanted: BTreeSet<NodeId>,
     stored: BTreeSet<NodeId>,
     fused: BTreeMap<NodeId, NodeId>,
     /// The root that each node of a fused region is computed for.
@@ -71,8 +73,9 @@ impl<'a> Decider<'a> {
                 users.entry(*operand).or_default().push(*id);
             }
         }
+        let wanted = wanted.iter().copied().collect();
         let (stored, fused, regions) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        Decider { function, live, users, stored, fused, regions }
+        Decider { function, live, users, wanted, stored, fused, regions }
     }
 
     fn node(&self, id: NodeId) -> Option<&'a Node> {
@@ -84,8 +87,8 @@ impl<'a> Decider<'a> {
     }
 
     /// Stores what must be in memory for those who read it.
-    fn required(&mut self, wanted: &[NodeId]) {
-        self.stored.extend(wanted);
+    fn required(&mut self) {
+        self.stored.extend(&self.wanted);
         for id in self.live.clone() {
             let Some(node) = self.node(id) else { continue };
             if is_heavy(&node.operation) || is_given(&node.operation) {
@@ -130,9 +133,9 @@ impl<'a> Decider<'a> {
             }
             let in_memory =
                 self.operation(base).is_some_and(|operation| is_given(operation) || is_heavy(operation));
-            if !in_memory {
-                self.stored.insert(*operand);
-            }
+            let kept = if in_memory { base } else { *operand };
+            self.wanted.insert(kept);
+            self.stored.insert(kept);
         }
     }
 
@@ -150,6 +153,7 @@ impl<'a> Decider<'a> {
             Operation::Gather { .. } => node.operands.iter().for_each(|id| self.store_base(*id)),
             Operation::Constant(_) | Operation::Coordinate(_) | Operation::SizeOf(_) => {}
             _ => {
+                self.wanted.insert(id);
                 self.stored.insert(id);
             }
         }
@@ -159,10 +163,8 @@ impl<'a> Decider<'a> {
     fn fuse(&mut self) {
         let reductions: Vec<NodeId> = self.live.iter().copied().filter(|id| self.can_fuse(*id)).collect();
         for reduction in reductions {
-            if let Some(root) = self.furthest(reduction) {
-                for member in self.members(reduction, root) {
-                    self.regions.insert(member, root);
-                }
+            if let Some((root, members)) = self.furthest(reduction) {
+                self.regions.extend(members.into_iter().map(|member| (member, root)));
                 self.stored.remove(&reduction);
                 self.stored.insert(root);
                 self.fused.insert(root, reduction);
@@ -170,12 +172,16 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// Whether a node is a reduction that is stored only because it is one.
     fn can_fuse(&self, id: NodeId) -> bool {
-        matches!(self.operation(id), Some(Operation::Reduce { .. } | Operation::SegmentReduce { .. }))
+        let reduces =
+            matches!(self.operation(id), Some(Operation::Reduce { .. } | Operation::SegmentReduce { .. }));
+        reduces && !self.wanted.contains(&id)
     }
 
-    fn furthest(&self, reduction: NodeId) -> Option<NodeId> {
-        if self.regions.contains_key(&reduction) || self.is_wanted(reduction) {
+    /// The last node that can be computed where a reduction is, with all that lies between.
+    fn furthest(&self, reduction: NodeId) -> Option<(NodeId, BTreeSet<NodeId>)> {
+        if self.regions.contains_key(&reduction) {
             return None;
         }
         let axes: BTreeSet<_> = self.node(reduction)?.ty.axes.iter().copied().collect();
@@ -190,51 +196,29 @@ impl<'a> Decider<'a> {
                 continue;
             }
             region.insert(id);
-            if self
-                .members(reduction, id)
-                .iter()
-                .all(|member| *member == id || self.is_inner(*member, reduction, id))
-            {
-                best = Some(id);
+            let members = self.members(&region, id);
+            let inner = |member: &NodeId| *member == id || self.is_inner(*member, reduction, &members);
+            if members.contains(&reduction) && members.iter().all(inner) {
+                best = Some((id, members));
             }
         }
         best
     }
 
-    /// Whether a reduction's value is wanted in memory for another reason than being one.
-    fn is_wanted(&self, id: NodeId) -> bool {
-        self.users.get(&id).is_none_or(|users| {
-            users.iter().any(|user| {
-                !matches!(self.operation(*user), Some(Operation::Map { .. } | Operation::Cast(_)))
-            })
-        })
-    }
-
-    /// The nodes on paths from a reduction to a root.
-    fn members(&self, reduction: NodeId, root: NodeId) -> BTreeSet<NodeId> {
-        let mut members = BTreeSet::from([reduction]);
-        for id in self.live.range(reduction..=root).copied() {
-            let reads = self.node(id).is_some_and(|node| node.operands.iter().any(|o| members.contains(o)));
-            if reads && !is_heavy(self.operation(id).unwrap_or(&Operation::Parameter(0))) {
-                members.insert(id);
+    /// The nodes of a region that a root is computed from.
+    fn members(&self, region: &BTreeSet<NodeId>, root: NodeId) -> BTreeSet<NodeId> {
+        let mut members = BTreeSet::from([root]);
+        for id in region.iter().rev() {
+            if self.users.get(id).is_some_and(|users| users.iter().any(|user| members.contains(user))) {
+                members.insert(*id);
             }
         }
-        let mut inside = BTreeSet::from([root]);
-        for id in members.iter().rev() {
-            let used = self.users.get(id).is_some_and(|users| users.iter().any(|user| inside.contains(user)));
-            if used {
-                inside.insert(*id);
-            }
-        }
-        inside
+        members
     }
 
     /// Whether only members read a node, and it is not stored for another reason.
-    fn is_inner(&self, id: NodeId, reduction: NodeId, root: NodeId) -> bool {
-        let members = self.members(reduction, root);
-        let stored = id != reduction && self.stored.contains(&id);
-        !stored
-            && !self.regions.contains_key(&id)
+    fn is_inner(&self, id: NodeId, reduction: NodeId, members: &BTreeSet<NodeId>) -> bool {
+        (id == reduction || !self.stored.contains(&id))
             && self.users.get(&id).is_some_and(|users| users.iter().all(|user| members.contains(user)))
     }
 

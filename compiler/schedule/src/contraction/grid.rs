@@ -26,7 +26,10 @@ pub(crate) fn schedule(
     storage: &Storage,
 ) -> Result<bool, ScheduleError> {
     let node = scene.node(id)?;
-    let Some((_, product)) = super::product_of(node, |id| scene.function.node(id)) else { return Ok(false) };
+    let found = super::product_of(node, |id| scene.function.node(id));
+    // A product that is stored already is summed as any other value.
+    let found = found.filter(|(product, _)| !scene.storages.contains_key(product));
+    let Some((_, product)) = found else { return Ok(false) };
     let Operation::Reduce { axes, .. } = &node.operation else { return Ok(false) };
     let Some(contraction) = classify(scene, product, axes, storage) else { return Ok(false) };
     let along = match contraction.form {
