@@ -34,6 +34,7 @@ impl Lowerer {
     ) -> Result<(), CraneliftError> {
         moe_kernel::verify(kernel)?;
         let kernel = &prepare(kernel);
+        debug_assert_eq!(moe_kernel::verify(kernel), Ok(()));
         let mut signature = ir::Signature::new(isa.default_call_conv());
         signature.params = vec![AbiParam::new(types::I64); 4];
         signature.returns = vec![AbiParam::new(types::I32)];
