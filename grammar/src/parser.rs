@@ -60,24 +60,21 @@ impl Reader<'_> {
         self.layout.word(piece.start) == "moe" && self.layout.token(piece.start + 1).kind == TokenKind::Number
     }
 
+    /// Which editions there are is not for the grammar to say.
     fn edition(&mut self, piece: &Range<usize>, first: bool) -> Option<Edition> {
         let range = self.bytes(piece);
         let span = Span::new(self.file, range.start, range.end);
         let number = self.layout.word(piece.start + 1).parse().ok();
-        let (message, label, hint) = match number {
+        let (message, label) = match number {
             _ if !first => {
-                ("the edition is said twice or too late", "this must be the first line of the file", None)
+                ("the edition is said twice or too late", "this must be the first line of the file")
             }
-            Some(1) if piece.len() == 2 => return Some(Edition { number: 1, span }),
-            _ => (
-                "there is no such edition of the language",
-                "not known to this compiler",
-                Some("write `moe 1`"),
-            ),
+            Some(number) if piece.len() == 2 => return Some(Edition { number, span }),
+            _ => ("an edition is a whole number by itself", "expected a line such as `moe 1`"),
         };
         let (message, label) = (message.to_owned(), label.to_owned());
-        self.errors.push(SyntaxError { code: "E0005", message, span, label, hint: hint.map(str::to_owned) });
-        number.map(|number| Edition { number, span })
+        self.errors.push(SyntaxError { code: "E0005", message, span, label, hint: None });
+        None
     }
 
     /// The first token of a piece that is no doc comment.

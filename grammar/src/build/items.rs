@@ -35,15 +35,9 @@ impl Builder {
             Rule::settings_block => ItemKind::Settings(self.settings_block(part)?),
             _ => return None,
         };
-        if public && !matches!(kind, ItemKind::Use(_) | ItemKind::Definition(_)) {
+        if public && !matches!(kind, ItemKind::Definition(_)) {
             let place = crate::Span { end: span.start + 3, ..span };
-            self.error(
-                "E0001",
-                place,
-                "only definitions and `use` can be `pub`",
-                "nothing to make visible",
-                None,
-            );
+            self.error("E0001", place, "only definitions can be `pub`", "nothing to make visible", None);
         }
         Some(Item { doc, public, kind, span })
     }
