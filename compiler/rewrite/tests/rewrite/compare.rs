@@ -64,9 +64,8 @@ pub fn inputs(module: &Module, rows: i64, data: Data, seed: u64) -> Vec<Tensor> 
                 Tensor::new(Element::Bool, shape, (0..count).map(|_| random.below(2) as u8).collect())
                     .unwrap()
             }
-            Element::I8 => {
-                Tensor::new(Element::I8, shape, (0..count).map(|_| random.below(256) as u8).collect())
-                    .unwrap()
+            element @ (Element::I8 | Element::U8) => {
+                Tensor::new(element, shape, (0..count).map(|_| random.below(256) as u8).collect()).unwrap()
             }
             _ => {
                 let entries: Vec<f64> = (0..count).map(|_| random.value(&parameter.name, data)).collect();

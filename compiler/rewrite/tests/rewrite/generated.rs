@@ -62,7 +62,7 @@ fn grow(model: &mut Model, random: &mut Random, values: &[NodeId]) -> Option<Nod
             let all: Vec<_> = own
                 .iter()
                 .copied()
-                .filter(|axis| *axis == along.unwrap_or(*axis) || random.next() % 3 == 0)
+                .filter(|axis| *axis == along.unwrap_or(*axis) || random.next().is_multiple_of(3))
                 .collect();
             model.builder.reduce(kind, &all, a).ok()?
         }

@@ -5,6 +5,7 @@
 mod compare;
 mod functions;
 mod generated;
+mod language;
 mod mixtures;
 mod model;
 mod report;

@@ -155,11 +155,11 @@ impl Model {
         let hidden = self.relu(hidden);
         let result = self.contract(hidden, down, "H");
         let result = self.add(result, down_bias);
-        self.to_rows(result)
+        self.rows_of(result)
     }
 
     /// An expert's result in the axis of its input.
-    pub fn to_rows(&mut self, result: NodeId) -> NodeId {
+    pub fn rows_of(&mut self, result: NodeId) -> NodeId {
         let rename = Operation::Rename { from: self.axis("Out"), to: self.axis("D") };
         self.operation(rename, &[result])
     }
