@@ -30,6 +30,18 @@ mod tests {
     }
 
     #[test]
+    fn the_examples_of_syntax_are_wrong_and_right() {
+        for (code, text) in CODES.iter().filter(|(code, _)| ("E0001".."E0010").contains(code)) {
+            let codes = |kind| {
+                let parse = moe_grammar::parse(moe_grammar::FileId(0), example(text, kind)?);
+                Some(parse.errors.iter().map(|error| error.code).collect::<Vec<_>>())
+            };
+            assert!(codes("wrong").is_none_or(|wrong| wrong == [*code]), "{code}: {:?}", codes("wrong"));
+            assert!(codes("right").is_none_or(|right| right.is_empty()), "{code}: {:?}", codes("right"));
+        }
+    }
+
+    #[test]
     fn codes_are_found_in_either_case() {
         let (code, text) = CODES[0];
         assert_eq!(explain(&code.to_lowercase()), Some(text));

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 mod broken;
+mod editors;
 mod formatted;
 mod generated;
 mod library;
 mod limits;
+mod reference;
 mod tools;
 mod trees;
