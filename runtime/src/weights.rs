@@ -4,8 +4,9 @@ mod assemble;
 mod convert;
 mod file;
 mod fit;
+mod gather;
 mod suggest;
 
 pub use file::{to_bytes, Entry, WeightFile};
-pub use fit::{load, LoadedWeight};
+pub use fit::{check, load, LoadedWeight};
 pub use suggest::closest;

@@ -1,7 +1,7 @@
 //! From tensors of a file to a weight: pieces, strides and transposes are views, and only what is not in place already is
 //! copied.
 
-use super::convert::convert;
+use super::gather::{gather, Matrix};
 use crate::element::Element;
 use crate::program::SourceStep;
 
@@ -104,42 +104,32 @@ impl Part {
         if self.entries() == 0 {
             return Ok(());
         }
-        let Some((row, outer)) = self.shape.split_last() else {
-            return self.copy_row(bytes, self.offset, (1, 1), (from, to), output);
+        let axes = self.shape.len();
+        let (outer, inner) = self.shape.split_at(axes.saturating_sub(2));
+        let (outer_strides, inner_strides) = self.strides.split_at(axes.saturating_sub(2));
+        let mut matrix = match (inner, inner_strides) {
+            ([rows, columns], [row_stride, column_stride]) => Matrix {
+                first: 0,
+                rows: *rows,
+                columns: *columns,
+                row_stride: *row_stride,
+                column_stride: *column_stride,
+            },
+            ([columns], [column_stride]) => {
+                Matrix { first: 0, rows: 1, columns: *columns, row_stride: 0, column_stride: *column_stride }
+            }
+            _ => Matrix { first: 0, rows: 1, columns: 1, row_stride: 0, column_stride: 1 },
         };
-        let row_stride = self.strides.last().copied().unwrap_or(1);
         let mut position = vec![0; outer.len()];
         loop {
             let offset: usize =
-                position.iter().zip(&self.strides).map(|(index, stride)| index * stride).sum();
-            self.copy_row(bytes, self.offset + offset, (*row, row_stride), (from, to), output)?;
+                position.iter().zip(outer_strides).map(|(index, stride)| index * stride).sum();
+            matrix.first = self.offset + offset;
+            gather(matrix, bytes, from, to, output).ok_or_else(|| format!("an entry does not fit {to}"))?;
             if !advance(&mut position, outer) {
                 return Ok(());
             }
         }
-    }
-
-    fn copy_row(
-        &self,
-        bytes: &[u8],
-        begin: usize,
-        (length, stride): (usize, usize),
-        (from, to): (Element, Element),
-        output: &mut Vec<u8>,
-    ) -> Result<(), String> {
-        let size = from.bytes();
-        let short = || "the file is too short".to_owned();
-        if from == to && stride == 1 {
-            let row = bytes.get(begin * size..(begin + length) * size).ok_or_else(short)?;
-            output.extend_from_slice(row);
-            return Ok(());
-        }
-        for index in 0..length {
-            let at = (begin + index * stride) * size;
-            let entry = bytes.get(at..at + size).ok_or_else(short)?;
-            convert(entry, from, to, output).ok_or_else(|| format!("an entry does not fit {to}"))?;
-        }
-        Ok(())
     }
 }
 

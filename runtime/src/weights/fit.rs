@@ -61,20 +61,15 @@ pub fn load(program: &Program, file: Option<&WeightFile>) -> Result<Vec<LoadedWe
         .hint("give the file with --weights W.safetensors"));
     };
     let fitter = Fitter { program, file };
-    let mut mistakes = Vec::new();
-    let mut plans = Vec::new();
-    for weight in &program.weights {
-        let shape = shape(program, &[], &weight.tensor)?;
-        match fitter.plan(weight, &shape) {
-            Ok(plan) => plans.push(plan),
-            Err(found) => mistakes.extend(found),
-        }
-    }
-    mistakes.extend(fitter.extra());
-    if !mistakes.is_empty() {
-        return Err(fitter.misfit(&mistakes));
-    }
-    plans.iter().map(|plan| fitter.load(plan)).collect()
+    fitter.plans()?.iter().map(|plan| fitter.load(plan)).collect()
+}
+
+/// Whether a file's tensors are those that a program needs, by their names, shapes and element types alone.
+///
+/// # Errors
+/// If they are not.
+pub fn check(program: &Program, file: &WeightFile) -> Result<(), Error> {
+    Fitter { program, file }.plans().map(|_| ())
 }
 
 /// How one weight is made.
@@ -91,6 +86,25 @@ struct Fitter<'a> {
 }
 
 impl<'a> Fitter<'a> {
+    /// How each weight is made, or all that is in the way.
+    fn plans(&self) -> Result<Vec<Plan<'a>>, Error> {
+        let mut mistakes = Vec::new();
+        let mut plans = Vec::new();
+        for weight in &self.program.weights {
+            let shape = shape(self.program, &[], &weight.tensor)?;
+            match self.plan(weight, &shape) {
+                Ok(plan) => plans.push(plan),
+                Err(found) => mistakes.extend(found),
+            }
+        }
+        mistakes.extend(self.extra());
+        if mistakes.is_empty() {
+            Ok(plans)
+        } else {
+            Err(self.misfit(&mistakes))
+        }
+    }
+
     fn plan(&self, weight: &'a WeightDescription, shape: &[usize]) -> Result<Plan<'a>, Vec<String>> {
         let tensor = &weight.tensor;
         let plain;
