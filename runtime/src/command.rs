@@ -10,7 +10,9 @@ mod run;
 mod show;
 
 pub use info::info;
+pub use inputs::read_inputs;
 pub use options::{Action, ErrorFormat, RunOptions, HELP};
+pub use outputs::Outputs;
 pub use report::{report, status, BUG_STATUS};
 pub use run::{run_command, run_program, LoadedProgram};
 pub use show::show;

@@ -155,7 +155,7 @@ pub enum Place {
     },
 }
 
-/// A contiguous stretch of memory, 64-byte aligned (inputs and weights as the caller and the file give them).
+/// A contiguous stretch of memory, 64-byte aligned (inputs, outputs and weights as the caller and the file give them).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Buffer {
     /// What it holds, for `--dump` and for people.
@@ -232,14 +232,14 @@ pub struct Fault {
     pub message: String,
 }
 
-/// A tensor kept from step to step.
+/// A tensor kept from step to step. Before the first step it is all 0.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StateDescription {
     /// Its name, element type and axes.
     pub tensor: TensorDescription,
 }
 
-/// A dotted value that `--dump` can show: present in the arena after a step when it was compiled in.
+/// A dotted value that `--dump` can show: present in the arena or the state after a step when it was compiled in.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Observation {
     /// Its name, element type and axes.

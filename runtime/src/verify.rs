@@ -59,7 +59,8 @@ impl Verifier<'_> {
             let buffer = self.get(observation.buffer)?;
             self.tensor(&observation.tensor)?;
             let name = &observation.tensor.name;
-            ensure(!matches!(buffer.place, Place::Round { .. }), || format!("`{name}` changes its place"))?;
+            let stays = matches!(buffer.place, Place::Arena(_) | Place::State(_));
+            ensure(stays, || format!("`{name}` cannot be observed where it lies"))?;
             ensure(buffer.element == observation.tensor.element, || format!("`{name}` has two element types"))
         })
     }

@@ -68,7 +68,8 @@ pub const HELP: &str = "\
       --repeat R                run R times more, and print the shortest, median and longest time
       --count                   print the operations and bytes counted while running
       --dump PATTERN            print observed values whose dotted names match; `*` stands for any text
-      --check-finite            stop where a value is infinite or not a number
+      --check-finite            stop where a value is infinite or not a number (-inf inside the model is let be:
+                                it stands for what is never chosen)
       --info                    print inputs, outputs, weights, kernels and memory, and run nothing
       --set NAME=VALUE          a free size, for --info
       --error-format FORM       human, short or json [default: human]

@@ -1,6 +1,6 @@
 //! Running a model as a command line asks.
 
-use super::finite::check_finite;
+use super::finite::{check_finite, NegativeInfinity};
 use super::info::info;
 use super::inputs::read_inputs;
 use super::options::{Action, ErrorFormat, RunOptions, HELP};
@@ -107,7 +107,7 @@ fn check_values(model: &Model, context: &Context, tensors: &[Tensor]) -> Result<
     // What is observed comes first, since it is computed first.
     for observation in &model.program().observations {
         if let Some(tensor) = context.observe(&observation.tensor.name)? {
-            check_finite(&observation.tensor.name, &tensor)?;
+            check_finite(&observation.tensor.name, &tensor, NegativeInfinity::Fine)?;
         }
     }
     model
@@ -115,7 +115,7 @@ fn check_values(model: &Model, context: &Context, tensors: &[Tensor]) -> Result<
         .outputs
         .iter()
         .zip(tensors)
-        .try_for_each(|(output, tensor)| check_finite(&output.name, tensor))
+        .try_for_each(|(output, tensor)| check_finite(&output.name, tensor, NegativeInfinity::Wrong))
 }
 
 /// The shortest, median and longest time of steps that each begin with the state at its beginning.
@@ -129,13 +129,20 @@ fn timings(context: &mut Context, inputs: &[Tensor], times: usize) -> Result<Str
         drop(outputs);
     }
     taken.sort();
-    let at = |index: usize| in_milliseconds(taken.get(index).copied().unwrap_or_default());
+    let at = |index: usize| in_words(taken.get(index).copied().unwrap_or_default());
     let (shortest, median, longest) = (at(0), at(taken.len() / 2), at(taken.len().saturating_sub(1)));
     Ok(format!("time: shortest {shortest}, median {median}, longest {longest} of {times}\n"))
 }
 
-fn in_milliseconds(time: Duration) -> String {
-    format!("{:.3} ms", time.as_secs_f64() * 1e3)
+fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 1e-3 {
+        format!("{:.1} us", seconds * 1e6)
+    } else if seconds < 1.0 {
+        format!("{:.3} ms", seconds * 1e3)
+    } else {
+        format!("{seconds:.3} s")
+    }
 }
 
 /// A built program from its arguments (without its own name) to its exit status.
