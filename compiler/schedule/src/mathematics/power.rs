@@ -2,7 +2,7 @@
 
 use super::exponential::exponential;
 use super::logarithm::{split, LN_2, SERIES};
-use super::polynomial::polynomial;
+use super::polynomial::{clamped, polynomial};
 use crate::writer::Writer;
 use moe_graph::Element;
 use moe_kernel::{Comparison, UnaryOperation, Value};
@@ -20,20 +20,20 @@ fn in_f64(w: &mut Writer, a: Value, b: Value) -> Value {
     let (a, b) = (w.splat(a, lanes), w.splat(b, lanes));
     let magnitude = w.unary(UnaryOperation::Absolute, a);
     let (high, low) = logarithm(w, magnitude);
-    let (product, rest) = exact_product(w, b, high);
-    let rest = w.multiply_add(b, low, rest);
+    // Beyond this every power but of 1 overflows or vanishes, and halves of the exponent would overflow too.
+    let factor = clamped(w, b, -2.0_f64.powi(900), 2.0_f64.powi(900));
+    let (product, rest) = exact_product(w, factor, high);
+    let rest = w.multiply_add(factor, low, rest);
     let value = exponential(w, product);
-    // e^(p + q) = e^p + e^p q for a small q; where p overflows or vanishes q does not matter.
-    let limit = w.number(a, 700.0);
-    let size = w.unary(UnaryOperation::Absolute, product);
-    let is_plain = w.compare(Comparison::Less, size, limit);
+    // e^(p + q) = e^p + e^p q for a small q, unless e^p overflows or vanishes.
+    let (zero, infinity) = (w.number(a, 0.0), w.number(a, f64::INFINITY));
+    let is_above = w.compare(Comparison::Greater, value, zero);
+    let is_below = w.compare(Comparison::Less, value, infinity);
+    let is_plain = w.and(is_above, is_below);
     let corrected = w.multiply_add(value, rest, value);
-    let near_limit = w.number(a, 760.0);
-    let is_near = w.compare(Comparison::Less, size, near_limit);
     let sum = w.add(product, rest);
-    let near = exponential(w, sum);
-    let value = w.select(is_near, near, value);
-    let value = w.select(is_plain, corrected, value);
+    let at_the_end = exponential(w, sum);
+    let value = w.select(is_plain, corrected, at_the_end);
     special(w, a, magnitude, b, value)
 }
 

@@ -23,8 +23,10 @@ fn compiled(function: ScalarFunction, element: Element, pairs: &[(f64, f64)], ta
             Tensor::from_f32(vec![values.len()], &values).unwrap()
         }
     };
-    let inputs =
-        [tensor(pairs.iter().map(|pair| pair.0).collect()), tensor(pairs.iter().map(|pair| pair.1).collect())];
+    let inputs = [
+        tensor(pairs.iter().map(|pair| pair.0).collect()),
+        tensor(pairs.iter().map(|pair| pair.1).collect()),
+    ];
     run(&module, &inputs, target, Split::Whole)[0].to_f64()
 }
 
@@ -113,13 +115,18 @@ fn check(function: ScalarFunction, pairs: &[(f64, f64)], element: Element, limit
         let (error, at, found, expected) = worst;
         let name = function.name();
         println!("{name} {element}: {error:.3e} at {at:?}");
-        assert!(error <= limit, "{name} {element}{at:?} is {found:e}, not {expected:e}: {error:e} > {limit:e}");
+        assert!(
+            error <= limit,
+            "{name} {element}{at:?} is {found:e}, not {expected:e}: {error:e} > {limit:e}"
+        );
     }
 }
 
 fn check_unary(function: ScalarFunction) {
-    for (element, limit) in [(Element::F32, if function == ScalarFunction::Exponential { 2.0 } else { 1.0 }), (Element::F64, 1e-14)]
-    {
+    for (element, limit) in [
+        (Element::F32, if function == ScalarFunction::Exponential { 2.0 } else { 1.0 }),
+        (Element::F64, 1e-14),
+    ] {
         let pairs: Vec<(f64, f64)> = sweep(element).into_iter().map(|value| (value, 0.0)).collect();
         check(function, &pairs, element, limit);
     }
@@ -152,7 +159,8 @@ fn hyperbolic_tangent_and_error_function() {
 /// Some arguments against all, and powers whose result is in range.
 fn pairs(element: Element) -> Vec<(f64, f64)> {
     let values = sweep(element);
-    let few = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -2.0, -3.0, 2.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    let few =
+        [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 3.0, -2.0, -3.0, 2.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
     let mut pairs = Vec::new();
     for value in values.iter().step_by(7) {
         pairs.extend(few.iter().flat_map(|other| [(*value, *other), (*other, *value)]));

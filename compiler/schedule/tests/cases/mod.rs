@@ -1,2 +1,5 @@
 mod generated;
 mod mathematics;
+mod mixtures;
+mod programs;
+mod snapshots;

@@ -264,3 +264,21 @@ pub fn run(module: &Module, given: &[Tensor], target: &Target, split: Split) -> 
     let plan = plan(module, target);
     Machine::new(&plan, module, given, split).run().unwrap()
 }
+
+/// Small multiples of a quarter, so that all sums are exact.
+pub fn random(element: moe_graph::Element, shape: Vec<usize>, seed: u64) -> Tensor {
+    let mut random = moe_generate::Random::new(seed);
+    let count: usize = shape.iter().product();
+    let values = (0..count).map(|_| (random.below(17) as f64 - 8.0) / 4.0);
+    let bytes = values.flat_map(|value| {
+        let scalar = moe_graph::Scalar::of(element, value).unwrap();
+        let wide = scalar.as_f64();
+        match element {
+            moe_graph::Element::F64 => wide.to_le_bytes().to_vec(),
+            moe_graph::Element::Bf16 => half::bf16::from_f64(wide).to_le_bytes().to_vec(),
+            moe_graph::Element::F16 => half::f16::from_f64(wide).to_le_bytes().to_vec(),
+            _ => (wide as f32).to_le_bytes().to_vec(),
+        }
+    });
+    Tensor::new(element, shape, bytes.collect()).unwrap()
+}
