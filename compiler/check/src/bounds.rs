@@ -88,30 +88,31 @@ impl Elaborator<'_> {
         let names: Vec<String> = claim.axes.iter().map(|axis| self.axes.name(*axis)).collect();
         let over = if names.len() == 1 { names.join("") } else { format!("({})", names.join(", ")) };
         let fact = level.builder.fact(tensor.node);
-        let known = match (fact, ids.as_ref()) {
-            (Some(fact), _) if !same(fact.background, claim.background) => format!(
-                "off its support it is {} and not {}",
-                shown(fact.background),
-                shown(claim.background)
-            ),
-            (Some(_), _) => match self.degree(tensor, claim.axes) {
-                Some(degree) => format!("at most {degree} of {over} can be proven"),
-                None => "nothing is known of where it is zero".to_owned(),
-            },
-            (None, _) => format!("nothing is known of where it is {}", shown(claim.background)),
+        let other =
+            fact.map(|fact| fact.background).filter(|background| !same(*background, claim.background));
+        let (wanted, bound) = (shown(claim.background), format!("{} of {over}", claim.count));
+        let known = match (fact, other, self.degree(tensor, claim.axes)) {
+            (_, Some(other), _) => format!("off its support it is {} and not {wanted}", shown(other)),
+            (Some(_), None, Some(degree)) => format!("at most {degree} of {over} can be proven"),
+            _ => format!("nothing is known of where it is {wanted}"),
         };
         let lost = ids.as_ref().and_then(|ids| lost_at(&level.builder, tensor.node, ids, claim));
-        let message = format!("{} is declared {} of {over}, which cannot be proven", claim.what, claim.count);
+        let message = format!("{} is declared {bound}, which cannot be proven", claim.what);
         let mut mistake = Diagnostic::error("E0301", claim.span, message).label(known);
-        if let Some((span, name)) = lost.filter(|(span, _)| *span != claim.span) {
-            mistake = mistake.also(span, format!("the bound is lost here, in `{name}`"));
-        }
+        mistake = match (other, lost.filter(|(span, _)| *span != claim.span)) {
+            (Some(other), None) if other.element() == claim.background.element() => {
+                mistake.hint(format!("say what it holds elsewhere: `{bound} else {}`", shown(other)))
+            }
+            (_, Some((span, name))) => mistake.also(span, format!("the bound is lost here, in `{name}`")),
+            _ => mistake,
+        };
         let mistake = mistake
+            .note("a bound is proven from how the value is computed,")
             .note(format!(
-                "a bound is proven from how the value is computed, made with `keep_largest[{}](…)` or `where(mask, …)`, or claimed and \
-                 verified while running with `expect(x, {} of {over})`",
-                claim.count, claim.count
-            ));
+                "or made by an operation, such as `keep_largest[{}](…)` or `where(mask, x, {wanted})`,",
+                claim.count
+            ))
+            .note(format!("or claimed and verified while running: `expect(x, {bound})`"));
         self.error(mistake);
         None
     }
@@ -202,6 +203,9 @@ fn lost_at(
                 && fact.support.is_within(axes, &claim.count, &|axis| function.size(axis))
         })
     };
+    if bounded(node) {
+        return None;
+    }
     let mut waiting = vec![node];
     let mut seen = BTreeSet::new();
     while let Some(id) = waiting.pop() {

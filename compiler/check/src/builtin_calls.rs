@@ -504,7 +504,7 @@ impl Elaborator<'_> {
                 self.error(mistake);
                 Value::Poison
             },
-            |size| Value::Size(size),
+            Value::Size,
         )
     }
 

@@ -208,7 +208,8 @@ impl<'a> Elaborator<'a> {
             return Value::Poison;
         }
         let prefix = call.path.clone();
-        self.take_weights(definition, &prefix, &mut actuals);
+        let given = self.take_weights(definition, &prefix, &mut actuals);
+        let mistakes = self.report.len();
         let Some(binding) = self.bind(definition, &call.statics, &actuals, &call.stack, call.span) else {
             return Value::Poison;
         };
@@ -217,7 +218,7 @@ impl<'a> Elaborator<'a> {
         self.enter(call, definition, binding);
         let value = self.body(definition);
         self.frames.pop();
-        self.untaken(&prefix);
+        self.untaken(&prefix, &given, self.report.len() > mistakes);
         self.rename_back(value, &back, span)
     }
 
@@ -240,7 +241,8 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Named arguments that are no parameters give weights.
-    fn take_weights(&mut self, definition: &Definition, prefix: &str, actuals: &mut Actuals) {
+    fn take_weights(&mut self, definition: &Definition, prefix: &str, actuals: &mut Actuals) -> Vec<String> {
+        let mut given = Vec::new();
         let is_parameter =
             |name: &Name| definition.parameters.iter().any(|parameter| parameter.name.text == name.text);
         let (parameters, weights): (Vec<_>, Vec<_>) =
@@ -257,29 +259,29 @@ impl<'a> Elaborator<'a> {
             }
             let dotted =
                 if prefix.is_empty() { name.text.clone() } else { format!("{prefix}.{}", name.text) };
+            given.push(dotted.clone());
             self.given.insert(dotted, Given { value: actual.value, span: name.span, taken: false });
         }
+        given
     }
 
-    /// Reports weights that were given and that nobody asked for.
-    fn untaken(&mut self, prefix: &str) {
+    /// Reports weights that were given and that nobody asked for. After other mistakes only those that are like one that was asked for.
+    fn untaken(&mut self, prefix: &str, given: &[String], wrong: bool) {
         let start = format!("{prefix}.");
-        let left: Vec<(String, Given)> = self
-            .given
-            .iter()
-            .filter(|(name, given)| name.starts_with(&start) && !given.taken)
-            .map(|(name, given)| (name.clone(), given.clone()))
-            .collect();
-        for (name, given) in left {
-            let short = name.get(start.len()..).unwrap_or_default().to_owned();
+        for name in given {
+            let Some(given) = self.given.remove(name).filter(|given| !given.taken) else { continue };
+            let short = name.strip_prefix(&start).unwrap_or(name).to_owned();
             let known: Vec<String> =
                 self.asked.iter().filter_map(|name| name.strip_prefix(&start)).map(str::to_owned).collect();
+            let near = crate::names::closest(&short, known.iter().map(String::as_str)).is_some();
+            if wrong && !near {
+                continue;
+            }
             let mistake =
                 Diagnostic::error("E0209", given.span, format!("there is no parameter or weight `{short}`"))
                     .label("not found");
             let mistake = crate::names::suggest(mistake, &short, known.iter().map(String::as_str));
             self.error(mistake);
-            self.given.remove(&name);
         }
     }
 

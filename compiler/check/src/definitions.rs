@@ -143,7 +143,7 @@ impl<'a> Elaborator<'a> {
         });
         let Some(span) = rest else { return };
         if definition.kind == DefinitionKind::Model {
-            let mistake = Diagnostic::error("E0214", span, "a model's inputs say all their axes")
+            let mistake = Diagnostic::error("E0218", span, "a model's inputs say all their axes")
                 .label("`..` is for definitions that are called");
             self.error(mistake);
         }

@@ -39,6 +39,13 @@ impl Elaborator<'_> {
         arguments: &[BracketArgument],
         span: Span,
     ) -> Option<Tensor> {
+        // `..` in front stands for as many axes as are left, as in types.
+        let (arguments, skipped) = match arguments.split_first() {
+            Some((BracketArgument::Range(None, None, _), last)) => {
+                (last, tensor.axes.len().saturating_sub(last.len()))
+            }
+            _ => (arguments, 0),
+        };
         if arguments.len() > tensor.axes.len() {
             let shown = self.show(&tensor);
             let (given, has) = (arguments.len(), tensor.axes.len());
@@ -49,7 +56,7 @@ impl Elaborator<'_> {
         }
         let axes = tensor.axes.clone();
         let mut tensor = tensor;
-        for (argument, axis) in arguments.iter().zip(axes) {
+        for (argument, axis) in arguments.iter().zip(axes.into_iter().skip(skipped)) {
             tensor = self.index_axis(tensor, argument, axis, span)?;
         }
         Some(tensor)
@@ -63,7 +70,7 @@ impl Elaborator<'_> {
         span: Span,
     ) -> Option<Tensor> {
         match argument {
-            BracketArgument::Whole(_) => Some(tensor),
+            BracketArgument::Whole(_) | BracketArgument::Range(None, None, _) => Some(tensor),
             BracketArgument::Value(value) => {
                 let index = self.expression(value, None);
                 let index = self.index_of(&index, axis, value.span)?;

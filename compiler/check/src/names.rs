@@ -7,9 +7,6 @@ use moe_grammar::tree::{Definition, Item, ItemKind, Name, SourceFile, Use};
 use moe_grammar::{FileId, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The edition this compiler reads.
-const EDITION: u32 = 1;
-
 /// A definition: the file and the index of the item.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct DefinitionId {
@@ -65,13 +62,6 @@ impl Names {
         let mut scope: BTreeMap<String, Meaning> = BTreeMap::new();
         let mut places: BTreeMap<&str, Span> = BTreeMap::new();
         let mut mistakes = Vec::new();
-        if let Some(edition) = tree.edition.filter(|edition| edition.number != EDITION) {
-            mistakes.push(
-                Diagnostic::error("E0105", edition.span, format!("edition {} is not known", edition.number))
-                    .label(format!("this compiler reads edition {EDITION}"))
-                    .hint(format!("write `moe {EDITION}`, or use a newer compiler")),
-            );
-        }
         for (index, item) in tree.items.iter().enumerate() {
             let name = match &item.kind {
                 ItemKind::Definition(definition) => &definition.name,

@@ -153,7 +153,7 @@ impl Elaborator<'_> {
         }
         match operator {
             BinaryOperator::Add | BinaryOperator::Subtract | BinaryOperator::Multiply => {
-                self.size_operation(operator, &a, &b, span).map_or(Value::Poison, |size| Value::Size(size))
+                self.size_operation(operator, &a, &b, span).map_or(Value::Poison, Value::Size)
             }
             _ => self.tensors(operator, left, right, span).map_or(Value::Poison, Value::Tensor),
         }

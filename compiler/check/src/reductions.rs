@@ -48,7 +48,7 @@ impl Elaborator<'_> {
     ) -> Value {
         let Some(reduction) = Reduction::named(&operation.text) else {
             let mistake =
-                Diagnostic::error("E0408", operation.span, format!("`{}` is no reduction", operation.text))
+                Diagnostic::error("E0101", operation.span, format!("`{}` is no reduction", operation.text))
                     .hint("reductions are sum, mean, product, max, min, any and all");
             self.error(mistake);
             return Value::Poison;

@@ -97,11 +97,11 @@ impl<'a> Elaborator<'a> {
             self.error(mistake);
             return;
         }
-        if let Some(size) = self.size_expression(size) {
-            let axis = self.axes.axis(&name.text, size, name.span);
-            let key = self.axes.size_of_axis(&name.text, axis);
-            self.frame().set_size(&name.text, key);
-        }
+        // A size that is wrong is told once: the axis is there all the same.
+        let size = self.size_expression(size).unwrap_or_else(|| moe_graph::Size::symbol(&name.text));
+        let axis = self.axes.axis(&name.text, size, name.span);
+        let key = self.axes.size_of_axis(&name.text, axis);
+        self.frame().set_size(&name.text, key);
     }
 
     fn state_statement(&mut self, name: &Name, ty: &TypeExpression, initial: &Expression, span: Span) {

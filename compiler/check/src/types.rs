@@ -184,9 +184,18 @@ impl<'a> Elaborator<'a> {
     pub fn entry_axis(&mut self, entry: &Entry) -> Option<AxisKey> {
         match entry {
             Entry::Named { name, size, span } => {
-                let Some(key) = self.frame().size(name) else {
-                    self.unknown_axis(name, *span);
-                    return None;
+                let key = match (self.frame().size(name), size) {
+                    (Some(key), _) => key,
+                    (None, Some(size)) => {
+                        let size = self.size_expression(size)?;
+                        let key = self.axes.size(name, size, *span);
+                        self.frame().set_size(name, key);
+                        key
+                    }
+                    (None, None) => {
+                        self.unknown_axis(name, *span);
+                        return None;
+                    }
                 };
                 let axis = self.axes.axis_of(key);
                 if let Some(size) = size {
@@ -332,7 +341,10 @@ impl<'a> Elaborator<'a> {
                 .also(shape.span, format!("declared {declared}"));
         let twin = missing.and_then(|axis| {
             let size = self.axes.axis_size(axis);
-            tensor.axes.iter().copied().find(|other| self.axes.axis_size(*other) == size)
+            let name = self.axes.name(axis);
+            let fits =
+                |other: &AxisKey| self.axes.axis_size(*other) == size && self.axes.name(*other) != name;
+            tensor.axes.iter().copied().find(fits)
         });
         mistake = match (missing, twin) {
             (Some(axis), Some(other)) => {

@@ -144,7 +144,8 @@ impl Support {
         }
     }
 
-    /// True where both are. Each degree is the smaller.
+    /// True where both are. Each degree is the smaller; and where one relation does not vary along the axes of the other's degree, the
+    /// degree over both sets of axes is at most the product.
     #[must_use]
     pub fn intersection(&self, other: &Support) -> Support {
         if self.expression.implies(&other.expression) {
@@ -162,6 +163,18 @@ impl Support {
         }
         for (joint, bound) in self.joint_degrees(other).into_iter().chain(other.joint_degrees(self)) {
             degrees.entry(joint).and_modify(|known| *known = known.minimum(&bound)).or_insert(bound);
+        }
+        for (first, second) in [(self, other), (other, self)] {
+            for (key, bound) in &first.degrees {
+                for (inner, count) in &second.degrees {
+                    if inner.is_disjoint(&first.axes) && inner.is_disjoint(key) {
+                        let both: BTreeSet<AxisId> = key.union(inner).copied().collect();
+                        let product = bound.multiply(count);
+                        let known = degrees.entry(both).or_insert_with(|| product.clone());
+                        *known = known.minimum(&product);
+                    }
+                }
+            }
         }
         let mut parts = BTreeSet::new();
         for expression in [&self.expression, &other.expression] {

@@ -1,5 +1,7 @@
 //! Tests of the checker as the rest of the compiler uses it.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 mod accepted;
 mod codes;
 mod examples;

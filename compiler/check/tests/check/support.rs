@@ -4,7 +4,7 @@ use moe_check::{load, Program, Setting, SourceFile, Sources};
 use moe_diagnostics::{render, Diagnostic, Format, Texts};
 use moe_evaluate::{evaluate, Options};
 use moe_grammar::FileId;
-use moe_graph::{Fact, Module, NodeId};
+use moe_graph::Module;
 use moe_runtime::Tensor;
 use std::collections::BTreeMap;
 use std::fs;
@@ -124,18 +124,6 @@ pub fn run_tests(program: &Program, file: FileId) -> Vec<String> {
 /// The results of a module.
 pub fn run(module: &Module, inputs: &[Tensor]) -> Vec<Tensor> {
     evaluate(module, inputs, &Options::default()).unwrap().outputs
-}
-
-/// The fact about the first node that satisfies a condition, from the end.
-pub fn fact_of_output(module: &Module, name: &str) -> Option<Fact> {
-    let entry = module.entry().unwrap();
-    let output = entry.outputs.iter().find(|output| output.name == name).unwrap();
-    entry.node(output.node).unwrap().fact.clone()
-}
-
-/// All nodes of the entry.
-pub fn nodes(module: &Module) -> Vec<NodeId> {
-    module.entry().unwrap().node_ids().collect()
 }
 
 /// An array of a `.npy` file, as far as the examples need it.
