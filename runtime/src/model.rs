@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 pub struct Kernels {
     functions: Vec<KernelFunction>,
     /// Never touched again; the lock lets it be of a kind that only one thread may look at.
-    _owner: Mutex<Box<dyn Any + Send>>,
+    owner: Arc<Mutex<Box<dyn Any + Send>>>,
 }
 
 impl Kernels {
@@ -26,7 +26,13 @@ impl Kernels {
     /// Each function must do what [`KernelFunction`] says for the buffers and sizes that the program launches it with, for
     /// as long as `owner` lives, from any thread.
     pub unsafe fn new(functions: Vec<KernelFunction>, owner: Box<dyn Any + Send>) -> Self {
-        Kernels { functions, _owner: Mutex::new(owner) }
+        Kernels { functions, owner: Arc::new(Mutex::new(owner)) }
+    }
+
+    /// Some of them, for a program of its own; they share the owner.
+    pub fn part(&self, first: usize, count: usize) -> Self {
+        let functions = self.functions.iter().skip(first).take(count).copied().collect();
+        Kernels { functions, owner: Arc::clone(&self.owner) }
     }
 
     /// How many there are.

@@ -6,7 +6,7 @@ use moe_diagnostics::Diagnostic;
 use moe_graph::Module;
 use moe_rewrite::Report;
 use moe_runtime::program::WeightSource;
-use moe_schedule::kernel::{Plan, Target};
+use moe_kernel::{Plan, Target};
 use std::collections::BTreeMap;
 
 /// A model on its way to code.
@@ -33,6 +33,24 @@ pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Fai
 }
 
 impl Compiled {
+    /// The warnings of the checker and of the rewriter.
+    pub fn warnings(&self) -> Vec<Diagnostic> {
+        self.elaborated.warnings.iter().cloned().chain(self.dense_work()).collect()
+    }
+
+    /// A warning for each piece of work that a bound would allow to skip and that is done all the same.
+    pub fn dense_work(&self) -> Vec<Diagnostic> {
+        let warning = |dense: &moe_rewrite::DenseWork| {
+            let message = format!("{} is done for every entry, though a bound would allow less", dense.what);
+            let diagnostic = match dense.span {
+                Some(span) => Diagnostic::warning("dense-work", span, message).label("this"),
+                None => Diagnostic { severity: moe_diagnostics::Severity::Warning, ..Diagnostic::plain_error("dense-work", message) },
+            };
+            diagnostic.note(dense.why.clone())
+        };
+        self.report.dense.iter().map(warning).collect()
+    }
+
     /// Which tensors of a file the weights come from, by the `weights` block that `selection` names.
     ///
     /// # Errors

@@ -1,13 +1,36 @@
 //! The road from a file to a program, stage by stage: what the `moe` command and the tests call.
 
+mod backend;
+mod cache;
 mod compile;
+mod cpu;
+mod emit;
+mod header;
+mod info;
+mod install;
 mod library;
+mod link;
+mod memory;
+mod native;
+mod run;
 mod session;
 mod sources;
+mod tests;
+mod typed;
+mod weights;
 
+pub use backend::{choose, Backend, Wanted};
+pub use cache::Cache;
 pub use compile::{compile, Compiled};
+pub use emit::{emit, EmitStage};
+pub use info::{inspect, installation, model_info};
+pub use memory::kernels_in_memory;
+pub use moe_runtime::command::RunOptions;
+pub use native::{build, BuildRequest, Built};
+pub use run::{run, Runner};
 pub use session::{Failure, Selection, Session};
 pub use sources::{library, SourceTexts, ROOT};
+pub use tests::{run_tests, TestOutcome};
 
 use moe_diagnostics::Diagnostic;
 use moe_grammar::FileId;

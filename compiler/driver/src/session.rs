@@ -1,7 +1,7 @@
 //! One compilation: the sources read, and the model chosen.
 
 use crate::sources::{self, SourceTexts, ROOT};
-use moe_check::{Checked, Elaborated, ModelInfo, Program, Setting};
+use moe_check::{Elaborated, ModelInfo, Program, Setting};
 use moe_diagnostics::Diagnostic;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,7 @@ impl Session {
     }
 
     /// Everything that is wrong with the file named by the user.
-    pub fn check(&self) -> Checked {
+    pub fn check(&self) -> Vec<Diagnostic> {
         self.program.check_file(ROOT)
     }
 

@@ -1,0 +1,85 @@
+//! `moe emit`: any stage of the road, as text.
+
+use crate::backend::{self, Backend, Wanted};
+use crate::compile::compile;
+use crate::session::{Failure, Selection, Session};
+use crate::sources::ROOT;
+use moe_kernel::Plan;
+
+/// A stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmitStage {
+    /// The syntax tree.
+    Syntax,
+    /// Names, types and supports.
+    Typed,
+    /// The tensor graph.
+    Graph,
+    /// The graph after rewriting.
+    Rewritten,
+    /// The kernels.
+    Kernels,
+    /// The program form, as JSON.
+    Program,
+    /// Cranelift's form.
+    Clif,
+    /// MLIR.
+    Mlir,
+    /// LLVM.
+    Llvm,
+    /// Assembly.
+    Asm,
+}
+
+/// The text of a stage of the chosen model, with code for `cpu`.
+///
+/// # Errors
+/// The mistakes of the sources, or a back end that is missing or fails.
+pub fn emit(session: &Session, selection: &Selection, stage: EmitStage, cpu: &str) -> Result<String, Failure> {
+    if stage == EmitStage::Syntax {
+        return Ok(syntax(session));
+    }
+    let wanted = if stage == EmitStage::Clif { Wanted::Cranelift } else { Wanted::Llvm };
+    match stage {
+        EmitStage::Typed => Ok(crate::typed::listing(&session.elaborate(selection)?)),
+        EmitStage::Graph => Ok(moe_graph::print_module(&session.elaborate(selection)?.module)),
+        EmitStage::Rewritten => Ok(moe_graph::print_module(&compile(session, selection)?.rewritten)),
+        EmitStage::Kernels | EmitStage::Program => {
+            let backend = backend::choose(None).map_err(Failure::plain)?.0;
+            let plan = plan(session, selection, &backend, cpu)?;
+            Ok(if stage == EmitStage::Kernels { kernels(&plan) } else { program(&plan) })
+        }
+        EmitStage::Clif | EmitStage::Mlir | EmitStage::Llvm | EmitStage::Asm | EmitStage::Syntax => {
+            let backend = backend::choose(Some(wanted)).map_err(Failure::plain)?.0;
+            let plan = plan(session, selection, &backend, cpu)?;
+            backend.text(&plan.kernels, form(stage), cpu).map_err(Failure::plain)
+        }
+    }
+}
+
+fn form(stage: EmitStage) -> &'static str {
+    match stage {
+        EmitStage::Mlir => "mlir",
+        EmitStage::Llvm => "llvm",
+        _ => "asm",
+    }
+}
+
+fn plan(session: &Session, selection: &Selection, backend: &Backend, cpu: &str) -> Result<Plan, Failure> {
+    let target = backend.target(cpu).map_err(Failure::plain)?;
+    compile(session, selection)?.plan(session, selection, &target, &[])
+}
+
+fn syntax(session: &Session) -> String {
+    let text = session.program().sources().files.first().map(|file| file.text.as_str()).unwrap_or_default();
+    format!("{:#?}\n", moe_grammar::parse(ROOT, text).tree)
+}
+
+fn kernels(plan: &Plan) -> String {
+    plan.kernels.iter().map(|kernel| moe_kernel::print(kernel) + "\n").collect()
+}
+
+fn program(plan: &Plan) -> String {
+    // A program form is plain data, which always has a JSON text.
+    serde_json::to_string_pretty(&plan.program).unwrap_or_default() + "\n"
+}

@@ -1,0 +1,132 @@
+//! `moe run`: a model compiled in memory and run, or evaluated by the reference.
+
+use crate::backend::{self, Wanted};
+use crate::cache::Cache;
+use crate::compile::{compile, Compiled};
+use crate::cpu::NATIVE;
+use crate::memory::kernels_in_memory;
+use crate::session::{Failure, Selection, Session};
+use moe_diagnostics::Diagnostic;
+use moe_graph::{OutputKind, ParameterKind};
+use moe_runtime::command::{read_inputs, run_command, show, LoadedProgram, Outputs, RunOptions};
+use moe_runtime::program::Program;
+use moe_runtime::{sizes, weights, Error, Tensor, WeightFile};
+use std::io::Write;
+
+/// Who runs a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runner {
+    /// Cranelift's code.
+    Cranelift,
+    /// LLVM's code.
+    Llvm,
+    /// The reference evaluator.
+    Reference,
+}
+
+/// Runs the chosen model as `options` ask. What is to be printed goes to `out`; warnings of the model are returned.
+///
+/// # Errors
+/// The mistakes of the sources; weights and inputs that do not fit; outputs that cannot be written.
+pub fn run(
+    session: &Session,
+    selection: &Selection,
+    runner: Runner,
+    options: &RunOptions,
+    out: &mut dyn Write,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let (backend, _) = backend::choose(Some(if runner == Runner::Llvm { Wanted::Llvm } else { Wanted::Cranelift }))
+        .map_err(Failure::plain)?;
+    let compiled = compile(session, selection)?;
+    let target = backend.target(NATIVE).map_err(Failure::plain)?;
+    let observed = if options.check_finite { &["*".to_owned()][..] } else { &options.dump };
+    let mut plan = compiled.plan(session, selection, &target, observed)?;
+    plan.program.backend = format!("{} for {NATIVE}", backend.name());
+    let done = match runner {
+        Runner::Reference => evaluate(&compiled, &plan.program, options, out),
+        Runner::Cranelift | Runner::Llvm => {
+            let kernels = kernels_in_memory(&backend, &plan.kernels, &Cache::of_user()).map_err(Failure::plain)?;
+            run_command(LoadedProgram { program: plan.program, kernels, weights: None }, options, out)
+        }
+    };
+    done.map_err(|error| Failure::plain(diagnostic(&error)))?;
+    Ok(compiled.warnings())
+}
+
+/// A message of the runtime as one of the compiler.
+pub fn diagnostic(error: &Error) -> Diagnostic {
+    let code = moe_diagnostics::CODES.iter().map(|(code, _)| *code).find(|code| *code == error.code());
+    let mut diagnostic = Diagnostic::plain_error(code.unwrap_or("E0801"), error.message());
+    diagnostic.notes = error.notes().to_vec();
+    diagnostic.hint = error.hint_text().map(str::to_owned);
+    diagnostic
+}
+
+/// The graph as it was written, by the evaluator; files and messages as for compiled programs.
+fn evaluate(compiled: &Compiled, program: &Program, options: &RunOptions, out: &mut dyn Write) -> Result<(), Error> {
+    let outputs = Outputs::create(program, &options.outputs)?;
+    let inputs = read_inputs(program, &options.inputs)?;
+    let file = options.weights.as_deref().map(WeightFile::open).transpose()?;
+    let weights = weight_tensors(program, file.as_ref())?;
+    let module = &compiled.elaborated.module;
+    let failed = |message: String| Error::new(moe_runtime::codes::BUG, message);
+    let entry = module.entry().ok_or_else(|| failed("the module has no entry".to_owned()))?;
+    let named = |name: &str, tensors: &[(String, Tensor)]| {
+        tensors.iter().find(|(known, _)| known == name).map(|(_, tensor)| tensor.clone())
+    };
+    let inputs: Vec<(String, Tensor)> =
+        program.inputs.iter().map(|input| input.name.clone()).zip(inputs).collect();
+    let mut arguments = Vec::new();
+    for parameter in &entry.parameters {
+        let found = match parameter.kind {
+            ParameterKind::Input => named(&parameter.name, &inputs),
+            ParameterKind::Weight => named(&parameter.name, &weights),
+            ParameterKind::State => state(program, &parameter.name),
+        };
+        arguments.push(found.ok_or_else(|| failed(format!("`{}` has no value", parameter.name)))?);
+    }
+    let evaluation = moe_evaluate::evaluate(module, &arguments, &moe_evaluate::Options::default())
+        .map_err(|error| Error::new(moe_runtime::codes::INPUT, error.to_string()))?;
+    let kinds = entry.outputs.iter().map(|output| output.kind);
+    let results: Vec<Tensor> = evaluation
+        .outputs
+        .into_iter()
+        .zip(kinds)
+        .filter(|(_, kind)| *kind == OutputKind::Result)
+        .map(|(tensor, _)| tensor)
+        .collect();
+    let shown: String = program
+        .outputs
+        .iter()
+        .zip(&results)
+        .enumerate()
+        .filter(|(index, _)| !outputs.takes(*index))
+        .map(|(_, (output, tensor))| show(&output.name, tensor))
+        .collect();
+    outputs.write(program, &results)?;
+    // A reader that has gone away is no error.
+    let _ = out.write_all(shown.as_bytes());
+    Ok(())
+}
+
+/// The weights as tensors of their own, by name.
+fn weight_tensors(program: &Program, file: Option<&WeightFile>) -> Result<Vec<(String, Tensor)>, Error> {
+    let loaded = weights::load(program, file)?;
+    let tensors = program.weights.iter().zip(&loaded).filter_map(|(weight, loaded)| {
+        let shape = shape(&weight.tensor.axes)?;
+        let tensor = Tensor::new(weight.tensor.element, shape, loaded.bytes(file).to_vec())?;
+        Some((weight.tensor.name.clone(), tensor))
+    });
+    Ok(tensors.collect())
+}
+
+/// A state before the first step.
+fn state(program: &Program, name: &str) -> Option<Tensor> {
+    let state = program.states.iter().find(|state| state.tensor.name == name)?;
+    Tensor::zeros(state.tensor.element, shape(&state.tensor.axes)?)
+}
+
+/// The sizes of axes that have no free sizes.
+fn shape(axes: &[moe_runtime::program::AxisDescription]) -> Option<Vec<usize>> {
+    axes.iter().map(|axis| usize::try_from(sizes::evaluate(&axis.size, &[])?).ok()).collect()
+}
