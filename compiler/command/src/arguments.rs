@@ -257,6 +257,8 @@ pub enum Stage {
     Rewritten,
     /// The kernels
     Kernels,
+    /// The launches and the memory they use
+    Program,
     /// Cranelift's form
     Clif,
     /// MLIR
