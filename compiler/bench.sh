@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Measures what the compiler and its programs are promised to do, and writes the table compiler/BENCHMARKS.md.
+# Rows that are compared run interleaved (ours, theirs, ours, …) in one go; figures are medians.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/.." && pwd)
+moe=$root/target/release/moe
+fashion=$root/examples/fashion
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+rounds=${ROUNDS:-21}
+cd "$work"
+
+[ -x "$moe" ] || { echo "build first: make build" >&2; exit 1; }
+
+microseconds() { # of one call
+    local from=$(date +%s%N)
+    "$@" >/dev/null 2>&1
+    echo $((($(date +%s%N) - from) / 1000))
+}
+median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+milliseconds() { awk -v us="$1" 'BEGIN { printf "%.1f ms", us / 1000 }'; }
+row() { printf '| %s | %s | %s |\n' "$1" "$2" "$3" | tee -a table; }
+
+# A source of 500 lines: definitions of the kind people write.
+{
+    echo "moe 1"
+    echo "use std::nn::softmax::softmax"
+    echo "use std::select::keep_largest"
+    for i in $(seq 62); do
+        printf '\n/// A gate.\npub gate gate_%s[E, K](x: f32[.., D]) -> f32[.., K of E] {\n    weight weight: f32[D, E] = glorot\n    let scores = x @ weight\n    softmax(keep_largest[K](scores, over E), over E)\n}\n' "$i"
+    done
+} >long.moe
+
+one=$work/one.npy
+head -c $((128 + 784)) "$fashion/pictures.npy" | LC_ALL=C sed '1s/(512, 784)/(1, 784)  /' >"$one"
+w=$fashion/weights.safetensors
+export MOE_CACHE=$work/cache
+
+echo "| what | measured | promised |" >table
+echo "| --- | --- | --- |" >>table
+"$moe" check long.moe
+check=$(for _ in $(seq "$rounds"); do microseconds "$moe" check long.moe; done | median)
+row "\`moe check\` of $(wc -l <long.moe) lines, a process from start to end" "$(milliseconds "$check")" "50 ms"
+
+run=$(for _ in $(seq "$rounds"); do microseconds "$moe" run "$fashion/fashion.moe" --weights "$w" --input "picture=$one" --output logits=l.npy --output gate=g.npy; done | median)
+row "\`moe run\` of the fashion model (Cranelift), one picture, start to end" "$(milliseconds "$run")" "300 ms"
+
+for backend in llvm cranelift; do
+    [ $backend = cranelift ] || [ -x "$root/target/release/moe-codegen" ] || continue
+    cold=$(for _ in $(seq 5); do rm -rf "$MOE_CACHE"; microseconds "$moe" build "$fashion/fashion.moe" --backend $backend -o fashion-$backend; done | median)
+    row "\`moe build\` of the fashion model with $backend, empty cache" "$(milliseconds "$cold")" "3000 ms"
+    cp -r "$fashion/fashion.moe" moved.moe
+    warm=$(for i in $(seq "$rounds"); do echo "// line $i" >>moved.moe; microseconds "$moe" build moved.moe --backend $backend -o fashion-$backend; done | median)
+    row "the same after a comment was added" "$(milliseconds "$warm")" "500 ms"
+done
+program=$work/fashion-llvm
+[ -x "$program" ] || program=$work/fashion-cranelift
+row "the built program, without weights" "$(($(stat -c %s "$program") / 1024)) KiB" "3072 KiB"
+
+baseline() { cat "$w" "$one" >/dev/null; }
+start=$(for _ in $(seq "$rounds"); do microseconds "$program" --weights "$w" --input "picture=$one" --output logits=l.npy --output gate=g.npy; done | median)
+row "the built program, one picture, start to end" "$(milliseconds "$start")" "20 ms"
+
+"$program" --weights "$w" --input "picture=$fashion/pictures.npy" --output logits=l.npy --output gate=g.npy --count >counted 2>&1 || true
+echo
+cat counted
+
+{
+    echo "# Benchmarks"
+    echo
+    echo "Written by \`make bench\` on $(date +%F): $(LC_ALL=C lscpu | sed -n 's/^Model name: *//p' | head -n 1), $(nproc) cores,"
+    echo "vectors of $(LC_ALL=C lscpu | grep -q avx512f && echo 512 || echo 256) bits. Medians of $rounds processes each; files in the page cache."
+    echo
+    cat table
+    echo
+    echo "Operations of the fashion model for 512 pictures, counted by the program while it ran (\`--count\`):"
+    echo
+    echo '```'
+    cat counted
+    echo '```'
+} >"$here/BENCHMARKS.md"
+echo "written to compiler/BENCHMARKS.md"

@@ -1,0 +1,8 @@
+//! The command as a person uses it, and rules about the tree.
+
+mod bad_input;
+mod bad_source;
+mod examples;
+mod library;
+mod person;
+mod tidy;

@@ -1,0 +1,5 @@
+//! Whole roads: from a graph to results, by every back end, against the reference evaluator.
+
+mod generated;
+mod reference;
+mod road;
