@@ -200,14 +200,15 @@ impl<'a> Arranger<'a> {
         if self.starts_statement(next) || (top && self.starts_item(next)) {
             return false;
         }
-        (top && self.word(next) == "{") || self.asks_for_more(previous) || self.adds_to(next)
+        (top && self.word(next) == "{") || self.asks_for_more(previous, next) || self.adds_to(next)
     }
 
-    fn asks_for_more(&self, index: usize) -> bool {
+    fn asks_for_more(&self, index: usize, next: usize) -> bool {
         let word = self.word(index);
         match self.kind(index) {
             Some(TokenKind::Sign) => !matches!(word, ";" | ".." | "=>"),
-            Some(TokenKind::Word) => matches!(word, "as" | "of" | "over" | "else"),
+            Some(TokenKind::Word) if word == "else" => matches!(self.word(next), "{" | "if"),
+            Some(TokenKind::Word) => matches!(word, "as" | "of" | "over"),
             _ => false,
         }
     }

@@ -136,6 +136,48 @@ const STRAY: [&str; 24] = [
     "\n    weight ",
 ];
 
+/// Lines that are wrong by themselves.
+const BROKEN: [&str; 13] = [
+    "let y = x * * 2",
+    "weight w f32[D]",
+    "let s = f(x y)",
+    "y z",
+    "part p = linear[H",
+    "let t = (x, [1, 2)",
+    "observe load",
+    "let u = \"open",
+    "assert a < b < c",
+    "let v = x ^ 2",
+    "sum e: E { g[_, e] * }",
+    "let w = if c { a } else",
+    "x",
+];
+const FINE: [&str; 6] = [
+    "let a = f(x, [1, 2])",
+    "weight w: f32[D] = ones // why",
+    "part p = [swiglu[H]; E]",
+    "// a comment",
+    "let b = sum e: E { g[_, e] }; let c = a +\n    b",
+    "if c {\n    a\n} else {\n    let d = x\n    d\n}",
+];
+
+/// The lines of a body, and which of them are wrong.
+fn body() -> impl Strategy<Value = (String, Vec<usize>)> {
+    prop::collection::vec((any::<bool>(), 0usize..100), 1..8).prop_map(|lines| {
+        let (mut text, mut wrong) = ("fn f(x: f32) -> f32 {\n".to_owned(), Vec::new());
+        for (broken, which) in lines {
+            let which = if broken { BROKEN[which % BROKEN.len()] } else { FINE[which % (FINE.len() - 1)] };
+            if broken {
+                wrong.push(text.matches('\n').count() + 1);
+            }
+            text.push_str(&format!("    {which}\n"));
+        }
+        text.push_str("    let last = x\n");
+        text.push_str(FINE[FINE.len() - 1]);
+        (text + "\n}\n", wrong)
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -143,6 +185,15 @@ proptest! {
     fn generated_programs_are_read_and_formatted(text in program()) {
         prop_assert_eq!(crate::tools::mistakes(&text), "", "{}", text);
         check_format(&text);
+    }
+
+    #[test]
+    fn every_broken_line_is_reported_and_no_other((text, wrong) in body()) {
+        let errors = parse(FileId(0), &text).errors;
+        let lines = errors.iter().map(|error| text[..error.span.start as usize].matches('\n').count() + 1);
+        let mut lines: Vec<usize> = lines.collect();
+        lines.dedup();
+        prop_assert_eq!(lines, wrong, "{}\n{}", text, crate::tools::mistakes(&text));
     }
 
     #[test]
