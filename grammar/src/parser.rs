@@ -15,6 +15,9 @@ use crate::{Parse, SyntaxError};
 use pest::Parser;
 use std::ops::Range;
 
+/// The edition of the language that this parser reads.
+const EDITION: u32 = 1;
+
 /// Reads a text. It never fails: the tree holds every item that could be read, and all mistakes are listed.
 ///
 /// Takes time linear in the length of the text where nothing is wrong with it.
@@ -60,20 +63,20 @@ impl Reader<'_> {
         self.layout.word(piece.start) == "moe" && self.layout.token(piece.start + 1).kind == TokenKind::Number
     }
 
-    /// Which editions there are is not for the grammar to say.
     fn edition(&mut self, piece: &Range<usize>, first: bool) -> Option<Edition> {
         let range = self.bytes(piece);
         let span = Span::new(self.file, range.start, range.end);
-        let number = self.layout.word(piece.start + 1).parse().ok();
+        let number = self.layout.word(piece.start + 1).parse::<u32>().ok();
         let (message, label) = match number {
             _ if !first => {
                 ("the edition is said twice or too late", "this must be the first line of the file")
             }
-            Some(number) if piece.len() == 2 => return Some(Edition { number, span }),
-            _ => ("an edition is a whole number by itself", "expected a line such as `moe 1`"),
+            Some(EDITION) if piece.len() == 2 => return Some(Edition { number: EDITION, span }),
+            _ => ("there is no such edition of the language", "not known to this compiler"),
         };
+        let hint = first.then(|| format!("write `moe {EDITION}`, or use a newer compiler"));
         let (message, label) = (message.to_owned(), label.to_owned());
-        self.errors.push(SyntaxError { code: "E0005", message, span, label, hint: None });
+        self.errors.push(SyntaxError { code: "E0005", message, span, label, hint });
         None
     }
 
