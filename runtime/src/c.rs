@@ -10,7 +10,7 @@ pub use context::{
     moe_context_close, moe_context_open, moe_context_output_shape, moe_context_reset, moe_context_run,
     moe_context_run_into, ContextHandle,
 };
-pub use header::{header, FUNCTIONS, HEADER};
+pub use header::{exports, header, FUNCTIONS, HEADER};
 pub use model::{
     moe_model_close, moe_model_input, moe_model_input_count, moe_model_name, moe_model_output,
     moe_model_output_count, open, DescriptionValue, ModelHandle,

@@ -36,6 +36,26 @@ pub mod codes {
     pub const CALL: &str = "E0815";
     /// A kernel or the runtime did what it never should.
     pub const BUG: &str = "E0899";
+
+    /// All of them.
+    pub const ALL: [&str; 16] = [
+        PROGRAM,
+        WEIGHTS_FILE,
+        WEIGHTS_MISFIT,
+        WEIGHTS_NEEDED,
+        TENSOR_FILE,
+        NAMES,
+        INPUT,
+        SIZES,
+        MEMORY,
+        OUTPUT,
+        NOT_FINITE,
+        USAGE,
+        THREADS,
+        STATE,
+        CALL,
+        BUG,
+    ];
 }
 
 /// One thing that went wrong, in words for people.
@@ -101,5 +121,19 @@ impl Error {
     /// Whether this is our mistake and nobody else's.
     pub fn is_bug(&self) -> bool {
         self.code == codes::BUG
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::codes;
+    use std::path::Path;
+
+    #[test]
+    fn every_code_is_explained() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compiler/diagnostics/codes");
+        for code in codes::ALL {
+            assert!(folder.join(format!("{code}.md")).is_file(), "{code}");
+        }
     }
 }

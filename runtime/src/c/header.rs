@@ -21,15 +21,23 @@ pub const FUNCTIONS: [&str; 14] = [
     "moe_context_run",
 ];
 
+/// What a library exports: its own name for each function, and the runtime's.
+pub fn exports(prefix: &str) -> Vec<(String, &'static str)> {
+    FUNCTIONS.iter().map(|function| (own_name(function, prefix), *function)).collect()
+}
+
+fn own_name(function: &str, prefix: &str) -> String {
+    function.replacen("moe", prefix, 1)
+}
+
 /// The header of a library whose functions begin with `prefix` and an underscore where the runtime's begin with `moe_`, so
 /// that several models can be linked into one program. The types are shared. `about` is put at its top.
 pub fn header(prefix: &str, about: &str) -> String {
     let mut text = HEADER.replace("MOE_H", &format!("{}_H", prefix.to_uppercase()));
     for function in FUNCTIONS {
-        let own = function.replacen("moe", prefix, 1);
-        text = text.replace(&format!("{function}("), &format!("{own}("));
+        text = text.replace(&format!("{function}("), &format!("{}(", own_name(function, prefix)));
     }
-    let about: String = about.lines().map(|line| format!(" * {line}\n")).collect();
+    let about: String = about.lines().map(|line| format!(" * {line}").trim_end().to_owned() + "\n").collect();
     format!("/*\n{about} */\n{text}")
 }
 
@@ -51,9 +59,10 @@ mod tests {
     #[test]
     fn a_model_has_its_own_names() {
         let text = header("fashion", "The model Fashion.\n\nIts input is a picture.");
-        assert!(text.starts_with("/*\n * The model Fashion.\n * \n * Its input is a picture.\n */\n"));
+        assert!(text.starts_with("/*\n * The model Fashion.\n *\n * Its input is a picture.\n */\n"));
         assert!(text.contains("#ifndef FASHION_H\n") && text.contains("#endif /* FASHION_H */"));
         assert!(text.contains("int32_t fashion_context_run(moe_context *context"));
+        assert!(exports("fashion").iter().all(|(own, _)| text.matches(&format!("{own}(")).count() == 1));
         assert!(FUNCTIONS.iter().all(|function| !text.contains(&format!("{function}("))));
     }
 }

@@ -3,6 +3,7 @@
 
 mod c;
 mod command;
+mod damage;
 mod fakes;
 mod npy;
 mod run;
