@@ -11,6 +11,8 @@ const STEP: usize = 4;
 pub(super) enum Document {
     /// Text without line breaks.
     Text(String),
+    /// A comment that ends its line; its length is no reason to break anything.
+    Comment(String),
     /// A space, or a line break where the group is broken.
     Line,
     /// Nothing, or a line break where the group is broken.
@@ -69,7 +71,7 @@ pub(super) fn print(document: &Document) -> String {
     while let Some(command) = commands.pop() {
         let Command { indent, broken, document } = command;
         match document {
-            Document::Text(words) => {
+            Document::Text(words) | Document::Comment(words) => {
                 // Indentation is written only before text, so that no line ends in spaces.
                 if text.ends_with('\n') && !words.is_empty() {
                     text.extend(std::iter::repeat_n(' ', column));
@@ -123,6 +125,7 @@ fn fits(first: Command<'_>, rest: &[Command<'_>], mut room: usize) -> bool {
         let Command { indent, broken, document } = command;
         let used = match document {
             Document::Text(words) => words.chars().count(),
+            Document::Comment(_) => return true,
             Document::Line if !broken => 1,
             Document::SoftLine if !broken => 0,
             Document::Line | Document::SoftLine | Document::HardLine | Document::BlankLine => return true,

@@ -17,6 +17,9 @@ use nodes::Gatherer;
 use roles::Roles;
 use write::Writer;
 
+/// How often a text is formatted anew before it has to have settled.
+const ROUNDS: usize = 8;
+
 /// The text in the one style: four columns a block, lines of at most 110 columns where they can be broken, one empty
 /// line at most, and one between items. Formatting a formatted text changes nothing, and the tree stays what it was.
 ///
@@ -26,8 +29,21 @@ pub fn format(text: &str) -> Result<String, Vec<SyntaxError>> {
     if !parse.errors.is_empty() {
         return Err(parse.errors);
     }
+    // A block that had to be broken gets lines of its own, which may let what is around it have one line again.
+    let mut formatted = once(text);
+    for _ in 0..ROUNDS {
+        let next = once(&formatted);
+        if next == formatted {
+            break;
+        }
+        formatted = next;
+    }
+    Ok(formatted)
+}
+
+fn once(text: &str) -> String {
     let layout = Layout::new(FileId(0), text);
     let roles = Roles::of(&layout);
     let lines = Gatherer { layout: &layout, roles: &roles }.lines(0..layout.tokens.len(), "");
-    Ok(document::print(&Writer { layout: &layout, text, roles: &roles }.file(&lines)))
+    document::print(&Writer { layout: &layout, text, roles: &roles }.file(&lines))
 }

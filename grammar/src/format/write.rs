@@ -157,10 +157,10 @@ impl Writer<'_> {
     }
 
     fn comment(&self, node: &Node) -> Vec<Document> {
-        let words = Document::text(self.word(node.ends().0));
+        let words = self.word(node.ends().0);
         match node {
-            Node::Comment { own_line: true, .. } => vec![Document::HardLine, words],
-            _ => vec![Document::text(" "), words],
+            Node::Comment { own_line: true, .. } => vec![Document::HardLine, Document::text(words)],
+            _ => vec![Document::Comment(format!(" {words}"))],
         }
     }
 
