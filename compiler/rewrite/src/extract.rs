@@ -10,7 +10,7 @@ use crate::analysis::Graph;
 use crate::convert::found;
 use crate::language::Term;
 use egg::Id;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Added to every term, in seconds: the model is no finer than this, and of nearly equal forms the one with fewer terms is better.
 const EACH: f64 = 1e-7;
@@ -19,6 +19,7 @@ const EACH: f64 = 1e-7;
 pub type Chosen = BTreeMap<Id, Term>;
 
 struct Entry {
+    place: usize,
     class: usize,
     term: Term,
     operands: Vec<usize>,
@@ -43,8 +44,8 @@ pub fn extract(
     always: &[Id],
     cost: &dyn Fn(&Term, Id) -> f64,
 ) -> Option<Chosen> {
-    let mut ids: Vec<Id> = graph.classes().map(|class| class.id).collect();
-    ids.sort();
+    let components = components(graph, roots);
+    let ids: Vec<Id> = components.iter().flatten().copied().collect();
     let places: HashMap<Id, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
     let mut entries = Vec::new();
     for (class, id) in ids.iter().enumerate() {
@@ -52,15 +53,62 @@ pub fn extract(
             let operands: Option<Vec<usize>> =
                 term.operands.iter().map(|operand| places.get(&graph.find(*operand)).copied()).collect();
             let cost = cost(term, *id) + EACH;
-            entries.push(Entry { class, term: term.clone(), operands: operands?, cost, seen: 0 });
+            let place = entries.len();
+            entries.push(Entry { place, class, term: term.clone(), operands: operands?, cost, seen: 0 });
         }
     }
-    let best = settle(&mut entries, ids.len());
+    let best = settle(&mut entries, &components);
     let mut choices: Vec<Option<usize>> = best.iter().map(|best| best.entry).collect();
     let always: Vec<usize> =
         always.iter().filter_map(|root| places.get(&graph.find(*root)).copied()).collect();
     improve(&entries, &mut choices, &always);
     collect(graph, roots, &ids, &places, &entries, &choices)
+}
+
+/// The classes that the roots may need in any form: sets that need each other, those before others that the others need (Kosaraju's algorithm).
+fn components(graph: &Graph, roots: &[Id]) -> Vec<Vec<Id>> {
+    let order = ordered(graph, roots);
+    let places: HashMap<Id, usize> = order.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let mut users: HashMap<Id, Vec<Id>> = HashMap::new();
+    for class in &order {
+        for operand in graph[*class].nodes.iter().flat_map(|term| &term.operands) {
+            users.entry(graph.find(*operand)).or_default().push(*class);
+        }
+    }
+    let mut seen = HashSet::new();
+    let mut components = Vec::new();
+    for class in order.iter().rev() {
+        let (mut open, mut component) = (vec![*class], Vec::new());
+        while let Some(class) = open.pop() {
+            if seen.insert(class) {
+                component.push(class);
+                open.extend(users.get(&class).into_iter().flatten());
+            }
+        }
+        component.sort_by_key(|class| places.get(class));
+        components.push(component);
+    }
+    components.reverse();
+    components
+}
+
+/// The classes that the roots may need, operands before users as far as there are no cycles.
+fn ordered(graph: &Graph, roots: &[Id]) -> Vec<Id> {
+    let mut seen = HashSet::new();
+    let mut order = Vec::new();
+    let mut open: Vec<(Id, bool)> = roots.iter().rev().map(|root| (graph.find(*root), false)).collect();
+    while let Some((class, done)) = open.pop() {
+        if done {
+            order.push(class);
+        } else if seen.insert(class) {
+            open.push((class, true));
+            let operands = graph[class].nodes.iter().flat_map(|term| &term.operands);
+            open.extend(
+                operands.map(|operand| (graph.find(*operand), false)).filter(|(id, _)| !seen.contains(id)),
+            );
+        }
+    }
+    order
 }
 
 /// The most visits of classes that improving choices may take.
@@ -144,30 +192,39 @@ fn whole(entries: &[Entry], choices: &[Option<usize>], roots: &[usize]) -> Optio
     Some(found)
 }
 
-fn settle(entries: &mut [Entry], classes: usize) -> Vec<Best> {
-    let mut best = vec![Best::default(); classes];
-    let mut clock = 1;
-    loop {
-        let before = clock;
-        for (place, entry) in entries.iter_mut().enumerate() {
-            let stamps = entry.operands.iter().map(|operand| best.get(*operand).map_or(0, |best| best.stamp));
-            let newest = stamps.clone().max().unwrap_or(1);
-            if stamps.clone().any(|stamp| stamp == 0) || newest <= entry.seen {
-                continue;
-            }
-            entry.seen = newest;
-            let Some(needs) = needs(entry, &best) else { continue };
-            let total: f64 = needs.iter().map(|(_, cost)| cost).sum();
-            let Some(known) = best.get_mut(entry.class) else { continue };
-            if known.entry.is_none() || total < known.total * (1.0 - 1e-9) {
-                clock += 1;
-                *known = Best { entry: Some(place), total, needs, stamp: clock };
-            }
+/// The best term of each class: component by component, so that what is settled never changes again.
+fn settle(entries: &mut [Entry], components: &[Vec<Id>]) -> Vec<Best> {
+    let mut best = vec![Best::default(); components.iter().map(Vec::len).sum()];
+    let (mut clock, mut first, mut rest) = (1, 0, entries);
+    for component in components {
+        first += component.len();
+        let count = rest.iter().take_while(|entry| entry.class < first).count();
+        let (own, others) = rest.split_at_mut(count);
+        while pass(own, &mut best, &mut clock) {}
+        rest = others;
+    }
+    best
+}
+
+/// Looks at each term whose operands have changed; whether a class found a better one.
+fn pass(entries: &mut [Entry], best: &mut [Best], clock: &mut u64) -> bool {
+    let before = *clock;
+    for entry in entries {
+        let stamps = entry.operands.iter().map(|operand| best.get(*operand).map_or(0, |best| best.stamp));
+        let newest = stamps.clone().max().unwrap_or(1);
+        if stamps.clone().any(|stamp| stamp == 0) || newest <= entry.seen {
+            continue;
         }
-        if clock == before {
-            return best;
+        entry.seen = newest;
+        let Some(needs) = needs(entry, best) else { continue };
+        let total: f64 = needs.iter().map(|(_, cost)| cost).sum();
+        let Some(known) = best.get_mut(entry.class) else { continue };
+        if known.stamp == 0 || total < known.total * (1.0 - 1e-9) {
+            *clock += 1;
+            *known = Best { entry: Some(entry.place), total, needs, stamp: *clock };
         }
     }
+    *clock != before
 }
 
 /// The classes that a term needs, its own included; `None` if its operands need its own.

@@ -66,7 +66,7 @@ impl Default for Options {
             machine: MachineDescription::default(),
             term_limit: 20_000,
             round_limit: 40,
-            mask_limit: 16,
+            mask_limit: 256,
             rules: None,
             prefer_rewritten: false,
         }
