@@ -13,7 +13,7 @@
 
 mod brackets;
 
-use crate::scan::{scan, Token, TokenKind};
+use crate::scan::{scan, Token, TokenKind, BYTE_ORDER_MARK};
 use crate::span::{FileId, Span};
 use crate::SyntaxError;
 use std::collections::BTreeSet;
@@ -69,7 +69,7 @@ impl<'a> Arranger<'a> {
         Arranger {
             file,
             text,
-            laid_out: text.bytes().map(|byte| if byte == b'\r' { b' ' } else { byte }).collect(),
+            laid_out: blanked(text),
             ends: vec![tokens.len(); tokens.len()],
             tokens,
             open: Vec::new(),
@@ -278,6 +278,13 @@ impl<'a> Arranger<'a> {
             hint: Some("the escapes are `\\n`, `\\t`, `\\\"` and `\\\\`".to_owned()),
         }));
     }
+}
+
+/// The bytes of a text without carriage returns and a byte order mark.
+fn blanked(text: &str) -> Vec<u8> {
+    let mark = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
+    let bytes = text.bytes().enumerate();
+    bytes.map(|(place, byte)| if place < mark || byte == b'\r' { b' ' } else { byte }).collect()
 }
 
 /// The bracket that closes another.

@@ -57,6 +57,7 @@ impl Found {
         let words = match token.kind {
             TokenKind::Newline if index >= layout.tokens.len() => "the end of the file".to_owned(),
             TokenKind::Newline => "the end of the line".to_owned(),
+            TokenKind::Unknown if !layout.word(index).is_ascii() => unusual(layout.word(index)),
             TokenKind::Doc => "a doc comment".to_owned(),
             _ => format!("`{}`", layout.word(index)),
         };
@@ -72,6 +73,33 @@ impl Found {
         };
         Found { index, token, words }
     }
+}
+
+/// A character that may look like another, or like nothing.
+fn unusual(character: &str) -> String {
+    let number = character.chars().next().map_or(0, u32::from);
+    let visible = character.chars().all(|c| !c.is_whitespace() && !c.is_control());
+    let shown = if visible { format!("`{character}` ") } else { String::new() };
+    format!("the character {shown}(U+{number:04X})")
+}
+
+/// The sign that a character was probably meant to be.
+fn look_alike(character: &str) -> Option<&'static str> {
+    Some(match character {
+        "−" | "–" | "—" => "`-`",
+        "×" | "·" | "∗" => "`*`, or for tensors `@`",
+        "÷" => "`/`",
+        "≤" => "`<=`",
+        "≥" => "`>=`",
+        "≠" => "`!=`",
+        "→" => "`->`",
+        "“" | "”" | "„" | "‘" | "’" => "`\"`",
+        "∞" => "`inf`",
+        "…" => "`..`",
+        "Σ" | "∑" => "`sum e: E { … }`",
+        "\u{a0}" | "\u{2009}" | "\u{200b}" | "\u{3000}" => "an ordinary space",
+        _ => return None,
+    })
 }
 
 /// What could have stood there, most telling first, without the many ways in which an expression can go on.
@@ -172,6 +200,9 @@ fn hint(layout: &Layout, found: &Found, rules: &[Rule], piece: Rule) -> Option<S
         found.index.checked_sub(1).is_some_and(|before| layout.token(before).end == found.token.start);
     let is_word = found.token.kind == TokenKind::Word;
     let before = found.index.checked_sub(1).map_or("", |before| layout.word(before));
+    if let Some(meant) = look_alike(word) {
+        return Some(format!("write {meant}"));
+    }
     let hint = match word {
         "=" if rules.contains(&Rule::binary) => "`==` compares; `=` only follows the name that it sets",
         "&" | "|" => "`&&` is and, `||` is or, `!` is not",

@@ -69,6 +69,8 @@ impl Token {
     }
 }
 
+/// What some editors put before a text.
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 const SPACE: [char; 3] = [' ', '\t', '\r'];
 const TWO: [&str; 10] = ["::", "..", "->", "==", "!=", "<=", ">=", "&&", "||", "=>"];
 const ONE: &str = "+-*/%@=<>!.,:;";
@@ -76,7 +78,8 @@ const ONE: &str = "+-*/%@=<>!.,:;";
 /// All tokens of a text, in order. Spaces are left out.
 pub(crate) fn scan(text: &str) -> Vec<Token> {
     let mut tokens = Vec::with_capacity(text.len() / 3);
-    let mut place = 0;
+    // A byte order mark says nothing in UTF-8.
+    let mut place = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
     while let Some(rest) = text.get(place..) {
         let Some(first) = rest.chars().next() else { break };
         if matches!(first, ' ' | '\t' | '\r') {

@@ -416,7 +416,7 @@ pub enum BracketArgument {
 pub enum Argument {
     /// `x`
     Value(Expression),
-    /// `eps = 1e-5`
+    /// `eps = 1e-5`; a weight of a part, `up.weight = [[1.0]]`, is one name with its dots.
     Named(Name, Expression),
     /// `over E`, `over (E, H)`
     Over(Vec<Name>, Span),

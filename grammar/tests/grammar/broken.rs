@@ -123,6 +123,8 @@ fn f(x: f32) -> f32 {
     let g = x ? 1 : 2
     let h = 1.
     let i = é
+    let j = x × 2 − 1
+    let k = x
     return x
 }
 ",

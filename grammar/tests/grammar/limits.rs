@@ -67,5 +67,4 @@ fn texts_that_hold_nothing() {
         assert_eq!(codes(text), [""; 0], "{text:?}");
         crate::tools::check_format(text);
     }
-    assert_eq!(codes("\u{feff}moe 1\n").len(), 1);
 }
