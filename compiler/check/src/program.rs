@@ -19,6 +19,9 @@ use crate::mapping::{Mapping, WeightInfo};
 /// How many boolean static parameters of one definition are checked in all combinations.
 const COMBINED: usize = 4;
 
+/// The bytes of stack that checking has, most of which it never touches.
+const ROOM: usize = 256 << 20;
+
 /// One source file.
 #[derive(Clone, Debug, Default)]
 pub struct SourceFile {
@@ -169,6 +172,10 @@ impl Program {
 
     /// Everything that is wrong with one file: its own and its used files' syntax and names, and its definitions, tests and blocks.
     pub fn check_file(&self, file: FileId) -> Vec<Diagnostic> {
+        with_room(|| self.check_all(file))
+    }
+
+    fn check_all(&self, file: FileId) -> Vec<Diagnostic> {
         let mut mistakes = self.mistakes_from(file.0);
         for (index, item) in self.items(file.0).iter().enumerate() {
             let id = DefinitionId { file: file.0, item: index as u32 };
@@ -293,6 +300,15 @@ impl Program {
         model: &str,
         settings: &BTreeMap<String, Setting>,
     ) -> Result<Elaborated, Vec<Diagnostic>> {
+        with_room(|| self.elaborate_model(file, model, settings))
+    }
+
+    fn elaborate_model(
+        &self,
+        file: FileId,
+        model: &str,
+        settings: &BTreeMap<String, Setting>,
+    ) -> Result<Elaborated, Vec<Diagnostic>> {
         let mut mistakes = self.mistakes_from(file.0);
         let Some((id, definition)) = self.model(file.0, model) else {
             let mistake = Diagnostic::plain_error("E0011", format!("there is no model `{model}`"));
@@ -380,7 +396,7 @@ impl Program {
             _ => None,
         });
         match found {
-            Some(own) => test_items::elaborate(self, file.0, own),
+            Some(own) => with_room(|| test_items::elaborate(self, file.0, own)),
             None => Err(vec![Diagnostic::plain_error("E0605", format!("there is no test `{}`", test.name))]),
         }
     }
@@ -493,6 +509,16 @@ fn unsupported(item: &Item, kind: SettingsKind) -> Diagnostic {
     Diagnostic::error("E0501", item.span, format!("`{word}` blocks are not supported yet"))
         .label("this is read, and nothing is done with it")
         .hint("leave the block out until then")
+}
+
+/// Does something where calls may go deep: definitions in definitions, each of them deep in brackets. Where no thread can be had, it is
+/// done in this one.
+fn with_room<T: Send>(work: impl Fn() -> T + Sync) -> T {
+    let on_thread = std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(ROOM).spawn_scoped(scope, &work).ok()?;
+        Some(thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    on_thread.unwrap_or_else(work)
 }
 
 /// Each mistake once: those of the same code at the same place are told one time.

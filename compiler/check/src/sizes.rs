@@ -1,7 +1,7 @@
 //! Sizes as expressions of the language.
 
 use crate::axes::SizeKey;
-use crate::elaborator::Elaborator;
+use crate::elaborator::{Elaborator, Mode};
 use crate::value::Value;
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Argument, BinaryOperator, Expression, ExpressionKind, Name};
@@ -138,7 +138,8 @@ impl Elaborator<'_> {
         let exact = match (left.as_constant(), right.as_constant()) {
             (Some(_), Some(0)) | (None, Some(0)) => false,
             (Some(a), Some(b)) => a % b == 0,
-            _ => true,
+            // Of a size that is only known at run time it cannot be told.
+            _ => self.mode == Mode::Check,
         };
         if !exact {
             let mistake = Diagnostic::error("E0216", span, format!("{left} cannot be divided by {right}"))
@@ -152,7 +153,7 @@ impl Elaborator<'_> {
 
     /// Whether two sizes are equal, as far as can be told now: quotients of free sizes are taken to come out even.
     pub fn sizes_agree(&self, left: &Size, right: &Size) -> bool {
-        left == right || has_quotient(left) || has_quotient(right)
+        left == right || (self.mode == Mode::Check && (has_quotient(left) || has_quotient(right)))
     }
 }
 

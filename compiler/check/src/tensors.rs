@@ -62,7 +62,39 @@ impl Elaborator<'_> {
 
     /// A node.
     pub fn add(&mut self, operation: Operation, operands: &[NodeId], span: Span) -> Option<NodeId> {
-        self.build(span, |builder| builder.add(operation, operands))
+        let agree = |left: &Size, right: &Size| self.sizes_agree(left, right);
+        let current = self.levels.current();
+        let trial = self.levels.get(current).and_then(|level| {
+            let function = level.builder.function();
+            let types: Option<Vec<&Type>> = operands.iter().map(|id| Some(&function.node(*id)?.ty)).collect();
+            moe_graph::infer(function, &operation, &types?).err()
+        });
+        // Quotients of free sizes are taken to come out even; the graph cannot tell, so it is given the type.
+        match trial {
+            Some(TypeError::Size { left, right, .. }) if agree(&left, &right) => {
+                let ty = self.replaced(&operation, operands);
+                self.build(span, |builder| Ok(builder.add_typed(operation, operands, ty)))
+            }
+            _ => self.build(span, |builder| builder.add(operation, operands)),
+        }
+    }
+
+    /// The type of an operation that puts axes in the place of others.
+    fn replaced(&self, operation: &Operation, operands: &[NodeId]) -> Type {
+        let level = self.levels.get(self.levels.current());
+        let operand = operands.first().zip(level).map(|(node, level)| level.builder.ty(*node));
+        let mut ty = operand.unwrap_or(Type::scalar(Element::F32));
+        let (from, into) = match operation {
+            Operation::Rename { from, to } => (vec![*from], vec![*to]),
+            Operation::Merge { from, into } => (from.clone(), vec![*into]),
+            Operation::Split { from, into } => (vec![*from], into.clone()),
+            _ => return ty,
+        };
+        let place = ty.axes.iter().position(|axis| from.contains(axis)).unwrap_or(0);
+        ty.axes.retain(|axis| !from.contains(axis));
+        let place = place.min(ty.axes.len());
+        ty.axes.splice(place..place, into);
+        ty
     }
 
     /// A number without axes.

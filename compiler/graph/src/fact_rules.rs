@@ -2,7 +2,7 @@
 
 use crate::function::{AxisId, Type};
 use crate::operation::{Absorb, Operation, ReduceKind, ScalarFunction};
-use crate::support::{Fact, Sizes, Support};
+use crate::support::{Fact, Sizes, Support, SupportExpression, SupportOperand};
 use crate::{Element, Scalar, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +58,7 @@ fn derive(operation: &Operation, operands: &[Known], ty: &Type, key: u32, sizes:
             };
             same.then(|| moved(&padding, &[*from], &[*into], operands, sizes))?
         }
+        Operation::Concatenate { from, into } => concatenate(operation, from, *into, operands, sizes),
         Operation::Gather { axis } => gather(operation, *axis, operands, sizes),
         Operation::LargestMask { count, axis } => {
             Some(made(key, ty, BTreeMap::from([(BTreeSet::from([*axis]), count.clone())])))
@@ -191,11 +192,13 @@ fn one_hot(function: ScalarFunction, operands: &[Known], ty: &Type, key: u32) ->
 
 fn reduce(kind: ReduceKind, axes: &[AxisId], operand: &Known, sizes: Sizes) -> Option<Fact> {
     let fact = operand.fact?;
-    if fact.background != kind.identity(operand.ty.element) {
+    let identity = kind.identity(operand.ty.element);
+    // A sum of negative zeros is zero.
+    if fact.background != identity && !(fact.background.is_zero() && identity.is_zero()) {
         return None;
     }
     let support = axes.iter().fold(fact.support.clone(), |support, axis| support.project(*axis, sizes));
-    Some(Fact { background: fact.background, support })
+    Some(Fact { background: identity, support })
 }
 
 /// Operations that only move entries: the support moves with them.
@@ -215,6 +218,46 @@ fn moved(
         _ => fact.support.apply(operation, &[], from, into, sizes),
     };
     Some(Fact { background: fact.background, support })
+}
+
+/// Operands of one background one after the other: degrees add along the axis, and are the largest elsewhere. Each operand's support
+/// has to vary along its own axis, so that the supports can be put together as the operands are.
+fn concatenate(
+    operation: &Operation,
+    from: &[AxisId],
+    into: AxisId,
+    operands: &[Known],
+    sizes: Sizes,
+) -> Option<Fact> {
+    let facts: Option<Vec<&Fact>> = operands.iter().map(|operand| operand.fact).collect();
+    let facts = facts?;
+    let background = facts.first()?.background;
+    let fits =
+        |(fact, own): (&&Fact, &AxisId)| fact.background == background && fact.support.axes.contains(own);
+    if from.len() != facts.len() || !facts.iter().zip(from).all(fits) {
+        return None;
+    }
+    let renamed = |axes: &BTreeSet<AxisId>, own: AxisId, new: AxisId| -> BTreeSet<AxisId> {
+        axes.iter().map(|axis| if *axis == own { new } else { *axis }).collect()
+    };
+    let (mut axes, mut keys) = (BTreeSet::new(), BTreeSet::new());
+    for (fact, own) in facts.iter().zip(from) {
+        axes.extend(renamed(&fact.support.axes, *own, into));
+        keys.extend(fact.support.degrees.keys().map(|key| renamed(key, *own, into)));
+    }
+    let degree = |key: &BTreeSet<AxisId>| {
+        let own =
+            facts.iter().zip(from).map(|(fact, own)| fact.support.degree(&renamed(key, into, *own), sizes));
+        if key.contains(&into) {
+            own.fold(Size::constant(0), |sum, bound| sum.add(&bound))
+        } else {
+            own.reduce(|largest, bound| largest.maximum(&bound)).unwrap_or_default()
+        }
+    };
+    let degrees = keys.iter().map(|key| (key.clone(), degree(key))).collect();
+    let parts = facts.iter().map(|fact| SupportOperand::Support(fact.support.expression.clone())).collect();
+    let expression = SupportExpression::Apply(Box::new(operation.clone()), parts);
+    Some(Fact { background, support: Support { expression, axes, degrees } })
 }
 
 fn gather(operation: &Operation, axis: AxisId, operands: &[Known], sizes: Sizes) -> Option<Fact> {
@@ -250,8 +293,8 @@ fn pack(operation: &Operation, operands: &[Known], sizes: Sizes) -> Option<Fact>
         return None;
     }
     let mut support = fact.support.apply(operation, &[], &packed, &[*into], sizes);
-    if let crate::support::SupportExpression::Apply(_, operands) = &mut support.expression {
-        operands.insert(0, crate::support::SupportOperand::Value(mask.key));
+    if let SupportExpression::Apply(_, operands) = &mut support.expression {
+        operands.insert(0, SupportOperand::Value(mask.key));
     }
     support.degrees = fact
         .support

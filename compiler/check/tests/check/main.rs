@@ -5,7 +5,9 @@
 mod accepted;
 mod codes;
 mod examples;
+mod facts;
 mod library;
 mod listings;
 mod messages;
+mod robust;
 mod support;
