@@ -132,6 +132,7 @@ pub fn compare(module: &Module, inputs: &[Tensor], tolerance: f64) -> Result<(),
     let names = float_parameters(module);
     let derived = gradient(module, "y", &names).map_err(|error| error.to_string())?;
     verify(&derived).map_err(|errors| format!("{errors:?}\n{}", moe_graph::print_module(&derived)))?;
+    moe_generate::check_facts(&derived, inputs)?;
     let found = evaluate(&derived, inputs, &Options::default()).map_err(|error| error.to_string())?;
     // Sums over several axes may go in another order.
     let (again, first) = (found.outputs[0].to_f64()[0], value(module, inputs).0);
