@@ -69,17 +69,27 @@ impl Level {
 /// All functions under construction, outermost first.
 pub(crate) struct Levels {
     levels: Vec<Level>,
+    /// Whether nodes go to the entry for now, whatever is inside.
+    at_entry: bool,
 }
 
 impl Levels {
     /// Just the entry.
     pub fn new(name: &str) -> Self {
-        Levels { levels: vec![Level::new(name)] }
+        Levels { levels: vec![Level::new(name)], at_entry: false }
     }
 
-    /// The index of the innermost.
+    /// The index of the function that nodes go to: the innermost.
     pub fn current(&self) -> usize {
+        if self.at_entry {
+            return 0;
+        }
         self.levels.len().saturating_sub(1)
+    }
+
+    /// Lets nodes go to the entry, or to the innermost function again; gives how it was.
+    pub fn at_entry(&mut self, at_entry: bool) -> bool {
+        std::mem::replace(&mut self.at_entry, at_entry)
     }
 
     /// One of them.

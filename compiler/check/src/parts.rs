@@ -258,34 +258,45 @@ impl Elaborator<'_> {
         Some(own)
     }
 
+    /// A weight given as an argument: with the axes of the stacks it is in, then its own.
     fn given_weight(&mut self, value: &Value, shape: &Shape, own: &[AxisKey], span: Span) -> Option<Tensor> {
-        match value {
-            Value::Array(array) => {
-                if array.shape.len() != own.len() {
-                    let mistake = Diagnostic::error(
-                        "E0201",
-                        span,
-                        format!("the weight has {} axes and this array {}", own.len(), array.shape.len()),
-                    )
-                    .label("given here")
-                    .also(shape.span, "declared here");
-                    self.error(mistake);
-                    return None;
-                }
-                let named: Vec<Option<AxisKey>> = own.iter().copied().map(Some).collect();
-                self.array_with(&array.clone(), shape.element, &named, &[])
-            }
-            other => {
-                let tensor = self.materialize(other, Some(shape.element), span)?;
-                let mut tensor = self.renamed_by_place(tensor, own, span)?;
-                if tensor.element != shape.element {
-                    self.elements_differ(span, shape.element, tensor.element);
-                    return None;
-                }
-                tensor.axes = own.to_vec();
-                Some(tensor)
-            }
+        let stack = self.frame().stack.clone();
+        let axes: Vec<AxisKey> = stack.iter().map(StackIndex::axis).chain(own.iter().copied()).collect();
+        // A tensor made inside a loop stays there.
+        let inside = matches!(value, Value::Tensor(tensor) if tensor.level > 0);
+        let before = self.levels.at_entry(!inside);
+        let whole = self.given_whole(value, shape, &axes, span);
+        self.levels.at_entry(before);
+        let mut tensor = whole?;
+        for index in &stack {
+            tensor = self.take(&tensor, index.axis(), index, span)?;
         }
+        Some(tensor)
+    }
+
+    fn given_whole(&mut self, value: &Value, shape: &Shape, axes: &[AxisKey], span: Span) -> Option<Tensor> {
+        let Value::Array(array) = value else {
+            let tensor = self.materialize(value, Some(shape.element), span)?;
+            let mut tensor = self.renamed_by_place(tensor, axes, span)?;
+            if tensor.element != shape.element {
+                self.elements_differ(span, shape.element, tensor.element);
+                return None;
+            }
+            tensor.axes = axes.to_vec();
+            return Some(tensor);
+        };
+        if array.shape.len() != axes.len() {
+            let (wanted, found) = (axes.len(), array.shape.len());
+            let message =
+                format!("the weight has {wanted} axes, {}, and this array {found}", self.show_axes(axes));
+            let mistake = Diagnostic::error("E0201", span, message)
+                .label("given here")
+                .also(shape.span, "declared here");
+            self.error(mistake);
+            return None;
+        }
+        let named: Vec<Option<AxisKey>> = axes.iter().copied().map(Some).collect();
+        self.array_with(&array.clone(), shape.element, &named, &[])
     }
 
     /// A tensor with its axes renamed, in order, to others of the same sizes.
