@@ -223,13 +223,19 @@ impl Emitter<'_> {
         if known.is_some_and(|size| size % width == 0) {
             return Ok(values);
         }
-        let any = self.w.compare(Comparison::Less, stop, end);
-        let mut choice = self.w.open_if(any);
+        let mut choice = match known {
+            Some(_) => None,
+            None => {
+                let any = self.w.compare(Comparison::Less, stop, end);
+                Some(self.w.open_if(any))
+            }
+        };
         let place = self.w.lane_indices(stop, self.lanes);
         let mask = self.w.compare(Comparison::Less, place, end);
         coordinates.push((axis, Coordinate::Lanes(stop)));
         let next = each(self, coordinates, values.clone(), Some(mask))?;
         coordinates.pop();
+        let Some(mut choice) = choice.take() else { return Ok(next) };
         self.w.otherwise(&mut choice);
         let pairs: Vec<(Value, Value)> = next.into_iter().zip(values).collect();
         Ok(self.w.close_if(choice, &pairs))

@@ -94,7 +94,7 @@ impl Selection<'_> {
         let own = e.emit(operand, point)?;
         let coordinate = e.coordinate(point, self.axis)?;
         let place = e.forced(&coordinate);
-        let zero = e.w.constant(Scalar::index(0), e.w.lanes(own));
+        let zero = e.w.constant(Scalar::index(0), e.w.lanes(own).max(e.w.lanes(place)));
         let (begin, end) = (e.w.index(0), e.extent(self.axis));
         let open = e.w.open_loop(begin, end, 1, &[zero]);
         let so_far = open.inner.first().copied().unwrap_or(zero);
