@@ -6,7 +6,8 @@ use crate::value::{Index, Number, Tensor, Value};
 use moe_diagnostics::Diagnostic;
 use moe_grammar::Span;
 use moe_graph::{
-    Element, NodeId, Operation, ReduceKind, Scalar, ScalarFunction, Signature, Size, Type, TypeError,
+    Element, NodeId, Operation, ReduceKind, Scalar, ScalarFunction, Signature, Size, SupportExpression, Type,
+    TypeError,
 };
 use std::collections::BTreeSet;
 
@@ -25,7 +26,44 @@ impl Elaborator<'_> {
     /// The node of a tensor in the function under construction.
     pub fn here(&mut self, tensor: &Tensor) -> NodeId {
         let current = self.levels.current();
-        self.levels.bring(tensor, current, &self.axes)
+        let node = self.levels.bring(tensor, current, &self.axes);
+        if tensor.level >= current {
+            return node;
+        }
+        self.with_fact(tensor, node).unwrap_or(node)
+    }
+
+    /// A value that came in from outside, with what is known of it there: its mask comes in too, and the mask's degrees are verified
+    /// while running.
+    fn with_fact(&mut self, tensor: &Tensor, node: NodeId) -> Option<NodeId> {
+        let current = self.levels.current();
+        let outside = self.levels.get(tensor.level)?;
+        let fact = outside.builder.fact(tensor.node)?.clone();
+        let SupportExpression::Mask(key) = fact.support.expression else { return None };
+        let place = outside.builder.function().node(NodeId(key))?.span.unwrap_or_default();
+        let mut degrees = Vec::new();
+        for (axes, count) in &fact.support.degrees {
+            let keys: Option<Vec<AxisKey>> = axes.iter().map(|axis| outside.key(*axis)).collect();
+            degrees.push((keys?, count.clone()));
+        }
+        let mask = Tensor { node: NodeId(key), element: Element::Bool, ..tensor.clone() };
+        let mask = self.levels.bring(&mask, current, &self.axes);
+        let mut verified = mask;
+        for (axes, count) in degrees {
+            let mut axes = self.ids(&axes);
+            axes.sort();
+            let claim = self.add(Operation::Expect { count, axes }, &[mask], place)?;
+            verified = if verified == mask {
+                claim
+            } else {
+                self.build(place, |builder| builder.map(ScalarFunction::And, &[verified, claim]))?
+            };
+        }
+        if node == mask {
+            return Some(verified);
+        }
+        let background = self.build(place, |builder| Ok(builder.constant(fact.background)))?;
+        self.build(place, |builder| builder.map(ScalarFunction::Select, &[verified, node, background]))
     }
 
     /// The id of an axis in the function under construction.

@@ -250,6 +250,26 @@ model M[D = 4, H = 8, E = 8, K = 2](x: f32[N, D]) -> f32[N, D] {{
 }
 
 #[test]
+fn what_is_known_outside_of_a_repeat_is_known_inside() {
+    let module = elaborate(&format!(
+        "{USES}
+model M[D = 4, H = 8, E = 8, K = 2, L = 3](x: f32[N, D]) -> f32[N, D] {{
+    part gate = top_k[E, K]
+    part layers = [[mlp[H]; E]; L]
+    let g = gate(x)
+    repeat i in L {{
+        let same: f32[N, K of E] = g * 2
+        x = x + sum e: E {{ same[_, e] * layers[i][e](x) }}
+    }}
+    x
+}}"
+    ));
+    assert_eq!(module.functions.len(), 2);
+    let body = Module { functions: module.functions[..1].to_vec(), entry: 0 };
+    sums_are_bounded(&body, "E", 2);
+}
+
+#[test]
 fn the_language_computes_what_it_says() {
     let text = include_str!("language.moe");
     let program = program(text);
