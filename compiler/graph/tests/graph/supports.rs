@@ -316,6 +316,24 @@ fn slices_restrict_and_padding_with_the_background_keeps() {
 }
 
 #[test]
+fn concatenated_degrees_add_along_the_axis_and_are_the_larger_elsewhere() {
+    case(|c| {
+        let [n, a, b, whole] = c.axes([5, 4, 6, 10]);
+        let (first, second) = (c.mask(&[n, a], 1, a), c.mask(&[n, b], 2, b));
+        let (x, y, other) = (c.masked(first, 0.0), c.masked(second, 0.0), c.masked(second, 1.0));
+        let operation = Operation::Concatenate { from: vec![a, b], into: whole };
+        let joined = c.add(operation.clone(), &[x, y]);
+        c.claims(joined, 0.0, &[(&[whole], 3)]);
+        let mixed = c.add(operation, &[x, other]);
+        c.claims_nothing(mixed);
+        let (first, second) = (c.mask(&[n, a], 1, n), c.mask(&[n, b], 3, n));
+        let (x, y) = (c.masked(first, 0.0), c.masked(second, 0.0));
+        let joined = c.add(Operation::Concatenate { from: vec![a, b], into: whole }, &[x, y]);
+        c.claims(joined, 0.0, &[(&[n], 3)]);
+    });
+}
+
+#[test]
 fn gathered_rows_keep_degrees_over_other_axes_only() {
     case(|c| {
         let [v, e, rows] = c.axes([4, 6, 7]);
