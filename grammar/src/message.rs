@@ -136,24 +136,58 @@ fn expected(rules: &[Rule], piece: Rule) -> Vec<&'static str> {
     phrases.into_iter().map(|(_, words)| words).collect()
 }
 
+const AN_ITEM: &str =
+    "an item: `use`, `model`, `gate`, `expert`, `layer`, `adapter`, `fn`, `test`, `weights`, \
+                       `quantize`, `adapt` or `train`";
+
 /// A rule in the user's words, with its place in a list of several.
 fn phrase(rule: Rule, piece: Rule) -> Option<(u8, &'static str)> {
     Some(match rule {
-        Rule::item | Rule::one_item | Rule::use_item | Rule::definition | Rule::definition_kind | Rule::test | Rule::weights_block | Rule::settings_block | Rule::settings_kind => (0, "an item: `use`, `model`, `gate`, `expert`, `layer`, `adapter`, `fn`, `test`, `weights`, `quantize`, `adapt` or `train`"),
+        Rule::item
+        | Rule::one_item
+        | Rule::use_item
+        | Rule::definition
+        | Rule::definition_kind
+        | Rule::test
+        | Rule::weights_block
+        | Rule::settings_block
+        | Rule::settings_kind => (0, AN_ITEM),
         Rule::statement | Rule::one_statement => (0, "a statement or an expression"),
         Rule::type_expression => (1, "a type"),
-        Rule::expression | Rule::operand | Rule::argument | Rule::bracket_argument | Rule::entry => (1, "an expression"),
+        Rule::expression | Rule::operand | Rule::argument | Rule::bracket_argument | Rule::entry => {
+            (1, "an expression")
+        }
         Rule::axis | Rule::plain_axis | Rule::bounded_axes => (1, "an axis"),
-        Rule::part_value | Rule::part_instance | Rule::part_group => (1, "a definition such as `linear[H]`, or a list of them in `[ ]`"),
-        Rule::name | Rule::path | Rule::static_kind | Rule::use_name | Rule::dotted_name | Rule::binder | Rule::axis_names | Rule::renaming | Rule::carried | Rule::static_parameter | Rule::parameter | Rule::bound_binder => (1, "a name"),
+        Rule::part_value | Rule::part_instance | Rule::part_group => {
+            (1, "a definition such as `linear[H]`, or a list of them in `[ ]`")
+        }
+        Rule::name
+        | Rule::path
+        | Rule::static_kind
+        | Rule::use_name
+        | Rule::dotted_name
+        | Rule::binder
+        | Rule::axis_names
+        | Rule::renaming
+        | Rule::carried
+        | Rule::static_parameter
+        | Rule::parameter
+        | Rule::bound_binder => (1, "a name"),
         Rule::string => (1, "a string in `\"`"),
-        Rule::pattern | Rule::pattern_part | Rule::one_entry | Rule::one_setting | Rule::weight_entry | Rule::setting => (1, "a name, `*` or names in `{ }`"),
+        Rule::pattern
+        | Rule::pattern_part
+        | Rule::one_entry
+        | Rule::one_setting
+        | Rule::weight_entry
+        | Rule::setting => (1, "a name, `*` or names in `{ }`"),
         Rule::split_kind => (1, "`rows`, `columns` or `interleaved`"),
         Rule::weight_step => (2, "`split`, `transpose`, `cast` or `stack`"),
         Rule::statics => (2, "`[`"),
         Rule::parameters | Rule::open_paren | Rule::named_results => (2, "`(`"),
         Rule::block | Rule::open_brace | Rule::settings | Rule::weight_entries | Rule::use_list => (2, "`{`"),
-        Rule::open_bracket | Rule::bracket | Rule::axes | Rule::names_in_brackets | Rule::rename => (2, "`[`"),
+        Rule::open_bracket | Rule::bracket | Rule::axes | Rule::names_in_brackets | Rule::rename => {
+            (2, "`[`")
+        }
         Rule::binary => (2, "an operator"),
         Rule::arrow => (2, "`->` and the type of the result"),
         Rule::equals => (2, "`=`"),
