@@ -24,6 +24,7 @@ mod scalar;
 mod scene;
 mod selection;
 mod sizes;
+mod threshold;
 mod writer;
 
 pub use error::ScheduleError;

@@ -9,9 +9,13 @@ use crate::pointwise::{lanes, written};
 use crate::scalar::rounded;
 use crate::scene::{computed, Scene, Storage};
 use crate::sizes::product;
+use crate::threshold::Threshold;
 use moe_graph::{AxisId, Element, Node, NodeId, Scalar, Size};
 use moe_kernel::{Comparison, Statement, Target, Value, ValueType};
 use moe_runtime::program::SizeExpression;
+
+/// Rows of so many entries are short.
+const FEW: i64 = 48;
 
 /// A node that works along one axis of its operand, and where its result goes.
 pub(crate) struct Selection<'a> {
@@ -21,6 +25,9 @@ pub(crate) struct Selection<'a> {
     pub storage: &'a Storage,
     pub axis: AxisId,
 }
+
+/// Whether one entry at its place comes before another at its own.
+type Order = fn(&mut Emitter, (Value, Value), (Value, Value)) -> Value;
 
 impl Selection<'_> {
     fn operand(&self) -> Result<NodeId, ScheduleError> {
@@ -88,7 +95,7 @@ impl Selection<'_> {
         e: &mut Emitter,
         row: &Point,
         point: &Point,
-        before: fn(&mut Emitter, (Value, Value), (Value, Value)) -> Value,
+        before: Order,
     ) -> Result<Value, ScheduleError> {
         let operand = self.operand()?;
         let own = e.emit(operand, point)?;
@@ -107,7 +114,7 @@ impl Selection<'_> {
         Ok(results.first().copied().unwrap_or(zero))
     }
 
-    /// True where fewer than `count` entries of the row come before.
+    /// True where fewer than `count` entries of the row come before: short rows count for each entry, long ones look for a threshold.
     pub fn largest(&self, assembly: &mut Assembly, count: &Size) -> Result<(), ScheduleError> {
         let size = self.scene.size(self.axis);
         let lanes = lanes(self.target, self.element()?, &size);
@@ -116,16 +123,27 @@ impl Selection<'_> {
         e.output(self.storage);
         let (items, row) = e.open_points(&self.outer()?)?;
         let count = e.w.size(count);
+        let few = size.as_constant().is_some_and(|size| size <= FEW) && !self.scene.is_ragged(self.axis);
+        if few {
+            self.by_rank(e, &row, count)?;
+        } else {
+            let (operand, axis, storage) = (self.operand()?, self.axis, self.storage);
+            Threshold { operand, axis, storage, row: &row, count }.select(e)?;
+        }
+        e.close_items(items);
+        let work = if few { size.clone() } else { Size::constant(64) };
+        let kernel = self.written(emitter, size.multiply(&work))?;
+        assembly.launch(kernel)
+    }
+
+    fn by_rank(&self, e: &mut Emitter, row: &Point, count: Value) -> Result<(), ScheduleError> {
         let stretch = self.whole(e);
         e.chunks(stretch, 1, &mut |e, chunk| {
-            let point = e.lanes_at(&row, self.axis, chunk.begin, chunk.mask);
-            let rank = self.rank(e, &row, &point, Self::is_larger)?;
+            let point = e.lanes_at(row, self.axis, chunk.begin, chunk.mask);
+            let rank = self.rank(e, row, &point, Self::is_larger)?;
             let chosen = e.w.compare(Comparison::Less, rank, count);
             e.store(self.storage, &point, chosen)
-        })?;
-        e.close_items(items);
-        let kernel = self.written(emitter, size.multiply(&size))?;
-        assembly.launch(kernel)
+        })
     }
 
     fn whole(&self, e: &mut Emitter) -> Stretch {

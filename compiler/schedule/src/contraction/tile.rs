@@ -25,19 +25,17 @@ pub(crate) struct Tiles<'a> {
 }
 
 impl Tiles<'_> {
-    /// How many vectors of columns a tile has: with [`ROWS`] rows they leave registers for the operands.
-    fn vectors(&self, e: &Emitter) -> usize {
-        if e.target.vector_registers >= 32 {
-            4
-        } else {
-            2
-        }
+    /// How many vectors of columns a tile of so many rows has: with [`ROWS`] rows they leave registers for the operands, with fewer there are
+    /// more, so that there are always enough sums that do not wait for one another.
+    fn vectors(&self, e: &Emitter, rows: usize) -> usize {
+        let full = if e.target.vector_registers >= 32 { 4 } else { 2 };
+        (full * ROWS / rows.max(1)).min(8)
     }
 
     /// How many columns an item has.
     pub fn column_block(&self, e: &Emitter) -> i64 {
         match self.contraction.form {
-            Form::Columns => (2 * self.vectors(e) as i64 * i64::from(e.lanes)).max(64),
+            Form::Columns => (8 * i64::from(e.lanes)).max(64),
             Form::Dot(_) => 32,
         }
     }
@@ -46,7 +44,7 @@ impl Tiles<'_> {
     pub fn columns(&self, e: &mut Emitter, rows: &[Point], columns: Stretch) -> Result<(), ScheduleError> {
         match self.contraction.form {
             Form::Columns => {
-                let widest = self.vectors(e);
+                let widest = self.vectors(e, rows.len());
                 e.chunks(columns, widest, &mut |e, chunk| {
                     let width = i64::from(e.lanes);
                     let begins: Vec<Value> = (0..chunk.count)

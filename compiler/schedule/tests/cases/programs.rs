@@ -123,6 +123,34 @@ fn selections_of_special_numbers() {
 }
 
 #[test]
+fn the_largest_of_long_rows() {
+    for element in [Element::F32, Element::F64, Element::Bf16, Element::I64, Element::U8, Element::U64] {
+        let mut b = Builder::new("main");
+        let (n, e) = (b.axis("N", Size::symbol("N")), b.axis("E", 70));
+        let x = b.parameter("x", ParameterKind::Input, Type { element, axes: vec![n, e] });
+        for (place, (count, axis)) in
+            [(0, e), (1, e), (5, n), (33, e), (70, e), (99, n)].into_iter().enumerate()
+        {
+            let mask = b.add(Operation::LargestMask { count: Size::constant(count), axis }, &[x]).unwrap();
+            b.output(format!("mask{place}"), mask, vec![n, e], OutputKind::Result);
+        }
+        let module = module(b);
+        for rows in [0, 1, 9] {
+            let x = if element.is_float() {
+                random(element, vec![rows, 70], 3)
+            } else {
+                let bytes = (0..rows * 70 * element.bytes()).map(|at| (at * at * 89 % 251 / 16 * 17) as u8);
+                Tensor::new(element, vec![rows, 70], bytes.collect()).unwrap()
+            };
+            let given = [x];
+            let expected =
+                moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+            assert_eq!(run(&module, &given, &AVX2, Split::Odd), expected.outputs, "{element}, {rows} rows");
+        }
+    }
+}
+
+#[test]
 fn states_change_together_when_all_is_read() {
     let mut b = Builder::new("main");
     let n = b.axis("N", 3);
@@ -158,7 +186,7 @@ fn observed_values_are_computed_when_asked_for() {
     let [observation] = plan.program.observations.as_slice() else { panic!() };
     assert_eq!(observation.tensor.name, "norm.largest");
     let x = random(Element::F32, vec![3, 5], 1);
-    let mut machine = Machine::new(&plan, &module, &[x.clone()], Split::Whole);
+    let mut machine = Machine::new(&plan, &module, std::slice::from_ref(&x), Split::Whole);
     machine.run().unwrap();
     let found = Tensor::new(Element::F32, vec![3], machine.read(observation.buffer)).unwrap().to_f64();
     let expected: Vec<f64> =
