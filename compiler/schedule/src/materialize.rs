@@ -187,14 +187,21 @@ impl<'a> Decider<'a> {
         let axes: BTreeSet<_> = self.node(reduction)?.ty.axes.iter().copied().collect();
         let mut region = BTreeSet::from([reduction]);
         let mut best = None;
+        let mut last = self.last_user(reduction);
         for id in self.live.range(reduction..).skip(1).copied() {
+            if Some(id) > last {
+                break;
+            }
             let Some(node) = self.node(id) else { continue };
-            let reads = node.operands.iter().any(|operand| region.contains(operand));
-            let same = node.ty.axes.iter().copied().collect::<BTreeSet<_>>() == axes;
             let pointwise = matches!(node.operation, Operation::Map { .. } | Operation::Cast(_));
-            if !reads || !same || !pointwise || self.regions.contains_key(&id) {
+            if !pointwise || !node.operands.iter().any(|operand| region.contains(operand)) {
                 continue;
             }
+            let same = node.ty.axes.iter().copied().collect::<BTreeSet<_>>() == axes;
+            if !same || self.regions.contains_key(&id) {
+                continue;
+            }
+            last = last.max(self.last_user(id));
             region.insert(id);
             let members = self.members(&region, id);
             let inner = |member: &NodeId| *member == id || self.is_inner(*member, reduction, &members);
@@ -203,6 +210,10 @@ impl<'a> Decider<'a> {
             }
         }
         best
+    }
+
+    fn last_user(&self, id: NodeId) -> Option<NodeId> {
+        self.users.get(&id).and_then(|users| users.iter().max().copied())
     }
 
     /// The nodes of a region that a root is computed from.
