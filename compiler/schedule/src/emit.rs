@@ -8,7 +8,7 @@ use crate::scene::{computed, is_storage, Packing, Scene, Storage};
 use crate::sizes::product;
 use crate::writer::Writer;
 use moe_graph::{AxisId, Element, Node, NodeId, Operation, Scalar, Size};
-use moe_kernel::{BinaryOperation, BufferParameter, Comparison, Statement, Target, Value};
+use moe_kernel::{BinaryOperation, BufferParameter, Statement, Target, Value};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a value depends on: the node, its coordinates, the masks, what is known of packed rows.
@@ -79,7 +79,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// The coordinate as one of the plain kinds.
-    fn plain(&mut self, coordinate: &Coordinate) -> Coordinate {
+    pub fn plain(&mut self, coordinate: &Coordinate) -> Coordinate {
         match coordinate {
             Coordinate::Part { .. } => self.of_value_of(coordinate),
             other => other.clone(),
@@ -100,7 +100,7 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn shifted(&mut self, coordinate: &Coordinate, by: &Size, backwards: bool) -> Coordinate {
+    pub fn shifted(&mut self, coordinate: &Coordinate, by: &Size, backwards: bool) -> Coordinate {
         let by = self.w.size(by);
         let shift = |w: &mut Writer, value| if backwards { w.subtract(value, by) } else { w.add(value, by) };
         match self.plain(coordinate) {
@@ -305,7 +305,7 @@ impl<'a> Emitter<'a> {
         Ok(value)
     }
 
-    fn operand(&mut self, node: &Node, place: usize, point: &Point) -> Result<Value, ScheduleError> {
+    pub fn operand(&mut self, node: &Node, place: usize, point: &Point) -> Result<Value, ScheduleError> {
         let operand = node.operands.get(place).ok_or(ScheduleError::Malformed("a missing operand"))?;
         self.emit(*operand, point)
     }
@@ -377,156 +377,5 @@ impl<'a> Emitter<'a> {
     pub fn constant(&mut self, value: Scalar) -> Value {
         let value = if is_storage(value.element()) { value.cast(Element::F32) } else { value };
         self.w.constant(value, 1)
-    }
-
-    /// The point with `from` at `into - before`, there only where that is inside `from`; and whether it is.
-    fn window(
-        &mut self,
-        point: &Point,
-        from: AxisId,
-        into: AxisId,
-        before: &Size,
-    ) -> Result<(Point, Value), ScheduleError> {
-        let coordinate = self.coordinate(point, into)?;
-        let shifted = self.shifted(&coordinate, before, true);
-        let inner = point.with(from, shifted.clone());
-        let place = self.forced(&shifted);
-        let end = self.extent(from);
-        let inside = self.inside(place, end);
-        Ok((self.masked(inner, inside), inside))
-    }
-
-    fn inside(&mut self, place: Value, end: Value) -> Value {
-        let zero = self.w.index(0);
-        let low = self.w.compare(Comparison::GreaterEqual, place, zero);
-        let high = self.w.compare(Comparison::Less, place, end);
-        self.w.and(low, high)
-    }
-
-    /// The point, there only where a condition holds.
-    pub fn masked(&mut self, mut point: Point, condition: Value) -> Point {
-        if self.w.lanes(condition) == 1 {
-            point.mask = self.both(point.mask, Some(condition));
-        } else {
-            point.lane_mask = self.both(point.lane_mask, Some(condition));
-        }
-        point
-    }
-
-    fn concatenate(
-        &mut self,
-        node: &Node,
-        from: &[AxisId],
-        into: AxisId,
-        point: &Point,
-    ) -> Result<Value, ScheduleError> {
-        let mut before = Size::constant(0);
-        let mut result: Option<Value> = None;
-        for (place, axis) in from.iter().enumerate() {
-            let (inner, inside) = self.window(point, *axis, into, &before)?;
-            let value = self.operand(node, place, &inner)?;
-            result = Some(result.map_or(value, |other| self.w.select(inside, value, other)));
-            before = before.add(&self.scene.size(*axis));
-        }
-        result.ok_or(ScheduleError::Malformed("nothing to concatenate"))
-    }
-
-    fn gather(&mut self, node: &Node, axis: AxisId, point: &Point) -> Result<Value, ScheduleError> {
-        let index = self.operand(node, 1, point)?;
-        let index = self.w.convert(index, Element::I64);
-        let end = self.extent(axis);
-        let inside = self.checked_index(node, axis, index, end, point);
-        let coordinate = self.of_value(index);
-        let inner = self.masked(point.with(axis, coordinate), inside);
-        self.operand(node, 0, &inner)
-    }
-
-    /// Whether an index is inside an axis; outside it (at a point that is there) the kernel stops.
-    pub fn checked_index(
-        &mut self,
-        node: &Node,
-        axis: AxisId,
-        index: Value,
-        end: Value,
-        point: &Point,
-    ) -> Value {
-        let inside = self.inside(index, end);
-        let mut outside = self.w.unary(moe_kernel::UnaryOperation::Not, inside);
-        if let Some(mask) = point.mask {
-            outside = self.w.and(outside, mask);
-        }
-        if let Some(mask) = point.lane_mask.filter(|_| self.w.lanes(outside) > 1) {
-            outside = self.w.and(outside, mask);
-        }
-        let (name, place) = (self.scene.axis_name(axis), self.scene.place(node));
-        let operation = node.operation.name();
-        let message = format!("{operation}{place}: an index is outside the axis {name}");
-        let fault = self.faults.add("E0901", message);
-        self.w.fail_if(outside, fault);
-        inside
-    }
-
-    /// The coordinate along one of a mask's axes of the row that stands at the packed axis.
-    fn row_coordinate(
-        &mut self,
-        packing: &Packing,
-        packed: AxisId,
-        axis: AxisId,
-        point: &Point,
-    ) -> Result<Coordinate, ScheduleError> {
-        if let Some(known) = point.rows.get(&packed).and_then(|known| known.get(&axis)) {
-            return Ok(known.clone());
-        }
-        let place = packing.axes.iter().position(|own| *own == axis);
-        let rows = place.and_then(|place| packing.rows.get(place).copied());
-        let rows = rows.ok_or(ScheduleError::Malformed("an axis that the mask has not"))?;
-        let row = self.coordinate(point, packed)?;
-        let row = self.plain(&row);
-        let buffer = self.buffer(rows, &format!("rows_{}", place.unwrap_or(0)), Element::I64, false);
-        let value = self.read(buffer, &row, point.mask, point.lane_mask);
-        Ok(self.of_value(value))
-    }
-
-    fn pack(&mut self, node: &Node, into: AxisId, point: &Point) -> Result<Value, ScheduleError> {
-        let scene = self.scene;
-        let packing = scene.packing(into)?;
-        let value = *node.operands.get(1).ok_or(ScheduleError::Malformed("a missing operand"))?;
-        let mut inner = point.clone();
-        for axis in
-            packing.axes.iter().filter(|axis| scene.function.node(value).is_some_and(|n| n.ty.has(**axis)))
-        {
-            let coordinate = self.row_coordinate(packing, into, *axis, point)?;
-            inner.set(*axis, coordinate);
-        }
-        self.emit(value, &inner)
-    }
-
-    /// The row of the packed axis at a point of the mask's axes, -1 where there is none; and the point of that row.
-    pub fn unpacked(&mut self, from: AxisId, point: &Point) -> Result<(Value, Point), ScheduleError> {
-        let packing = self.scene.packing(from)?.clone();
-        let address = self.address(&packing.axes, point)?;
-        let buffer = self.buffer(packing.inverse, "inverse", Element::I64, false);
-        let row = self.read(buffer, &address, point.mask, point.lane_mask);
-        let mut inner = point.with(from, self.of_value(row));
-        let known = packing.axes.iter().map(|axis| Ok((*axis, self.coordinate(point, *axis)?)));
-        let known = known.collect::<Result<_, ScheduleError>>()?;
-        inner.rows.insert(from, known);
-        Ok((row, inner))
-    }
-
-    fn unpack(
-        &mut self,
-        node: &Node,
-        from: AxisId,
-        background: Scalar,
-        point: &Point,
-    ) -> Result<Value, ScheduleError> {
-        let (row, inner) = self.unpacked(from, point)?;
-        let zero = self.w.index(0);
-        let there = self.w.compare(Comparison::GreaterEqual, row, zero);
-        let inner = self.masked(inner, there);
-        let kept = self.operand(node, 1, &inner)?;
-        let other = self.constant(background);
-        Ok(self.w.select(there, kept, other))
     }
 }

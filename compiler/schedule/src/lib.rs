@@ -13,6 +13,7 @@ mod function;
 mod inline;
 mod materialize;
 mod mathematics;
+mod moves;
 mod nest;
 mod packing;
 mod plan;
