@@ -3,3 +3,4 @@
 mod generated;
 mod reference;
 mod road;
+mod stages;
