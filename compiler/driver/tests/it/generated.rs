@@ -14,8 +14,11 @@ fn options(seed: u64) -> Options {
     Options { packing: seed % 3 == 0, calls: seed % 4 == 0, ..Options::default() }
 }
 
-fn rewritten(module: &Module) -> Module {
-    moe_rewrite::rewrite(module, &moe_rewrite::Options { prefer_rewritten: true, ..Default::default() }).unwrap().module
+fn rewritten(seed: u64, module: &Module) -> Module {
+    match moe_rewrite::rewrite(module, &moe_rewrite::Options { prefer_rewritten: true, ..Default::default() }) {
+        Ok(rewritten) => rewritten.module,
+        Err(error) => panic!("seed {seed}: {error}\n{}", moe_graph::print_module(module)),
+    }
 }
 
 /// Equal up to the sign of zero; NaN equals NaN.
@@ -48,7 +51,7 @@ fn cranelift_agrees_with_the_evaluator() {
     for seed in 0..GRAPHS {
         let (module, inputs) = moe_generate::module(seed, &options(seed));
         let expected = reference(&module, &inputs).unwrap();
-        for (what, module) in [("as written", module.clone()), ("rewritten", rewritten(&module))] {
+        for (what, module) in [("as written", module.clone()), ("rewritten", rewritten(seed, &module))] {
             let threads = 1 + (seed % 3) as usize;
             let found = plan(&module, &target)
                 .and_then(|plan| cranelift(&plan).and_then(|kernels| run(&module, plan, kernels, &inputs, threads)));
@@ -70,7 +73,7 @@ fn llvm_agrees_with_the_evaluator() {
     for seed in (0..GRAPHS).step_by(10) {
         let (module, inputs) = moe_generate::module(seed, &options(seed));
         let expected = reference(&module, &inputs).unwrap();
-        let module = rewritten(&module);
+        let module = rewritten(seed, &module);
         let mut plan = plan(&module, &target).unwrap();
         for kernel in &mut plan.kernels {
             kernel.name = format!("graph_{seed}_{}", kernel.name);
