@@ -38,13 +38,13 @@ pub fn choose(wanted: Option<Wanted>) -> Result<(Backend, Option<Diagnostic>), D
     match (install::code_generator()?, wanted) {
         (Some(path), _) => Ok((Backend::Llvm(path), None)),
         (None, None) => {
-            let mut note = Diagnostic::plain_error("no-llvm", format!("{missing}: code is written with Cranelift"));
+            let mut note =
+                Diagnostic::plain_error("no-llvm", format!("{missing}: code is written with Cranelift"));
             note.severity = moe_diagnostics::Severity::Warning;
             Ok((Backend::Cranelift, Some(note.hint("`make build` adds it where LLVM 22 can be installed"))))
         }
-        (None, Some(_)) => {
-            Err(Diagnostic::plain_error("E0016", missing).hint("use --backend cranelift, or `make build` with LLVM 22"))
-        }
+        (None, Some(_)) => Err(Diagnostic::plain_error("E0016", missing)
+            .hint("use --backend cranelift, or `make build` with LLVM 22")),
     }
 }
 

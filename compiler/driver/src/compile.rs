@@ -4,9 +4,9 @@ use crate::session::{Failure, Selection, Session};
 use moe_check::Elaborated;
 use moe_diagnostics::Diagnostic;
 use moe_graph::Module;
+use moe_kernel::{Plan, Target};
 use moe_rewrite::Report;
 use moe_runtime::program::WeightSource;
-use moe_kernel::{Plan, Target};
 use std::collections::BTreeMap;
 
 /// A model on its way to code.
@@ -27,7 +27,10 @@ pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Fai
     let elaborated = session.elaborate(selection)?;
     let options = moe_rewrite::Options::default();
     let rewritten = moe_rewrite::rewrite(&elaborated.module, &options).map_err(|error| {
-        session.failure(vec![Diagnostic::plain_error("E0702", format!("the model cannot be rewritten: {error}"))])
+        session.failure(vec![Diagnostic::plain_error(
+            "E0702",
+            format!("the model cannot be rewritten: {error}"),
+        )])
     })?;
     Ok(Compiled { elaborated, rewritten: rewritten.module, report: rewritten.report })
 }
@@ -44,7 +47,10 @@ impl Compiled {
             let message = format!("{} is done for every entry, though a bound would allow less", dense.what);
             let diagnostic = match dense.span {
                 Some(span) => Diagnostic::warning("dense-work", span, message).label("this"),
-                None => Diagnostic { severity: moe_diagnostics::Severity::Warning, ..Diagnostic::plain_error("dense-work", message) },
+                None => Diagnostic {
+                    severity: moe_diagnostics::Severity::Warning,
+                    ..Diagnostic::plain_error("dense-work", message)
+                },
             };
             diagnostic.note(dense.why.clone())
         };
@@ -72,7 +78,9 @@ impl Compiled {
                 None if mappings.is_empty() => {
                     wrong(format!("there is no `weights` block `{name}`"), "the model has none".to_owned())
                 }
-                None => wrong(format!("there is no `weights` block `{name}`"), format!("there are {}", names())),
+                None => {
+                    wrong(format!("there is no `weights` block `{name}`"), format!("there are {}", names()))
+                }
             },
             None if mappings.len() > 1 => wrong(
                 "the model has several `weights` blocks".to_owned(),
@@ -97,7 +105,8 @@ impl Compiled {
         let texts = session.texts();
         // The file alone: a line number would make equal code differ when a line elsewhere is added.
         let origin = |span: moe_grammar::Span| {
-            moe_diagnostics::Texts::text(&texts, span.file).map_or_else(String::new, |(path, _)| path.to_owned())
+            moe_diagnostics::Texts::text(&texts, span.file)
+                .map_or_else(String::new, |(path, _)| path.to_owned())
         };
         let request = moe_schedule::PlanRequest {
             module: &self.rewritten,

@@ -9,7 +9,9 @@ pub const NATIVE: &str = "native";
 pub fn target(cpu: &str) -> Option<Target> {
     Some(match cpu {
         NATIVE => native(),
-        "x86-64" | "x86-64-v2" => Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false },
+        "x86-64" | "x86-64-v2" => {
+            Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false }
+        }
         "x86-64-v3" => Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true },
         "x86-64-v4" => Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add: true },
         _ => return None,
@@ -63,8 +65,10 @@ mod tests {
 
     #[test]
     fn levels_grow() {
-        let widths: Vec<u32> =
-            ["x86-64", "x86-64-v3", "x86-64-v4"].iter().filter_map(|cpu| Some(target(cpu)?.vector_bytes)).collect();
+        let widths: Vec<u32> = ["x86-64", "x86-64-v3", "x86-64-v4"]
+            .iter()
+            .filter_map(|cpu| Some(target(cpu)?.vector_bytes))
+            .collect();
         assert_eq!(widths, [16, 32, 64]);
         assert_eq!(target("no such processor"), None);
     }

@@ -35,7 +35,12 @@ pub enum EmitStage {
 ///
 /// # Errors
 /// The mistakes of the sources, or a back end that is missing or fails.
-pub fn emit(session: &Session, selection: &Selection, stage: EmitStage, cpu: &str) -> Result<String, Failure> {
+pub fn emit(
+    session: &Session,
+    selection: &Selection,
+    stage: EmitStage,
+    cpu: &str,
+) -> Result<String, Failure> {
     if stage == EmitStage::Syntax {
         return Ok(syntax(session));
     }

@@ -29,7 +29,11 @@ pub fn installation() -> String {
     let _ = writeln!(text, "  processor  {}", cpu::identity(cpu::NATIVE));
     if let Some(target) = target {
         let fused = if target.fused_multiply_add { ", fused multiply-add" } else { "" };
-        let _ = writeln!(text, "  vectors    {} bytes, {} registers{fused}", target.vector_bytes, target.vector_registers);
+        let _ = writeln!(
+            text,
+            "  vectors    {} bytes, {} registers{fused}",
+            target.vector_bytes, target.vector_registers
+        );
     }
     text
 }
@@ -75,7 +79,8 @@ pub fn inspect(path: &Path) -> Result<String, Diagnostic> {
             [name.clone(), entry.element_name.clone(), shape, in_words(entry.range.len() as u64)]
         })
         .collect();
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
     let (name_width, element_width, shape_width) = (width(0), width(1), width(2));
     let mut text = String::new();
     for [name, element, shape, bytes] in &rows {

@@ -42,7 +42,11 @@ use std::path::Path;
 /// The mistakes of its spelling: a text that cannot be read is not touched.
 pub fn format_text(path: &Path, text: &str) -> Result<String, Failure> {
     moe_grammar::format(text).map_err(|errors| {
-        let file = moe_check::SourceFile { path: path.display().to_string(), module: Vec::new(), text: text.to_owned() };
+        let file = moe_check::SourceFile {
+            path: path.display().to_string(),
+            module: Vec::new(),
+            text: text.to_owned(),
+        };
         let texts = SourceTexts::of(&moe_check::Sources { files: vec![file] });
         let located = errors.into_iter().map(|mut error| {
             error.span.file = FileId(0);

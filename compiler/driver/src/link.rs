@@ -63,7 +63,8 @@ pub fn link(parts: &Parts, kind: Kind, output: &Path) -> Result<(), Diagnostic> 
             command.arg("-Wl,--undefined=moe_main,--defsym=main=moe_main").arg(install::runtime_library()?);
         }
         Kind::Library => {
-            let names: String = parts.exports.iter().fold(String::new(), |names, (name, _)| names + name + "; ");
+            let names: String =
+                parts.exports.iter().fold(String::new(), |names, (name, _)| names + name + "; ");
             let script = write("exports", format!("{{ global: {names} local: *; }};\n").as_bytes())?;
             command.arg("-shared").arg(format!("-Wl,--version-script={}", script.display()));
             for (name, function) in parts.exports {

@@ -3,8 +3,8 @@
 
 use crate::backend::Backend;
 use crate::cache::Cache;
-use crate::link;
 use crate::cpu::NATIVE;
+use crate::link;
 use moe_diagnostics::Diagnostic;
 use moe_kernel::Kernel;
 use moe_runtime::program::KernelFunction;
@@ -14,7 +14,11 @@ use moe_runtime::Kernels;
 ///
 /// # Errors
 /// If the code cannot be written, linked or loaded.
-pub fn kernels_in_memory(backend: &Backend, kernels: &[Kernel], cache: &Cache) -> Result<Kernels, Diagnostic> {
+pub fn kernels_in_memory(
+    backend: &Backend,
+    kernels: &[Kernel],
+    cache: &Cache,
+) -> Result<Kernels, Diagnostic> {
     match backend {
         Backend::Cranelift => {
             let code = moe_cranelift::compile(kernels).map_err(|error| failed(&error))?;

@@ -3,8 +3,8 @@
 use crate::backend::{self, Wanted};
 use crate::cache::Cache;
 use crate::compile::compile;
-use crate::link::{self, Kind, Parts};
 use crate::header;
+use crate::link::{self, Kind, Parts};
 use crate::session::{Failure, Selection, Session};
 use moe_diagnostics::{Diagnostic, Severity};
 use moe_runtime::program::Program;
@@ -82,8 +82,9 @@ fn finish(program: &Program, object: &[u8], request: &BuildRequest) -> Result<()
     let text = header::text(program, &prefix).map_err(|error| crate::run::diagnostic(&error))?;
     link::link(&parts, Kind::Library, &request.output)?;
     let path = header_path(&request.output);
-    std::fs::write(&path, text)
-        .map_err(|error| Diagnostic::plain_error("E0013", format!("cannot write {}: {error}", path.display())))
+    std::fs::write(&path, text).map_err(|error| {
+        Diagnostic::plain_error("E0013", format!("cannot write {}: {error}", path.display()))
+    })
 }
 
 /// `libblock.so` → `libblock.h`

@@ -35,8 +35,9 @@ pub fn run(
     options: &RunOptions,
     out: &mut dyn Write,
 ) -> Result<Vec<Diagnostic>, Failure> {
-    let (backend, _) = backend::choose(Some(if runner == Runner::Llvm { Wanted::Llvm } else { Wanted::Cranelift }))
-        .map_err(Failure::plain)?;
+    let (backend, _) =
+        backend::choose(Some(if runner == Runner::Llvm { Wanted::Llvm } else { Wanted::Cranelift }))
+            .map_err(Failure::plain)?;
     let compiled = compile(session, selection)?;
     let target = backend.target(NATIVE).map_err(Failure::plain)?;
     let observed = if options.check_finite { &["*".to_owned()][..] } else { &options.dump };
@@ -45,7 +46,8 @@ pub fn run(
     let done = match runner {
         Runner::Reference => evaluate(&compiled, &plan.program, options, out),
         Runner::Cranelift | Runner::Llvm => {
-            let kernels = kernels_in_memory(&backend, &plan.kernels, &Cache::of_user()).map_err(Failure::plain)?;
+            let kernels =
+                kernels_in_memory(&backend, &plan.kernels, &Cache::of_user()).map_err(Failure::plain)?;
             run_command(LoadedProgram { program: plan.program, kernels, weights: None }, options, out)
         }
     };
@@ -63,7 +65,12 @@ pub fn diagnostic(error: &Error) -> Diagnostic {
 }
 
 /// The graph as it was written, by the evaluator; files and messages as for compiled programs.
-fn evaluate(compiled: &Compiled, program: &Program, options: &RunOptions, out: &mut dyn Write) -> Result<(), Error> {
+fn evaluate(
+    compiled: &Compiled,
+    program: &Program,
+    options: &RunOptions,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
     let outputs = Outputs::create(program, &options.outputs)?;
     let inputs = read_inputs(program, &options.inputs)?;
     let file = options.weights.as_deref().map(WeightFile::open).transpose()?;

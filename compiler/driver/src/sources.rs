@@ -92,7 +92,8 @@ impl Reader {
         if module.is_empty() || !self.seen.insert(module.clone()) {
             return Ok(());
         }
-        let path = module.iter().fold(self.folder.clone(), |path, part| path.join(part)).with_extension("moe");
+        let path =
+            module.iter().fold(self.folder.clone(), |path, part| path.join(part)).with_extension("moe");
         if path.is_file() {
             let text = read_file(&path)?;
             self.files.push(SourceFile { path: path.display().to_string(), module, text });
@@ -120,7 +121,9 @@ fn read_file(path: &Path) -> Result<String, Diagnostic> {
     };
     let size = std::fs::metadata(path).map_err(|error| cannot(&error))?.len();
     if size > LARGEST_FILE {
-        return Err(cannot(&format!("it has {size} bytes, and the largest source file is {LARGEST_FILE} bytes")));
+        return Err(cannot(&format!(
+            "it has {size} bytes, and the largest source file is {LARGEST_FILE} bytes"
+        )));
     }
     let bytes = std::fs::read(path).map_err(|error| cannot(&error))?;
     String::from_utf8(bytes).map_err(|error| cannot(&format!("it is not UTF-8 text: {error}")))

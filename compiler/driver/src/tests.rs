@@ -45,7 +45,8 @@ fn run_test(session: &Session, test: &TestInfo) -> TestOutcome {
 fn failures(test: &ElaboratedTest, outputs: &[Tensor]) -> Vec<Diagnostic> {
     let mut failed = Vec::new();
     for (place, assertion) in test.assertions.iter().enumerate() {
-        let holds = outputs.get(place).is_some_and(|output| output.to_f64().iter().all(|entry| *entry != 0.0));
+        let holds =
+            outputs.get(place).is_some_and(|output| output.to_f64().iter().all(|entry| *entry != 0.0));
         if holds {
             continue;
         }
@@ -66,7 +67,10 @@ fn compared<'a>(
 ) -> impl Iterator<Item = (&'a str, &'a Tensor)> {
     let prefix = format!("a{place}.");
     let named = test.module.entry().map(|entry| entry.outputs.as_slice()).unwrap_or_default();
-    named.iter().zip(outputs).filter_map(move |(output, value)| Some((output.name.strip_prefix(&prefix)?, value)))
+    named
+        .iter()
+        .zip(outputs)
+        .filter_map(move |(output, value)| Some((output.name.strip_prefix(&prefix)?, value)))
 }
 
 /// The entries of a small tensor, or the first of a large one.

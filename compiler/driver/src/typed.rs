@@ -9,9 +9,11 @@ use std::fmt::Write;
 pub fn listing(elaborated: &Elaborated) -> String {
     let mut text = format!("model {}\n", elaborated.name);
     let Some(entry) = elaborated.module.entry() else { return text };
-    for (title, kind) in
-        [("inputs", ParameterKind::Input), ("weights", ParameterKind::Weight), ("states", ParameterKind::State)]
-    {
+    for (title, kind) in [
+        ("inputs", ParameterKind::Input),
+        ("weights", ParameterKind::Weight),
+        ("states", ParameterKind::State),
+    ] {
         let rows: Vec<(String, String)> = entry
             .parameters
             .iter()
@@ -22,9 +24,11 @@ pub fn listing(elaborated: &Elaborated) -> String {
             .collect();
         section(&mut text, title, &rows);
     }
-    for (title, kind) in
-        [("outputs", OutputKind::Result), ("next states", OutputKind::Next), ("observed", OutputKind::Observed)]
-    {
+    for (title, kind) in [
+        ("outputs", OutputKind::Result),
+        ("next states", OutputKind::Next),
+        ("observed", OutputKind::Observed),
+    ] {
         let rows: Vec<(String, String)> = entry
             .outputs
             .iter()
@@ -52,7 +56,12 @@ fn output_text(function: &Function, node: NodeId, axes: &[AxisId]) -> Option<Str
     Some(type_text(function, node.ty.element, axes, node.fact.as_ref()))
 }
 
-fn type_text(function: &Function, element: moe_graph::Element, axes: &[AxisId], fact: Option<&Fact>) -> String {
+fn type_text(
+    function: &Function,
+    element: moe_graph::Element,
+    axes: &[AxisId],
+    fact: Option<&Fact>,
+) -> String {
     if axes.is_empty() {
         return element.to_string();
     }
@@ -69,7 +78,8 @@ fn type_text(function: &Function, element: moe_graph::Element, axes: &[AxisId], 
             }
         })
         .collect();
-    let bounded = fact.filter(|fact| axes.iter().any(|axis| fact.support.degrees.contains_key(&BTreeSet::from([*axis]))));
+    let bounded = fact
+        .filter(|fact| axes.iter().any(|axis| fact.support.degrees.contains_key(&BTreeSet::from([*axis]))));
     let background = bounded.filter(|fact| !fact.background.is_zero());
     let otherwise = background.map(|fact| format!(" else {}", fact.background)).unwrap_or_default();
     format!("{element}[{}{otherwise}]", entries.join(", "))

@@ -71,6 +71,8 @@ fn supports(graph: &Graph) -> Vec<Support> {
         let support = Support { expression, ..fact.support.clone() };
         let ragged = |axis: &AxisId| graph.analysis.function.axis(*axis).is_none_or(|axis| axis.ragged);
         if class.data.ty.element != Element::Bool
+            // Where a value is a single entry there are no rows to leave out.
+            && !support.axes.is_empty()
             && !support.axes.iter().any(ragged)
             && !found.iter().any(|known| known.expression == support.expression)
             && density(graph, &support).is_some_and(|density| density < USEFUL)

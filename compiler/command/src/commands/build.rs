@@ -35,14 +35,23 @@ pub fn run(arguments: &BuildArguments, reporter: Reporter) -> u8 {
             deny(&mut notes, &arguments.deny);
             let status = reporter.report(&notes, &session.texts());
             if reporter.for_people() {
-                eprintln!("{}: written with {} for {}", arguments.output.display(), built.backend, arguments.cpu);
+                eprintln!(
+                    "{}: written with {} for {}",
+                    arguments.output.display(),
+                    built.backend,
+                    arguments.cpu
+                );
             }
             status
         }
         Err(failure) => {
             reporter.fail(&failure);
             let errors = failure.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-            if errors { WRONG } else { FINE }
+            if errors {
+                WRONG
+            } else {
+                FINE
+            }
         }
     }
 }

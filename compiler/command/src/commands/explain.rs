@@ -27,7 +27,8 @@ pub fn run(arguments: &ExplainArguments, reporter: Reporter) -> u8 {
 
 fn looks_like_a_code(text: &str) -> bool {
     let mut letters = text.chars();
-    letters.next().is_some_and(|first| first.eq_ignore_ascii_case(&'e')) && letters.all(|c| c.is_ascii_digit())
+    letters.next().is_some_and(|first| first.eq_ignore_ascii_case(&'e'))
+        && letters.all(|c| c.is_ascii_digit())
 }
 
 fn report(path: &Path, selection: &Selection) -> Result<String, Failure> {

@@ -23,7 +23,8 @@ pub fn run(arguments: &FormatArguments, reporter: Reporter) -> u8 {
 fn standard_input(check: bool, reporter: Reporter) -> u8 {
     let mut text = String::new();
     if let Err(error) = std::io::stdin().read_to_string(&mut text) {
-        return reporter.plain(Diagnostic::plain_error("E0010", format!("cannot read standard input: {error}")));
+        return reporter
+            .plain(Diagnostic::plain_error("E0010", format!("cannot read standard input: {error}")));
     }
     match format_text(Path::new("<standard input>"), &text) {
         Ok(formatted) if check => u8::from(formatted != text),

@@ -10,7 +10,8 @@ pub fn run(arguments: &InfoArguments, reporter: Reporter) -> u8 {
         print(&moe_driver::installation());
         return FINE;
     };
-    let text = Session::open(file).and_then(|session| moe_driver::model_info(&session, &(&arguments.selection).into()));
+    let text = Session::open(file)
+        .and_then(|session| moe_driver::model_info(&session, &(&arguments.selection).into()));
     match text {
         Ok(text) => {
             print(&text);

@@ -14,8 +14,18 @@ fn person() -> Person {
 }
 
 fn run(person: &Person, runner: &str, weights: &str, input: &str) -> Said {
-    let arguments =
-        ["run", "small.moe", "--backend", runner, "--weights", weights, "--input", input, "--output", "y.npy"];
+    let arguments = [
+        "run",
+        "small.moe",
+        "--backend",
+        runner,
+        "--weights",
+        weights,
+        "--input",
+        input,
+        "--output",
+        "y.npy",
+    ];
     person.moe(&arguments)
 }
 
@@ -125,7 +135,16 @@ fn an_output_that_cannot_be_written() {
     for runner in RUNNERS {
         for output in ["no/such/folder/y.npy", "y=.", "nothing=y.npy"] {
             let said = person.moe(&[
-                "run", "small.moe", "--backend", runner, "--weights", "w.safetensors", "--input", "x.npy", "--output", output,
+                "run",
+                "small.moe",
+                "--backend",
+                runner,
+                "--weights",
+                "w.safetensors",
+                "--input",
+                "x.npy",
+                "--output",
+                output,
             ]);
             assert!(said.status == 1 || said.status == 2, "{output}: {}\n{}", said.status, said.err);
             assert!(!said.err.is_empty() && !said.err.contains("bug"), "{}", said.err);

@@ -32,7 +32,10 @@ model B(x: f32[N, D = 4]) -> f32[N, D] {
 
 #[test]
 fn an_unknown_name_has_a_suggestion() {
-    check("moe 1\nmodel A(x: f32[N, D = 4]) -> f32[N, D] {\n    let scores = x * 2\n    scoers\n}\n", &["scoers", "scores"]);
+    check(
+        "moe 1\nmodel A(x: f32[N, D = 4]) -> f32[N, D] {\n    let scores = x * 2\n    scoers\n}\n",
+        &["scoers", "scores"],
+    );
 }
 
 #[test]

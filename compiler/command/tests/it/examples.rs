@@ -25,7 +25,11 @@ fn with_llvm() -> bool {
 }
 
 fn back_ends() -> Vec<&'static str> {
-    if with_llvm() { vec!["cranelift", "llvm"] } else { vec!["cranelift"] }
+    if with_llvm() {
+        vec!["cranelift", "llvm"]
+    } else {
+        vec!["cranelift"]
+    }
 }
 
 fn text(path: &Path) -> String {
@@ -84,7 +88,11 @@ fn fashion_runs_everywhere() {
     let source = text(&example("fashion").join("fashion.moe"));
     for runner in ["reference"].into_iter().chain(back_ends()) {
         let person = Person::new();
-        fashion(&person, &moe, &["run".to_owned(), source.clone(), "--backend".to_owned(), runner.to_owned()]);
+        fashion(
+            &person,
+            &moe,
+            &["run".to_owned(), source.clone(), "--backend".to_owned(), runner.to_owned()],
+        );
     }
 }
 
@@ -139,7 +147,8 @@ fn weights_can_be_put_inside() {
             "--embed".to_owned(),
         ])
         .fine();
-    let arguments = ["--input".to_owned(), text(&folder.join("input.npy")), "--output".to_owned(), "y.npy".to_owned()];
+    let arguments =
+        ["--input".to_owned(), text(&folder.join("input.npy")), "--output".to_owned(), "y.npy".to_owned()];
     person.run(&person.path("mixtral"), &arguments).fine();
     let worst = difference(&person.path("y.npy"), &folder.join("expected.npy"));
     assert!(worst <= 1e-5, "{worst}");
@@ -172,7 +181,8 @@ fn checked_formatted_and_described() {
     let weights = text(&example("fashion").join("weights.safetensors"));
     let said = person.moe(&["inspect", &weights]).fine();
     assert!(said.out.contains("stem.weight") && said.out.contains("[784, 128]"), "{}", said.out);
-    let said = person.moe(&["info", &text(&example("fashion").join("fashion.moe")), "--set", "N=4096"]).fine();
+    let said =
+        person.moe(&["info", &text(&example("fashion").join("fashion.moe")), "--set", "N=4096"]).fine();
     assert!(said.out.contains("weights") && said.out.contains("arena"), "{}", said.out);
     person.moe(&["info"]).fine();
 }

@@ -58,15 +58,36 @@ fn a_library_is_called_from_c_by_two_threads() {
     person.moe(&["build", "small.moe", "--lib", "-o", "libsmall.so", "--backend", "cranelift"]).fine();
     person.write("caller.c", CALLER);
     let built = Command::new("cc")
-        .args(["-O1", "-Wall", "-Werror", "-o", "caller", "caller.c", "-L.", "-lsmall", "-lpthread", "-Wl,-rpath,."])
+        .args([
+            "-O1",
+            "-Wall",
+            "-Werror",
+            "-o",
+            "caller",
+            "caller.c",
+            "-L.",
+            "-lsmall",
+            "-lpthread",
+            "-Wl,-rpath,.",
+        ])
         .current_dir(person.folder.path())
         .output()
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let said = person.run(&person.path("caller"), &["w.safetensors"]).fine();
     let found: Vec<f32> = said.out.lines().map(|line| line.parse().unwrap()).collect();
-    let arguments =
-        ["run", "small.moe", "--backend", "reference", "--weights", "w.safetensors", "--input", "x.npy", "--output", "y.npy"];
+    let arguments = [
+        "run",
+        "small.moe",
+        "--backend",
+        "reference",
+        "--weights",
+        "w.safetensors",
+        "--input",
+        "x.npy",
+        "--output",
+        "y.npy",
+    ];
     person.moe(&arguments).fine();
     for (a, b) in found.iter().zip(read_f32(&person.path("y.npy"))) {
         assert!((a - b).abs() <= 1e-5 * b.abs().max(1.0), "{a} {b}");

@@ -53,7 +53,12 @@ fn no_function_is_too_long() {
                 let one_line = number == first && line.trim_end().ends_with('}');
                 if one_line || (number > first && indent == depth && line.trim() == "}") {
                     let lines = number - first + 1;
-                    assert!(lines <= LONGEST_FUNCTION, "{}:{}: {lines} lines: {name}", path.display(), first + 1);
+                    assert!(
+                        lines <= LONGEST_FUNCTION,
+                        "{}:{}: {lines} lines: {name}",
+                        path.display(),
+                        first + 1
+                    );
                     start = None;
                 }
             }
@@ -63,7 +68,12 @@ fn no_function_is_too_long() {
 
 #[test]
 fn nothing_is_left_for_later() {
-    let markers = ["TO".to_owned() + "DO", "FIX".to_owned() + "ME", "todo".to_owned() + "!(", "unimplemented".to_owned() + "!("];
+    let markers = [
+        "TO".to_owned() + "DO",
+        "FIX".to_owned() + "ME",
+        "todo".to_owned() + "!(",
+        "unimplemented".to_owned() + "!(",
+    ];
     for (path, text) in all(".rs").into_iter().chain(all(".moe")) {
         for marker in &markers {
             assert!(!text.contains(marker.as_str()), "{}: {marker}", path.display());
@@ -85,14 +95,30 @@ fn every_code_that_is_used_is_explained() {
             let code: String = text[place + 1..].chars().take(5).collect();
             let is_code = code.len() == 5 && code.chars().skip(1).all(|c| c.is_ascii_digit());
             let closed = text[place + 6..].starts_with('"');
-            assert!(!(is_code && closed) || codes.contains(&code), "{}: {code} has no file in codes", path.display());
+            assert!(
+                !(is_code && closed) || codes.contains(&code),
+                "{}: {code} has no file in codes",
+                path.display()
+            );
         }
     }
 }
 
 #[test]
 fn the_front_half_does_not_link_llvm() {
-    for name in ["grammar", "compiler/diagnostics", "compiler/graph", "compiler/check", "compiler/rewrite", "compiler/evaluate", "compiler/schedule", "compiler/cranelift", "compiler/driver", "compiler/command", "runtime"] {
+    for name in [
+        "grammar",
+        "compiler/diagnostics",
+        "compiler/graph",
+        "compiler/check",
+        "compiler/rewrite",
+        "compiler/evaluate",
+        "compiler/schedule",
+        "compiler/cranelift",
+        "compiler/driver",
+        "compiler/command",
+        "runtime",
+    ] {
         let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
         for forbidden in ["melior", "inkwell", "mlir-sys", "llvm-sys", "moe-llvm"] {
             assert!(!manifest.contains(forbidden), "{name} depends on {forbidden}");
@@ -109,7 +135,12 @@ fn every_library_item_has_a_doc_comment_and_every_library_file_a_test() {
         let lines: Vec<&str> = text.lines().collect();
         for (number, line) in lines.iter().enumerate() {
             if line.starts_with("pub ") {
-                assert!(number > 0 && lines[number - 1].starts_with("///"), "{}:{}: no doc comment", path.display(), number + 1);
+                assert!(
+                    number > 0 && lines[number - 1].starts_with("///"),
+                    "{}:{}: no doc comment",
+                    path.display(),
+                    number + 1
+                );
             }
         }
         assert!(text.contains("\ntest "), "{} has no test", path.display());

@@ -15,7 +15,8 @@ fn options(seed: u64) -> Options {
 }
 
 fn rewritten(seed: u64, module: &Module) -> Module {
-    match moe_rewrite::rewrite(module, &moe_rewrite::Options { prefer_rewritten: true, ..Default::default() }) {
+    match moe_rewrite::rewrite(module, &moe_rewrite::Options { prefer_rewritten: true, ..Default::default() })
+    {
         Ok(rewritten) => rewritten.module,
         Err(error) => panic!("seed {seed}: {error}\n{}", moe_graph::print_module(module)),
     }
@@ -53,8 +54,9 @@ fn cranelift_agrees_with_the_evaluator() {
         let expected = reference(&module, &inputs).unwrap();
         for (what, module) in [("as written", module.clone()), ("rewritten", rewritten(seed, &module))] {
             let threads = 1 + (seed % 3) as usize;
-            let found = plan(&module, &target)
-                .and_then(|plan| cranelift(&plan).and_then(|kernels| run(&module, plan, kernels, &inputs, threads)));
+            let found = plan(&module, &target).and_then(|plan| {
+                cranelift(&plan).and_then(|kernels| run(&module, plan, kernels, &inputs, threads))
+            });
             compare(seed, what, &module, found, &expected);
         }
     }
@@ -84,7 +86,8 @@ fn llvm_agrees_with_the_evaluator() {
     let folder = tempfile::tempdir().unwrap();
     let all = kernels_in_memory(&backend, &kernels, &Cache::at(folder.path())).unwrap();
     for (seed, module, inputs, plan, expected) in cases {
-        let first = kernels.iter().position(|kernel| Some(&kernel.name) == plan.kernels.first().map(|own| &own.name));
+        let first =
+            kernels.iter().position(|kernel| Some(&kernel.name) == plan.kernels.first().map(|own| &own.name));
         let own = all.part(first.unwrap_or(0), plan.kernels.len());
         let found = run(&module, plan, own, &inputs, 2);
         compare(seed, "llvm", &module, found, &expected);

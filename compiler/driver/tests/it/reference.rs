@@ -12,7 +12,8 @@ struct Block {
 
 fn chapters() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../grammar/reference");
-    let mut found: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut found: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     found.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     found.sort();
     assert!(!found.is_empty());
@@ -45,7 +46,11 @@ fn errors(block: &Block) -> Vec<&'static str> {
     std::fs::write(&path, &block.code).unwrap();
     let Ok(session) = Session::open(&path) else { panic!("{}", block.place) };
     let found = session.check();
-    found.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).map(|diagnostic| diagnostic.code).collect()
+    found
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .map(|diagnostic| diagnostic.code)
+        .collect()
 }
 
 #[test]

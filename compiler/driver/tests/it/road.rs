@@ -24,7 +24,13 @@ pub fn plan(module: &Module, target: &Target) -> Result<Plan, String> {
 }
 
 /// Runs a plan of `module` on inputs in the order of its parameters.
-pub fn run(module: &Module, plan: Plan, kernels: Kernels, inputs: &[Tensor], threads: usize) -> Result<Vec<Tensor>, String> {
+pub fn run(
+    module: &Module,
+    plan: Plan,
+    kernels: Kernels,
+    inputs: &[Tensor],
+    threads: usize,
+) -> Result<Vec<Tensor>, String> {
     let parameters = &module.entry().ok_or("no entry")?.parameters;
     let of_kind = |kind: ParameterKind| {
         let pairs = parameters.iter().zip(inputs).filter(move |(parameter, _)| parameter.kind == kind);
@@ -32,7 +38,11 @@ pub fn run(module: &Module, plan: Plan, kernels: Kernels, inputs: &[Tensor], thr
     };
     let weights = of_kind(ParameterKind::Weight);
     let text = |error: moe_runtime::Error| format!("{}: {}", error.code(), error.message());
-    let file = if weights.is_empty() { None } else { Some(WeightFile::from_tensors("weights", &weights).map_err(text)?) };
+    let file = if weights.is_empty() {
+        None
+    } else {
+        Some(WeightFile::from_tensors("weights", &weights).map_err(text)?)
+    };
     let model = Model::new(plan.program, kernels, file).map_err(text)?;
     let mut context = Context::new(&model, Some(threads)).map_err(text)?;
     let inputs: Vec<Tensor> = of_kind(ParameterKind::Input).into_iter().map(|(_, tensor)| tensor).collect();
@@ -41,10 +51,11 @@ pub fn run(module: &Module, plan: Plan, kernels: Kernels, inputs: &[Tensor], thr
 
 /// What the evaluator makes of it: the results alone.
 pub fn reference(module: &Module, inputs: &[Tensor]) -> Result<Vec<Tensor>, String> {
-    let evaluation =
-        moe_evaluate::evaluate(module, inputs, &moe_evaluate::Options::default()).map_err(|error| error.to_string())?;
+    let evaluation = moe_evaluate::evaluate(module, inputs, &moe_evaluate::Options::default())
+        .map_err(|error| error.to_string())?;
     let outputs = &module.entry().ok_or("no entry")?.outputs;
-    let results = outputs.iter().zip(evaluation.outputs).filter(|(output, _)| output.kind == OutputKind::Result);
+    let results =
+        outputs.iter().zip(evaluation.outputs).filter(|(output, _)| output.kind == OutputKind::Result);
     Ok(results.map(|(_, tensor)| tensor).collect())
 }
 

@@ -13,7 +13,9 @@ fn snapshot(name: &str) {
     let Ok(session) = Session::open(&path) else { panic!("{name} cannot be read") };
     let selection = Selection::default();
     let Ok(compiled) = compile(&session, &selection) else { panic!("{name} does not compile") };
-    let Ok(plan) = compiled.plan(&session, &selection, &TARGET, &[]) else { panic!("{name} cannot be scheduled") };
+    let Ok(plan) = compiled.plan(&session, &selection, &TARGET, &[]) else {
+        panic!("{name} cannot be scheduled")
+    };
     let stage = |stage: &str, text: String| {
         insta::assert_snapshot!(format!("{name}_{stage}"), format!("{source}\n{}\n\n{text}", "-".repeat(40)));
     };
