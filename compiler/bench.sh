@@ -27,7 +27,7 @@ row() { printf '| %s | %s | %s |\n' "$1" "$2" "$3" | tee -a table; }
     echo "moe 1"
     echo "use std::nn::softmax::softmax"
     echo "use std::select::keep_largest"
-    for i in $(seq 62); do
+    for i in $(seq 72); do
         printf '\n/// A gate.\npub gate gate_%s[E, K](x: f32[.., D]) -> f32[.., K of E] {\n    weight weight: f32[D, E] = glorot\n    let scores = x @ weight\n    softmax(keep_largest[K](scores, over E), over E)\n}\n' "$i"
     done
 } >long.moe

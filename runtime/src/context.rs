@@ -19,7 +19,7 @@ pub struct Context {
     /// The program at the sizes of the latest step.
     resolved: Option<Resolved>,
     counting: bool,
-    counts: Counts,
+    counts: Vec<Counts>,
     /// A step stopped half-way, so the state is of no step.
     interrupted: bool,
     observable: bool,
@@ -46,7 +46,7 @@ impl Context {
             states: Vec::new(),
             resolved: None,
             counting: false,
-            counts: Counts::default(),
+            counts: Vec::new(),
             interrupted: false,
             observable: false,
         })
@@ -69,7 +69,16 @@ impl Context {
 
     /// The work of the latest step, if it was counted.
     pub fn counts(&self) -> Counts {
-        self.counts
+        self.counts.iter().fold(Counts::default(), |sum, own| Counts {
+            calls: sum.calls + own.calls,
+            flops: sum.flops.saturating_add(own.flops),
+            bytes: sum.bytes.saturating_add(own.bytes),
+        })
+    }
+
+    /// The same for each kernel, in the order of [`crate::program::Program::kernels`]; empty if it was not counted.
+    pub fn counts_of_kernels(&self) -> &[Counts] {
+        &self.counts
     }
 
     /// The bytes of scratch memory and state that it holds now.
@@ -156,7 +165,8 @@ impl Context {
         self.check_outputs(resolved, outputs)?;
         self.make_room(resolved)?;
         let addresses = self.addresses(resolved, inputs, outputs);
-        self.counts = Counts::default();
+        let counted = if self.counting { self.model.program().kernels.len() } else { 0 };
+        self.counts = vec![Counts::default(); counted];
         let mut execution = Execution {
             program: self.model.program(),
             kernels: self.model.kernels(),
@@ -164,7 +174,7 @@ impl Context {
             buffers: &resolved.buffers,
             addresses: &addresses,
             pool: &mut self.pool,
-            counts: self.counting.then_some(&mut self.counts),
+            counts: self.counting.then_some(self.counts.as_mut_slice()),
             rounds: Vec::new(),
             arguments: Vec::new(),
         };

@@ -14,10 +14,20 @@ const SMALL_WORK: u64 = 1 << 16;
 /// Work done, as counted while running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Calls of kernels that had something to do.
+    pub calls: u64,
     /// Floating-point operations; what was skipped was not done.
     pub flops: u64,
     /// Bytes read and written.
     pub bytes: u64,
+}
+
+impl Counts {
+    fn add(&mut self, flops: u64, bytes: u64) {
+        self.calls += 1;
+        self.flops = self.flops.saturating_add(flops);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
 }
 
 /// Everything a run of launches needs.
@@ -34,8 +44,8 @@ pub struct Execution<'a> {
     pub addresses: &'a [*mut u8],
     /// The threads.
     pub pool: &'a mut Pool,
-    /// Where work is counted, when it is.
-    pub counts: Option<&'a mut Counts>,
+    /// Where work is counted, when it is: one for each kernel of the program.
+    pub counts: Option<&'a mut [Counts]>,
     /// The numbers of the current rounds, outermost first.
     pub rounds: Vec<usize>,
     /// Room for a launch's arguments.
@@ -147,9 +157,8 @@ impl Execution<'_> {
             }
         };
         let (flops, bytes) = (of(&launch.flops), of(&launch.bytes));
-        if let Some(counts) = self.counts.as_deref_mut() {
-            counts.flops = counts.flops.saturating_add(flops);
-            counts.bytes = counts.bytes.saturating_add(bytes);
+        if let Some(counts) = self.counts.as_deref_mut().and_then(|counts| counts.get_mut(launch.kernel)) {
+            counts.add(flops, bytes);
         }
     }
 

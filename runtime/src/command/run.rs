@@ -9,6 +9,7 @@ use super::report::{report, status, BUG_STATUS};
 use super::show::show;
 use crate::context::Context;
 use crate::error::{codes, Error};
+use crate::execute::Counts;
 use crate::model::{Kernels, Model};
 use crate::program::Program;
 use crate::tensor::Tensor;
@@ -59,8 +60,7 @@ pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Wr
         }
     }
     if options.count {
-        let counts = context.counts();
-        text.push_str(&format!("work: {} operations, {} bytes\n", counts.flops, counts.bytes));
+        text.push_str(&work(&context));
     }
     if let Some(times) = options.repeat {
         text.push_str(&timings(&mut context, &inputs, times)?);
@@ -69,6 +69,23 @@ pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Wr
     // A reader that has gone away is no error.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(())
+}
+
+/// A line for each kernel: its calls, and the operations and bytes counted while it ran; and their sum.
+fn work(context: &Context) -> String {
+    let kernels = &context.model().program().kernels;
+    let rows =
+        kernels.iter().map(|kernel| kernel.name.as_str()).zip(context.counts_of_kernels().iter().copied());
+    let rows: Vec<_> =
+        rows.filter(|(_, counts)| counts.calls > 0).chain([("all", context.counts())]).collect();
+    let name_width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut text =
+        format!("{:name_width$}  {:>6}  {:>16}  {:>16}\n", "kernel", "calls", "operations", "bytes");
+    for (name, counts) in rows {
+        let Counts { calls, flops, bytes } = counts;
+        text.push_str(&format!("{name:name_width$}  {calls:>6}  {flops:>16}  {bytes:>16}\n"));
+    }
+    text
 }
 
 /// The observed values whose names match a pattern.
