@@ -30,7 +30,7 @@ fn library(folder: &Path, module: &[String], files: &mut Vec<SourceFile>) {
 }
 
 /// The graph of the first model of a text, with the sizes given.
-fn elaborate(text: &str, sizes: &[(&str, i64)]) -> Module {
+pub fn elaborate(text: &str, sizes: &[(&str, i64)]) -> Module {
     let module = vec!["main".to_owned()];
     let mut files = vec![SourceFile { path: "main.moe".to_owned(), module, text: text.to_owned() }];
     library(&root().join("stdlib"), &["std".to_owned()], &mut files);
@@ -45,7 +45,7 @@ fn elaborate(text: &str, sizes: &[(&str, i64)]) -> Module {
     }
 }
 
-fn flops(size: &Size) -> f64 {
+pub fn flops(size: &Size) -> f64 {
     size.evaluate(&|_| Some(128)).unwrap() as f64
 }
 
@@ -82,7 +82,7 @@ fn the_mixtral_example() {
 }
 
 /// What experts and gates are in the texts below.
-const USES: &str = "
+pub const USES: &str = "
 use std::expert::mlp::mlp
 use std::expert::swiglu::swiglu
 use std::gate::top_k::{top_k, top_k_of_softmax}
@@ -91,7 +91,7 @@ use std::select::keep_largest
 use std::nn::softmax::softmax
 ";
 
-fn model(body: &str) -> String {
+pub fn model(body: &str) -> String {
     format!(
         "moe 1\n{USES}\nmodel Block[D = 64, H = 96, E = 8, K = 2](x: f32[N, D]) -> f32[N, D] {{\n\
          part gate = top_k[E, K]\npart experts = [mlp[H]; E]\n{body}\n}}\n"
