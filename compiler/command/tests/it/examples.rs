@@ -36,27 +36,45 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// One sparse block each of open models: input, weights and output as their implementation has them.
+const BLOCKS: [&str; 3] = ["mixtral", "qwen3_moe", "deepseek_v3"];
+
+fn block_gives_the_numbers_of_its_implementation(name: &str, runner: &str) {
+    let folder = example(name);
+    let person = Person::new();
+    person
+        .moe(&[
+            "run".to_owned(),
+            text(&folder.join(name).with_extension("moe")),
+            "--backend".to_owned(),
+            runner.to_owned(),
+            "--weights".to_owned(),
+            text(&folder.join("weights.safetensors")),
+            "--input".to_owned(),
+            text(&folder.join("input.npy")),
+            "--output".to_owned(),
+            "y.npy".to_owned(),
+        ])
+        .fine();
+    let worst = difference(&person.path("y.npy"), &folder.join("expected.npy"));
+    assert!(worst <= 1e-5, "{name} with {runner}: {worst}");
+}
+
 #[test]
-fn mixtral_gives_the_numbers_of_the_reference() {
-    let folder = example("mixtral");
-    for runner in ["reference"].into_iter().chain(back_ends()) {
-        let person = Person::new();
-        person
-            .moe(&[
-                "run".to_owned(),
-                text(&folder.join("mixtral.moe")),
-                "--backend".to_owned(),
-                runner.to_owned(),
-                "--weights".to_owned(),
-                text(&folder.join("weights.safetensors")),
-                "--input".to_owned(),
-                text(&folder.join("input.npy")),
-                "--output".to_owned(),
-                "y.npy".to_owned(),
-            ])
-            .fine();
-        let worst = difference(&person.path("y.npy"), &folder.join("expected.npy"));
-        assert!(worst <= 1e-5, "{runner}: {worst}");
+fn blocks_of_open_models_give_the_numbers_of_their_implementation() {
+    for name in BLOCKS {
+        for runner in ["reference"].into_iter().chain(back_ends()) {
+            block_gives_the_numbers_of_its_implementation(name, runner);
+        }
+    }
+}
+
+#[test]
+fn blocks_of_open_models_are_dispatched() {
+    let person = Person::new();
+    for name in BLOCKS {
+        let said = person.moe(&["explain", &text(&example(name).join(name).with_extension("moe"))]).fine();
+        assert!(said.out.contains("= pack "), "{name}: {}", said.out);
     }
 }
 
