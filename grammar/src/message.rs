@@ -239,6 +239,15 @@ fn hint(layout: &Layout, found: &Found, rules: &[Rule], piece: Rule) -> Option<S
     }
     let hint = match word {
         "=" if rules.contains(&Rule::binary) => "`==` compares; `=` only follows the name that it sets",
+        "=" if touches && matches!(before, "+" | "-" | "*" | "/") => {
+            "values do not change: `let x = …` binds a new one"
+        }
+        ":" if next == "=" => "a value is given a name by `let name = …`",
+        ":" if matches!(before, "[" | ",") && matches!(next, "]" | ",") => {
+            "`_` takes a whole axis, `a..b` a part of it"
+        }
+        ":" if before == ")" && piece == Rule::one_item => "a result's type follows `->`",
+        "if" if rules.contains(&Rule::binary) => "`if c { a } else { b }` chooses between two values",
         "&" | "|" => "`&&` is and, `||` is or, `!` is not",
         "and" | "or" | "not" => "`&&` is and, `||` is or, `!` is not",
         "'" => "strings stand in `\"`",

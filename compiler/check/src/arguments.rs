@@ -120,7 +120,14 @@ impl<'a> Elaborator<'a> {
             )
             .label("one too many")
             .also(definition.name.span, "defined here");
-            self.error(mistake);
+            let fixed = matches!(extra.value, Value::Number(_) | Value::Bool(_) | Value::Size(_));
+            self.error(match definition.statics.first() {
+                Some(first) if fixed => {
+                    let first = &first.name.text;
+                    mistake.hint(format!("static parameters stand in brackets: `{name}[{first} = …](…)`"))
+                }
+                _ => mistake,
+            });
             return None;
         }
         let mut chosen = Vec::new();

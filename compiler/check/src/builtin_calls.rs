@@ -58,10 +58,27 @@ impl Elaborator<'_> {
             return Value::Poison;
         }
         let call = BuiltinCall { builtin, brackets, actuals, span };
+        if self.not_a_name_of(&call) {
+            return Value::Poison;
+        }
         if let Some(value) = self.folded(&call) {
             return value;
         }
         self.builtin_value(&call, like).unwrap_or(Value::Poison)
+    }
+
+    /// Reports an argument given by a name that the function does not have.
+    fn not_a_name_of(&mut self, call: &BuiltinCall) -> bool {
+        let known: &[&str] = if call.builtin.rule == Rule::Pad { &["before", "value"] } else { &[] };
+        let unknown = call.actuals.named.iter().find(|(name, _)| !known.contains(&name.text.as_str()));
+        let Some((name, _)) = unknown else { return false };
+        let message = format!("`{}` takes no argument by the name `{}`", call.builtin.name, name.text);
+        let hint = match name.text.as_str() {
+            value if self.frame().value(value).is_some() => "`==` compares; `=` names an argument".to_owned(),
+            _ => format!("write {}", call.builtin.usage),
+        };
+        self.error(Diagnostic::error("E0209", name.span, message).label(call.builtin.summary).hint(hint));
+        true
     }
 
     /// Scalar functions of numbers as written are numbers.
@@ -112,7 +129,7 @@ impl Elaborator<'_> {
             Rule::Reduce => self.reduce_builtin(call),
             Rule::Where => {
                 let [condition, x, y] = self.operands::<3>(call)?;
-                let condition = self.materialize(&condition.value, None, condition.span)?;
+                let condition = self.condition(&condition, &x.value, &y.value)?;
                 return Some(self.select(&condition, &x.value, &y.value, like, span));
             }
             Rule::LargestMask => self.largest_mask(call),
@@ -128,6 +145,16 @@ impl Elaborator<'_> {
         tensor.map(Value::Tensor)
     }
 
+    /// What `where` chooses by: a table lies along the last axes of the values.
+    fn condition(&mut self, condition: &Actual, then: &Value, other: &Value) -> Option<Tensor> {
+        match (&condition.value, then, other) {
+            (Value::Array(_), Value::Tensor(tensor), _) | (Value::Array(_), _, Value::Tensor(tensor)) => {
+                self.beside(&condition.value, tensor, Element::Bool, condition.span)
+            }
+            (value, _, _) => self.materialize(value, None, condition.span),
+        }
+    }
+
     fn usage(&mut self, call: &BuiltinCall, what: &str) {
         let message = format!("`{}` {what}", call.builtin.name);
         let mistake = Diagnostic::error("E0209", call.span, message)
@@ -140,7 +167,8 @@ impl Elaborator<'_> {
         match <[Actual; COUNT]>::try_from(call.actuals.positional.clone()) {
             Ok(operands) => Some(operands),
             Err(given) => {
-                self.usage(call, &format!("takes {COUNT} operands and was given {}", given.len()));
+                let operands = if COUNT == 1 { "operand" } else { "operands" };
+                self.usage(call, &format!("takes {COUNT} {operands} and was given {}", given.len()));
                 None
             }
         }

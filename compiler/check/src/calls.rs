@@ -215,9 +215,13 @@ impl<'a> Elaborator<'a> {
         };
         let back = binding.back.clone();
         let span = call.span;
-        self.enter(call, definition, binding);
-        let value = self.body(definition);
+        let complete = self.enter(call, definition, binding);
+        let mut value = self.body(definition);
         self.frames.pop();
+        if !complete {
+            // What has no size cannot be held against anything: it was told once.
+            value = Value::Poison;
+        }
         self.untaken(&prefix, &given, self.report.len() > mistakes);
         self.rename_back(value, &back, span)
     }
@@ -285,7 +289,8 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn enter(&mut self, call: Call, definition: &'a Definition, binding: Binding) {
+    /// Begins a definition's body; whether all static parameters have values.
+    fn enter(&mut self, call: Call, definition: &'a Definition, binding: Binding) -> bool {
         let mut frame = Frame::new(call.definition.file, definition.kind, &definition.name.text);
         frame.definition = Some(call.definition);
         frame.path = call.path;
@@ -301,7 +306,7 @@ impl<'a> Elaborator<'a> {
         }
         self.obligations(definition, &binding);
         self.default_statics(definition);
-        self.open_statics(definition);
+        self.open_statics(definition)
     }
 
     /// Bounds and sizes that parameters declare, held against the arguments.
@@ -364,8 +369,9 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// Reports static parameters that nothing gives.
-    pub fn open_statics(&mut self, definition: &Definition) {
+    /// Reports static parameters that nothing gives; whether there are none.
+    fn open_statics(&mut self, definition: &Definition) -> bool {
+        let mut complete = true;
         for parameter in &definition.statics {
             if self.has_static(parameter) {
                 continue;
@@ -380,7 +386,9 @@ impl<'a> Elaborator<'a> {
             self.error(mistake);
             let key = self.axes.size(name, moe_graph::Size::symbol(name), parameter.name.span);
             self.bind_static(name, Static::Size(key));
+            complete = false;
         }
+        complete
     }
 
     /// The value of a definition's body, held against its result type.

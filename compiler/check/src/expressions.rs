@@ -1,11 +1,27 @@
 //! Expressions.
 
 use crate::elaborator::Elaborator;
+use crate::operators::chosen_element;
 use crate::value::{Number, Tensor, Value};
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Block, Expression, ExpressionKind, Name};
 use moe_grammar::Span;
 use moe_graph::{Element, ScalarFunction};
+
+/// What stands for a field that tensors have in other languages.
+fn field_hint(name: &str) -> Option<String> {
+    Some(match name {
+        "shape" | "size" | "ndim" => "`size(A)` is how long the axis `A` is".to_owned(),
+        "T" | "mT" | "transpose" | "permute" => {
+            "axes go by name, so nothing is transposed; `x as [B = A]` calls `A` by the name `B`".to_owned()
+        }
+        "to" | "astype" | "float" | "type" => "`x as f32` converts the entries".to_owned(),
+        name => {
+            let builtin = crate::builtins::find(name)?;
+            format!("`{name}` is a function: write {}", builtin.usage)
+        }
+    })
+}
 
 impl<'a> Elaborator<'a> {
     /// The value of an expression. `like` is the element type that a number by itself would take.
@@ -128,7 +144,10 @@ impl<'a> Elaborator<'a> {
                 let mistake =
                     Diagnostic::error("E0107", name.span, format!("{} has no fields", other.describe()))
                         .label("only several results and parts have fields");
-                self.error(mistake);
+                self.error(match field_hint(&name.text) {
+                    Some(hint) => mistake.hint(hint),
+                    None => mistake,
+                });
                 Value::Poison
             }
         }
@@ -267,17 +286,33 @@ impl<'a> Elaborator<'a> {
                 return Value::Tuple(values);
             }
         }
-        let numbers = matches!((then, other), (Value::Number(_), Value::Number(_)));
-        let operands = match like.filter(|_| numbers) {
-            Some(element) => {
-                let a = self.materialize(then, Some(element), span);
-                a.zip(self.materialize(other, Some(element), span))
-            }
-            None => self.both(then, other, span),
-        };
+        let written = |value: &Value| matches!(value, Value::Number(_) | Value::Array(_));
+        if written(then) && written(other) {
+            let chosen = chosen_element(then, other);
+            let element = like.filter(|_| chosen != Element::Bool).unwrap_or(chosen);
+            return self
+                .select_written(condition, then, other, element, span)
+                .map_or(Value::Poison, Value::Tensor);
+        }
+        let operands = self.both(then, other, span);
         operands
             .and_then(|(a, b)| self.map(ScalarFunction::Select, &[condition, &a, &b], span))
             .map_or(Value::Poison, Value::Tensor)
+    }
+
+    /// One of two values that have no axes of their own: arrays take those of the condition.
+    fn select_written(
+        &mut self,
+        condition: &Tensor,
+        then: &Value,
+        other: &Value,
+        element: Element,
+        span: Span,
+    ) -> Option<Tensor> {
+        let a = self.beside(then, condition, element, span)?;
+        let like = if matches!(then, Value::Array(_)) { &a } else { condition };
+        let b = self.beside(other, like, element, span)?;
+        self.map(ScalarFunction::Select, &[condition, &a, &b], span)
     }
 
     fn tuple(&mut self, entries: &[(Option<Name>, Expression)], like: Option<Element>) -> Value {

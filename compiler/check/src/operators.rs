@@ -1,5 +1,6 @@
 //! Operators between values: tensors, numbers, sizes and truth values.
 
+use crate::arrays::default_element;
 use crate::axes::AxisKey;
 use crate::elaborator::Elaborator;
 use crate::value::{Number, Tensor, Value};
@@ -177,7 +178,7 @@ impl Elaborator<'_> {
     pub fn both(&mut self, left: &Value, right: &Value, span: Span) -> Option<(Tensor, Tensor)> {
         match (left, right) {
             (Value::Array(a), Value::Array(_)) => {
-                let left = self.array_alone(&a.clone(), None)?;
+                let left = self.array_alone(&a.clone(), Some(chosen_element(left, right)))?;
                 let right = self.like(right, &left, span)?;
                 Some((left, right))
             }
@@ -190,10 +191,7 @@ impl Elaborator<'_> {
                 Some((left, right.clone()))
             }
             (left, right) => {
-                let float = [left, right]
-                    .iter()
-                    .any(|value| matches!(value, Value::Number(number) if number.integer.is_none()));
-                let element = if float { Some(Element::F32) } else { None };
+                let element = Some(chosen_element(left, right));
                 Some((self.materialize(left, element, span)?, self.materialize(right, element, span)?))
             }
         }
@@ -201,11 +199,16 @@ impl Elaborator<'_> {
 
     /// A value in the element type of a tensor, if it can choose, and an array along the tensor's last axes.
     pub fn like(&mut self, value: &Value, other: &Tensor, span: Span) -> Option<Tensor> {
-        let Value::Array(array) = value else { return self.materialize(value, Some(other.element), span) };
+        self.beside(value, other, other.element, span)
+    }
+
+    /// A value in an element type, if it can choose, and an array along a tensor's last axes.
+    pub fn beside(&mut self, value: &Value, other: &Tensor, element: Element, span: Span) -> Option<Tensor> {
+        let Value::Array(array) = value else { return self.materialize(value, Some(element), span) };
         let count = array.shape.len().min(other.axes.len());
         let named: Vec<Option<AxisKey>> =
             other.axes.iter().skip(other.axes.len() - count).copied().map(Some).collect();
-        self.array_with(&array.clone(), other.element, &named, &[])
+        self.array_with(&array.clone(), element, &named, &[])
     }
 
     /// The last axis of a tensor that has a name here.
@@ -245,6 +248,20 @@ impl Elaborator<'_> {
         let axes: Vec<AxisKey> = [axis].into_iter().chain(right.axes.iter().copied()).collect();
         let mistake = self.with_origins(mistake, &axes);
         self.error(mistake);
+    }
+}
+
+/// The element type of two values that can both choose: that of floats if either is one.
+pub(crate) fn chosen_element(left: &Value, right: &Value) -> Element {
+    let own = |value: &Value| match value {
+        Value::Number(number) => number.default_element(),
+        Value::Array(array) => default_element(array),
+        Value::Bool(_) => Element::Bool,
+        _ => Element::I64,
+    };
+    match (own(left), own(right)) {
+        (Element::I64, Element::F32) => Element::F32,
+        (left, _) => left,
     }
 }
 

@@ -178,7 +178,11 @@ impl<'a> Elaborator<'a> {
         }
         let all: BTreeSet<AxisKey> = tensor.axes.iter().chain(&tensor.bound).copied().collect();
         let fits = tensor.element == state.element && all.iter().all(|axis| state.axes.contains(axis));
-        if !fits || self.levels.current() > 0 {
+        if self.levels.current() > 0 {
+            self.not_yet(span, "states that are set inside `repeat` and `fold`");
+            return;
+        }
+        if !fits {
             let wanted = format!("{}{}", state.element, self.show_axes(&state.axes));
             let mistake =
                 Diagnostic::error("E0210", value.span, format!("the state `{}` is {wanted}", name.text))
@@ -195,7 +199,11 @@ impl<'a> Elaborator<'a> {
     fn observe_statement(&mut self, name: &Name, value: &Expression) {
         let declared = self.declare(name);
         let Some(tensor) = self.tensor_expression(value, None) else { return };
-        if !declared || self.levels.current() > 0 {
+        if !declared {
+            return;
+        }
+        if self.levels.current() > 0 {
+            self.not_yet(name.span, "observed values inside `repeat` and `fold`");
             return;
         }
         let dotted = self.frame().dotted(&name.text);
@@ -233,7 +241,12 @@ impl<'a> Elaborator<'a> {
                 .hint(format!("bind a new one: `let {} = …`", name.text))
         } else {
             let local = self.frame().names();
-            self.program.unknown(self.file(), name, &local)
+            let mistake = self.program.unknown(self.file(), name, &local);
+            self.frame().set(&name.text, Value::Poison);
+            match mistake.hint {
+                Some(_) => mistake,
+                None => mistake.hint(format!("give the value a name: `let {} = …`", name.text)),
+            }
         };
         self.error(mistake);
     }

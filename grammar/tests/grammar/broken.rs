@@ -169,3 +169,22 @@ fn what_is_not_broken_is_in_the_tree() {
     assert!(parse.errors.iter().all(|error| error.span.file == FileId(7)));
     assert_eq!(parse.unread.iter().map(|name| name.text.as_str()).collect::<Vec<_>>(), ["a", "c"]);
 }
+
+#[test]
+fn habits_from_other_languages() {
+    snapshot(
+        "more_habits",
+        "\
+fn a(x: f32[N, D]) -> f32[D] {
+    y := x
+    y += 1
+    let z = x[0, :]
+    x if x > 0 else 0
+}
+
+fn b(x: f32[N]): f32[N] {
+    x
+}
+",
+    );
+}

@@ -158,3 +158,53 @@ fn a_static_without_a_value_names_the_option() {
     let missing = program.elaborate(FileId(0), "M", &BTreeMap::new()).unwrap_err();
     insta::assert_snapshot!(shown(&program, &[unknown, missing].concat()));
 }
+
+mistakes!(
+    what_loops_cannot_hold_yet,
+    "layer f(x: f32[.., D]) -> f32[.., D] {
+    observe before = mean(x, over D)
+    repeat i in 3 {
+        x = x * 2
+        observe inside = x
+    }
+    fold 2 with y = x {
+        observe sweep = y
+        y + 1
+    }
+}
+
+model M(x: f32[N, D = 2]) -> f32[N, D] {
+    state total: f32[D] = zeros
+    let y = x
+    repeat i in 3 {
+        y = y * 2
+        next total = sum(y, over N)
+    }
+    y
+}"
+);
+
+mistakes!(
+    habits_from_other_languages,
+    "use std::nn::linear::linear
+
+layer f(x: f32[N, D = 3]) -> f32[N, D] {
+    y = x.shape
+    z = linear(x, 4)
+    let a = x.T + x.sum()
+    let b = sum(x, axis = 1)
+    let c = where(x = 0, 1, x)
+    let d = sum(x, N)
+    y + z
+}"
+);
+
+mistakes!(
+    a_static_that_is_not_given_is_told_once,
+    "use std::gate::top_k::top_k
+
+model M(x: f32[N, D = 3]) -> f32[N, 2 of E = 4] {
+    part gate = top_k[4]
+    gate(x)
+}"
+);
