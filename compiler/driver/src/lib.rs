@@ -5,6 +5,7 @@ mod cache;
 mod compile;
 mod cpu;
 mod emit;
+mod evaluation;
 mod header;
 mod info;
 mod install;

@@ -4,9 +4,11 @@ use crate::backend::{self, Wanted};
 use crate::cache::Cache;
 use crate::compile::{compile, Compiled};
 use crate::cpu::NATIVE;
+use crate::evaluation;
 use crate::memory::kernels_in_memory;
 use crate::session::{Failure, Selection, Session};
 use moe_diagnostics::Diagnostic;
+use moe_evaluate::EvaluateError;
 use moe_graph::{OutputKind, ParameterKind};
 use moe_runtime::command::{read_inputs, run_command, show, LoadedProgram, Outputs, RunOptions};
 use moe_runtime::program::Program;
@@ -44,7 +46,13 @@ pub fn run(
     let mut plan = compiled.plan(session, selection, &target, observed)?;
     plan.program.backend = format!("{} for {NATIVE}", backend.name());
     let done = match runner {
-        Runner::Reference => evaluate(&compiled, &plan.program, options, out),
+        Runner::Reference => match evaluate(&compiled, &plan.program, options, out) {
+            Err(Stopped::Fault(fault)) => {
+                return Err(session.failure(vec![evaluation::diagnostic(&fault, None)]))
+            }
+            Err(Stopped::Error(error)) => Err(error),
+            Ok(()) => Ok(()),
+        },
         Runner::Cranelift | Runner::Llvm => {
             let kernels =
                 kernels_in_memory(&backend, &plan.kernels, &Cache::of_user()).map_err(Failure::plain)?;
@@ -64,13 +72,27 @@ pub fn diagnostic(error: &Error) -> Diagnostic {
     diagnostic
 }
 
+/// Why the reference gave no result.
+enum Stopped {
+    /// A file, a weight or an input is not as it should be.
+    Error(Error),
+    /// The evaluator cannot go on.
+    Fault(EvaluateError),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Stopped::Error(error)
+    }
+}
+
 /// The graph as it was written, by the evaluator; files and messages as for compiled programs.
 fn evaluate(
     compiled: &Compiled,
     program: &Program,
     options: &RunOptions,
     out: &mut dyn Write,
-) -> Result<(), Error> {
+) -> Result<(), Stopped> {
     let outputs = Outputs::create(program, &options.outputs)?;
     let inputs = read_inputs(program, &options.inputs)?;
     let file = options.weights.as_deref().map(WeightFile::open).transpose()?;
@@ -93,7 +115,7 @@ fn evaluate(
         arguments.push(found.ok_or_else(|| failed(format!("`{}` has no value", parameter.name)))?);
     }
     let evaluation = moe_evaluate::evaluate(module, &arguments, &moe_evaluate::Options::default())
-        .map_err(|error| Error::new(moe_runtime::codes::INPUT, error.to_string()))?;
+        .map_err(Stopped::Fault)?;
     let kinds = entry.outputs.iter().map(|output| output.kind);
     let results: Vec<Tensor> = evaluation
         .outputs

@@ -1,5 +1,6 @@
 //! `moe test`: the `test` items of a file, run by the reference evaluator.
 
+use crate::evaluation;
 use crate::session::Session;
 use crate::sources::ROOT;
 use moe_check::{ElaboratedTest, TestInfo};
@@ -32,7 +33,7 @@ fn run_test(session: &Session, test: &TestInfo) -> TestOutcome {
     };
     let failed = match moe_evaluate::evaluate(&elaborated.module, &[], &moe_evaluate::Options::default()) {
         Ok(evaluation) => failures(&elaborated, &evaluation.outputs),
-        Err(error) => vec![Diagnostic::error("E0601", test.span, format!("the test cannot be run: {error}"))],
+        Err(error) => vec![evaluation::diagnostic(&error, Some(test.span))],
     };
     if failed.is_empty() {
         TestOutcome::Passed
@@ -50,7 +51,7 @@ fn failures(test: &ElaboratedTest, outputs: &[Tensor]) -> Vec<Diagnostic> {
         if holds {
             continue;
         }
-        let mut diagnostic = Diagnostic::error("E0602", assertion.span, "the assertion does not hold");
+        let mut diagnostic = Diagnostic::error("E0606", assertion.span, "the assertion does not hold");
         for (name, value) in compared(test, place, outputs) {
             diagnostic = diagnostic.note(format!("{name} is {}", shown(value)));
         }
