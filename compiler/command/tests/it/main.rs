@@ -4,5 +4,6 @@ mod bad_input;
 mod bad_source;
 mod examples;
 mod library;
+mod mixtures;
 mod person;
 mod tidy;
