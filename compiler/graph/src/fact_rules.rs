@@ -60,6 +60,17 @@ fn derive(operation: &Operation, operands: &[Known], ty: &Type, key: u32, sizes:
         }
         Operation::Concatenate { from, into } => concatenate(operation, from, *into, operands, sizes),
         Operation::Gather { axis } => gather(operation, *axis, operands, sizes),
+        Operation::ScatterAdd { over, into } => scatter(operation, over, *into, operands, sizes),
+        Operation::CumulativeSum { axis } => {
+            let fact = alike_along(*axis, operands.first()?)?;
+            fact.background.is_zero().then(|| fact.clone())
+        }
+        Operation::ArgMax { axis } => {
+            // Of entries that are all the same the first is the largest.
+            let fact = alike_along(*axis, operands.first()?)?;
+            Some(Fact { background: Scalar::zero(ty.element), support: fact.support.clone() })
+        }
+        Operation::Sort { axis } => sort(operation, *axis, operands.first()?, key, sizes),
         Operation::LargestMask { count, axis } => {
             Some(made(key, ty, BTreeMap::from([(BTreeSet::from([*axis]), count.clone())])))
         }
@@ -210,12 +221,101 @@ fn moved(
     sizes: Sizes,
 ) -> Option<Fact> {
     let fact = operands.first()?.fact?;
-    let own = from.iter().filter(|axis| fact.support.axes.contains(axis)).count();
-    let support = match own {
-        0 => fact.support.clone(),
-        // A relation that lacks some of the axes would have to be repeated along them first.
-        some if some < from.len() => return None,
-        _ => fact.support.apply(operation, &[], from, into, sizes),
+    if !from.iter().any(|axis| fact.support.axes.contains(axis)) {
+        return Some(fact.clone());
+    }
+    let support = from.iter().fold(fact.support.clone(), |support, axis| repeated(&support, *axis));
+    Some(Fact { background: fact.background, support: support.apply(operation, &[], from, into, sizes) })
+}
+
+/// The same relation written along an axis that it lacks: what moves entries of that axis needs it to be there.
+fn repeated(support: &Support, axis: AxisId) -> Support {
+    if support.axes.contains(&axis) {
+        return support.clone();
+    }
+    let coordinate = SupportExpression::Apply(Box::new(Operation::Coordinate(axis)), Vec::new());
+    let everywhere = scalar(ScalarFunction::Equal, vec![coordinate.clone(), coordinate]);
+    Support {
+        expression: scalar(ScalarFunction::And, vec![support.expression.clone(), everywhere]),
+        axes: support.axes.iter().copied().chain([axis]).collect(),
+        degrees: support.degrees.clone(),
+    }
+}
+
+fn scalar(function: ScalarFunction, operands: Vec<SupportExpression>) -> SupportExpression {
+    let operation = Operation::Map { function, absorb: Absorb::Neither };
+    SupportExpression::Apply(Box::new(operation), operands.into_iter().map(SupportOperand::Support).collect())
+}
+
+fn cast(element: Element, operand: SupportOperand) -> SupportExpression {
+    SupportExpression::Apply(Box::new(Operation::Cast(element)), vec![operand])
+}
+
+/// The fact of an operand that off its support is the same all along an axis, because its support does not vary there.
+fn alike_along<'a>(axis: AxisId, operand: &Known<'a>) -> Option<&'a Fact> {
+    operand.fact.filter(|fact| !fact.support.axes.contains(&axis) && !fact.background.is_nan())
+}
+
+/// Entries in ascending order. Where the support varies along the axis, what is not the background comes to other places, as many as
+/// there were: at the end if nothing is below the background, and where the result itself is not 0 if the background is 0. No other
+/// background has places that can be written down before the entries are known; a background of `inf` has NaN after it.
+fn sort(operation: &Operation, axis: AxisId, operand: &Known, key: u32, sizes: Sizes) -> Option<Fact> {
+    if let Some(fact) = alike_along(axis, operand) {
+        return Some(fact.clone());
+    }
+    let fact = operand.fact?;
+    let lowest = ReduceKind::Maximum.identity(operand.ty.element);
+    let moved = fact.support.apply(operation, &[], &[axis], &[axis], sizes);
+    let expression = if fact.background == lowest {
+        moved.expression
+    } else if fact.background.is_zero() {
+        cast(Element::Bool, SupportOperand::Value(key))
+    } else {
+        return None;
+    };
+    // Entries move along the axis: a degree counts the same ones only if it goes along it.
+    let along = |key: &BTreeSet<AxisId>| {
+        let key: BTreeSet<AxisId> = key.iter().copied().chain([axis]).collect();
+        let bound = fact.support.degree(&key, sizes);
+        (key, bound)
+    };
+    let degrees = fact.support.degrees.keys().map(along).collect();
+    // Where the result is not 0 may vary along all its axes.
+    let axes = if fact.background == lowest { moved.axes } else { operand.ty.axes.iter().copied().collect() };
+    Some(Fact { background: fact.background, support: Support { expression, axes, degrees } })
+}
+
+/// Updates that are 0 off their support add nothing: the result is 0 but where the index sends an entry of the support, and each entry is
+/// sent to one place.
+fn scatter(
+    operation: &Operation,
+    over: &[AxisId],
+    into: AxisId,
+    operands: &[Known],
+    sizes: Sizes,
+) -> Option<Fact> {
+    let [updates, index] = operands else { return None };
+    let fact = updates.fact.filter(|fact| fact.background.is_zero())?;
+    if !over.iter().any(|axis| fact.support.axes.contains(axis)) {
+        return Some(fact.clone());
+    }
+    let whole = over.iter().fold(fact.support.clone(), |support, axis| repeated(&support, *axis));
+    let counted = cast(Element::I64, SupportOperand::Support(whole.expression.clone()));
+    let operands = vec![SupportOperand::Support(counted), SupportOperand::Value(index.key)];
+    let sent = SupportExpression::Apply(Box::new(operation.clone()), operands);
+    let rest = |axes: &BTreeSet<AxisId>| -> BTreeSet<AxisId> {
+        axes.iter().copied().filter(|axis| !over.contains(axis)).collect()
+    };
+    let bound = |key: &BTreeSet<AxisId>| {
+        let own = rest(key);
+        let sources = own.iter().chain(over).copied().collect();
+        (own.into_iter().chain([into]).collect(), whole.degree(&sources, sizes))
+    };
+    let axes = whole.axes.iter().chain(&index.ty.axes).copied().collect();
+    let support = Support {
+        expression: cast(Element::Bool, SupportOperand::Support(sent)),
+        axes: rest(&axes).into_iter().chain([into]).collect(),
+        degrees: whole.degrees.keys().map(bound).collect(),
     };
     Some(Fact { background: fact.background, support })
 }

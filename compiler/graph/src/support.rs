@@ -50,7 +50,7 @@ pub enum SupportExpression {
 /// An operand of [`SupportExpression::Apply`].
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum SupportOperand {
-    /// A support, as a `bool` value.
+    /// A support, as a `bool` value; or what one is worked out from.
     Support(SupportExpression),
     /// Another value.
     Value(u32),
@@ -108,16 +108,16 @@ impl Support {
 
     /// Whether `self` is true only where `other` is, provably.
     pub fn is_within_support(&self, other: &Support) -> bool {
-        self.expression.implies(&other.expression)
+        self.expression.implies_over(&other.expression, &other.axes)
     }
 
     /// True where either is. Degrees add, unless one contains the other.
     #[must_use]
     pub fn union(&self, other: &Support, sizes: Sizes) -> Support {
-        if self.expression.implies(&other.expression) {
+        if self.is_within_support(other) {
             return other.clone();
         }
-        if other.expression.implies(&self.expression) {
+        if other.is_within_support(self) {
             return self.clone();
         }
         let keys: BTreeSet<_> = self.degrees.keys().chain(other.degrees.keys()).cloned().collect();
@@ -148,10 +148,10 @@ impl Support {
     /// degree over both sets of axes is at most the product.
     #[must_use]
     pub fn intersection(&self, other: &Support) -> Support {
-        if self.expression.implies(&other.expression) {
+        if self.is_within_support(other) {
             return self.clone();
         }
-        if other.expression.implies(&self.expression) {
+        if other.is_within_support(self) {
             return other.clone();
         }
         let mut degrees = self.degrees.clone();
@@ -276,6 +276,30 @@ impl SupportExpression {
             || matches!(other, SupportExpression::Intersection(parts) if parts.iter().all(|part| self.implies(part)))
             || matches!(self, SupportExpression::Intersection(parts) if parts.iter().any(|part| part.implies(other)))
             || matches!(self, SupportExpression::Union(parts) if parts.iter().all(|part| part.implies(other)))
+            || other.projected().is_some_and(|(inner, _)| self.implies(inner))
+    }
+
+    /// The same, knowing that `other` varies along `axes` only: a projection of what is within it is within it, if what was projected are
+    /// other axes.
+    pub fn implies_over(&self, other: &SupportExpression, axes: &BTreeSet<AxisId>) -> bool {
+        let within = |part: &SupportExpression| part.implies_over(other, axes);
+        self.implies(other)
+            || matches!(self, SupportExpression::Intersection(parts) if parts.iter().any(within))
+            || matches!(self, SupportExpression::Union(parts) if parts.iter().all(within))
+            || self.projected().is_some_and(|(inner, over)| {
+                over.iter().all(|axis| !axes.contains(axis)) && inner.implies_over(other, axes)
+            })
+    }
+
+    /// What was projected, and along which axes.
+    fn projected(&self) -> Option<(&SupportExpression, &[AxisId])> {
+        let SupportExpression::Apply(operation, operands) = self else { return None };
+        match (&**operation, operands.as_slice()) {
+            (Operation::Reduce { kind: ReduceKind::Any, axes }, [SupportOperand::Support(inner)]) => {
+                Some((inner, axes))
+            }
+            _ => None,
+        }
     }
 
     fn project(&self, axis: AxisId) -> SupportExpression {

@@ -405,7 +405,31 @@ fn packing_and_back() {
 }
 
 #[test]
-fn running_values_and_order_claim_nothing_of_their_own() {
+fn along_axes_that_the_support_lacks_order_changes_nothing() {
+    case(|c| {
+        let [n, e, d] = c.axes([5, 6, 3]);
+        let mask = c.mask(&[n, e], 2, e);
+        let dense = c.values(&[n, e, d], true);
+        let fill = |c: &mut Case, background| {
+            let background = c.number(background);
+            c.map(ScalarFunction::Select, &[mask, dense, background])
+        };
+        let (zeros, ones) = (fill(c, 0.0), fill(c, 1.0));
+        let sums = c.add(Operation::CumulativeSum { axis: d }, &[zeros]);
+        c.claims(sums, 0.0, &[(&[e], 2)]);
+        c.same_support(sums, zeros);
+        let sums = c.add(Operation::CumulativeSum { axis: d }, &[ones]);
+        c.claims_nothing(sums);
+        let sorted = c.add(Operation::Sort { axis: d }, &[ones]);
+        c.claims(sorted, 1.0, &[(&[e], 2)]);
+        let first = c.add(Operation::ArgMax { axis: d }, &[ones]);
+        c.claims(first, 0.0, &[(&[e], 2)]);
+        c.same_support(first, ones);
+    });
+}
+
+#[test]
+fn running_values_claim_nothing_along_the_support() {
     case(|c| {
         let [n, e] = c.axes([5, 6]);
         let mask = c.mask(&[n, e], 2, e);
@@ -414,5 +438,94 @@ fn running_values_and_order_claim_nothing_of_their_own() {
         c.claims_nothing(sums);
         let first = c.add(Operation::ArgMax { axis: e }, &[x]);
         c.claims_nothing(first);
+    });
+}
+
+#[test]
+fn sorted_entries_keep_their_number_along_the_axis() {
+    case(|c| {
+        let [n, e] = c.axes([5, 6]);
+        let mask = c.mask(&[n, e], 2, e);
+        let wild = c.values(&[n, e], true);
+        let fill = |c: &mut Case, mask, background| {
+            let background = c.number(background);
+            c.map(ScalarFunction::Select, &[mask, wild, background])
+        };
+        let low = fill(c, mask, f32::NEG_INFINITY);
+        let last = c.add(Operation::Sort { axis: e }, &[low]);
+        c.claims(last, f64::NEG_INFINITY, &[(&[e], 2)]);
+        let zeros = fill(c, mask, 0.0);
+        let somewhere = c.add(Operation::Sort { axis: e }, &[zeros]);
+        c.claims(somewhere, 0.0, &[(&[e], 2)]);
+        for background in [1.0, f32::INFINITY] {
+            let other = fill(c, mask, background);
+            let nothing = c.add(Operation::Sort { axis: e }, &[other]);
+            c.claims_nothing(nothing);
+        }
+        // At most two along the other axis are not so any more once entries have moved.
+        let columns = c.mask(&[n, e], 2, n);
+        let zeros = fill(c, columns, 0.0);
+        let moved = c.add(Operation::Sort { axis: e }, &[zeros]);
+        c.claims(moved, 0.0, &[(&[n], 5), (&[n, e], 12)]);
+    });
+}
+
+#[test]
+fn scattered_updates_are_the_image_of_the_support() {
+    case(|c| {
+        let [n, e, v] = c.axes([5, 6, 4]);
+        let entries: Vec<i64> = (0..5).map(|_| c.random.below(4) as i64).collect();
+        c.inputs.push(Tensor::from_i64(vec![5], &entries).unwrap());
+        let ty = Type { element: Element::I64, axes: vec![n] };
+        let index = c.builder.parameter("index", ParameterKind::Input, ty);
+        let scatter = Operation::ScatterAdd { over: vec![n], into: v };
+        let columns = c.mask(&[n, e], 1, n);
+        let zeros = c.masked(columns, 0.0);
+        let sums = c.add(scatter.clone(), &[zeros, index]);
+        c.claims(sums, 0.0, &[(&[v], 1)]);
+        let rows = c.mask(&[n, e], 2, e);
+        let zeros = c.masked(rows, 0.0);
+        let sums = c.add(scatter.clone(), &[zeros, index]);
+        c.claims(sums, 0.0, &[(&[v, e], 10)]);
+        let own = c.mask(&[e], 2, e);
+        let (own, values) = (c.masked(own, 0.0), c.values(&[n, e], true));
+        let zeros = c.map(ScalarFunction::Multiply, &[own, values]);
+        let sums = c.add(scatter.clone(), &[zeros, index]);
+        c.claims(sums, 0.0, &[(&[e], 2)]);
+        c.same_support(sums, own);
+        let ones = c.masked(rows, 1.0);
+        let nothing = c.add(scatter, &[ones, index]);
+        c.claims_nothing(nothing);
+    });
+}
+
+#[test]
+fn a_support_that_lacks_merged_axes_is_repeated_along_them() {
+    case(|c| {
+        let [n, i, j, m] = c.axes([3, 4, 5, 20]);
+        let mask = c.mask(&[n, i], 2, i);
+        let gate = c.masked(mask, 0.0);
+        let values = c.values(&[n, i, j], true);
+        let x = c.map(ScalarFunction::Multiply, &[gate, values]);
+        let merged = c.add(Operation::Merge { from: vec![i, j], into: m }, &[x]);
+        // Two rows of five.
+        c.claims(merged, 0.0, &[(&[m], 10)]);
+        let [group, four] = c.axes([5, 4]);
+        let split = c.add(Operation::Split { from: m, into: vec![group, four] }, &[merged]);
+        c.claims(split, 0.0, &[(&[group, four], 10)]);
+    });
+}
+
+#[test]
+fn what_is_projected_from_within_a_support_is_within_it() {
+    case(|c| {
+        let [n, i, j] = c.axes([3, 4, 5]);
+        let (outer, inner) = (c.mask(&[n, i], 2, i), c.mask(&[n, i, j], 1, j));
+        let (g, h) = (c.masked(outer, 0.0), c.masked(inner, 0.0));
+        let both = c.map(ScalarFunction::Multiply, &[g, h]);
+        let sum = c.builder.reduce(ReduceKind::Sum, &[j], both).unwrap();
+        let total = c.map(ScalarFunction::Add, &[sum, g]);
+        c.claims(total, 0.0, &[(&[i], 2)]);
+        c.same_support(total, g);
     });
 }
