@@ -66,7 +66,8 @@ impl Look<'_> {
                 let fact = data.fact.as_ref().filter(|fact| !fact.support.is_empty());
                 data.ty.element != Element::Bool
                     && candidate.axes.iter().all(|axis| data.ty.has(*axis))
-                    && fact.is_some_and(|fact| covers(&self.loaded.graph, candidate, &fact.support))
+                    && fact
+                        .is_some_and(|fact| covers(&self.loaded.graph, candidate, &fact.support.expression))
             })
         };
         self.function.node_ids().filter(covered).collect()

@@ -211,8 +211,22 @@ fn push(graph: &mut Graph, operation: Operation, operands: Vec<Id>) -> Option<Id
 }
 
 /// Whether a value whose support this is can be packed by the mask.
-pub fn covers(graph: &Graph, candidate: &Candidate, support: &Support) -> bool {
-    let mask = SupportExpression::Mask(key(graph.find(candidate.mask)));
-    let own = canonical(graph, &support.expression);
-    own.implies(&canonical(graph, &candidate.expression)) || own.implies(&mask)
+pub fn covers(graph: &Graph, candidate: &Candidate, support: &SupportExpression) -> bool {
+    let (mask, axes) = (SupportExpression::Mask(key(graph.find(candidate.mask))), &candidate.axes);
+    let own = canonical(graph, support);
+    let candidate = canonical(graph, &candidate.expression);
+    own.implies_over(&candidate, axes) || own.implies_over(&mask, axes)
+}
+
+/// What is known of where a mask is true: itself, and the support of its fact.
+pub fn of_mask(graph: &Graph, mask: Id) -> SupportExpression {
+    let own = SupportExpression::Mask(key(graph.find(mask)));
+    let known = graph[mask].data.fact.as_ref().filter(|fact| !fact.background.is_true());
+    let known = known.map(|fact| canonical(graph, &fact.support.expression));
+    let parts: BTreeSet<SupportExpression> = known.into_iter().chain([own.clone()]).collect();
+    if parts.len() > 1 {
+        SupportExpression::Intersection(parts)
+    } else {
+        own
+    }
 }

@@ -1,9 +1,13 @@
 //! The algebra of packing: a bounded value is the unpacked form of its packed form, packing goes through what was written until it
 //! meets the leaves, and a sum over an unpacked axis is a sum of segments.
 
-use crate::masks::covers;
+use crate::language::key;
+use crate::masks::{covers, of_mask, Candidate};
 use crate::rule::{any, every, require, term, Rule, Shape, Site, Tree};
-use moe_graph::{AxisId, Element, Operation, ReduceKind, ScalarFunction};
+use moe_graph::{
+    AxisId, Element, Operation, ReduceKind, Scalar, ScalarFunction, SupportExpression, SupportOperand,
+};
+use std::collections::BTreeSet;
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
@@ -81,6 +85,20 @@ pub fn rules() -> Vec<Rule> {
             )],
             segments,
         ),
+        rule(
+            "pack-narrowed-sum",
+            "pack(m, sum j t) = pack(m, segment sum j (c, pack(c, t))), where t is 0 off s, and c is m and s",
+            "of what an inner gate chose, only what the outer gate chose too is worked out",
+            vec![packed(term("reduce", |o| matches!(o, Operation::Reduce { .. }), [any("t")]))],
+            narrowed,
+        ),
+        rule(
+            "pack-placed",
+            "pack(m, pad t) = pack(m, pad unpack(c, pack(c, t))), where c is true wherever m is in t's place",
+            "what stands in one expert's place is worked out for the rows of that expert only",
+            vec![packed(term("pad", |o| matches!(o, Operation::Pad { .. }), [any("t")]))],
+            placed,
+        ),
     ]
 }
 
@@ -127,7 +145,7 @@ fn bounded(site: &Site) -> Result<Vec<Tree>, &'static str> {
         let axes = &site.ty("t").axes;
         candidate.axes.iter().all(|axis| axes.contains(axis))
             && !axes.contains(&candidate.axis)
-            && covers(site.graph, candidate, &fact.support)
+            && covers(site.graph, candidate, &fact.support.expression)
     });
     let trees: Vec<Tree> = fits
         .map(|candidate| {
@@ -228,15 +246,95 @@ fn segments(site: &Site) -> Result<Vec<Tree>, &'static str> {
     };
     let element = site.element("q");
     require(kind.identity(element).as_f64() == background.as_f64(), "the background is not the identity")?;
-    let (over, inner): (Vec<AxisId>, Vec<AxisId>) = axes.iter().partition(|axis| site.ty("m").has(**axis));
+    let (m, q) = (site.tree("m"), site.tree("q"));
+    Ok(vec![segmented(element, *kind, axes, m, (*from, &site.ty("m").axes), q)?])
+}
+
+/// Packed rows reduced along axes, some of the mask's and some their own.
+fn segmented(
+    element: Element,
+    kind: ReduceKind,
+    axes: &[AxisId],
+    mask: Tree,
+    (from, masked): (AxisId, &[AxisId]),
+    rows: Tree,
+) -> Result<Tree, &'static str> {
+    let (over, inner): (Vec<AxisId>, Vec<AxisId>) = axes.iter().partition(|axis| masked.contains(axis));
     require(!over.is_empty(), "no axis of the mask is reduced")?;
     let rounds = element.bytes() == 2 && matches!(kind, ReduceKind::Sum | ReduceKind::Product);
     require(inner.is_empty() || !rounds, "a sum of 16-bit floats would be rounded in between")?;
-    let rows = if inner.is_empty() {
-        site.tree("q")
-    } else {
-        Tree::Term(Operation::Reduce { kind: *kind, axes: inner }, vec![site.tree("q")])
+    let rows =
+        if inner.is_empty() { rows } else { Tree::Term(Operation::Reduce { kind, axes: inner }, vec![rows]) };
+    Ok(Tree::Term(Operation::SegmentReduce { kind, from, over }, vec![mask, rows]))
+}
+
+/// The masks that a value can be packed by and that are true wherever `support` is.
+fn masks_over<'a>(
+    site: &'a Site,
+    value: &'a str,
+    support: &'a SupportExpression,
+) -> impl Iterator<Item = &'a Candidate> {
+    let axes = &site.ty(value).axes;
+    site.graph.analysis.candidates.iter().filter(move |candidate| {
+        candidate.axes.iter().all(|axis| axes.contains(axis))
+            && !axes.contains(&candidate.axis)
+            && covers(site.graph, candidate, support)
+    })
+}
+
+fn narrowed(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let Operation::Reduce { kind, axes } = site.operation("reduce")? else { return Err("no reduction") };
+    outside(site, axes)?;
+    let whole = site.ty("m").axes.iter().all(|axis| site.ty("t").has(*axis));
+    require(whole, "the value lacks an axis of the mask: its rows are gathered")?;
+    let fact = site.fact("t").ok_or("nothing bounds the terms")?;
+    require(!fact.support.is_empty(), "the terms are constant")?;
+    let element = site.element("t");
+    require(
+        kind.identity(element).as_f64() == fact.background.as_f64(),
+        "the background is not the identity",
+    )?;
+    let both = BTreeSet::from([of_mask(site.graph, site.class("m")), fact.support.expression.clone()]);
+    let both = SupportExpression::Intersection(both);
+    let mut trees = Vec::new();
+    for candidate in masks_over(site, "t", &both) {
+        let own = covers(site.graph, candidate, &fact.support.expression);
+        if own || !axes.iter().any(|axis| candidate.axes.contains(axis)) {
+            continue;
+        }
+        let mask = Tree::Class(site.graph.find(candidate.mask));
+        let rows = Tree::Term(Operation::Pack { into: candidate.axis }, vec![mask.clone(), site.tree("t")]);
+        let masked: Vec<AxisId> = candidate.axes.iter().copied().collect();
+        let sum = segmented(element, *kind, axes, mask, (candidate.axis, &masked), rows)?;
+        trees.push(Tree::Term(site.operation("pack")?.clone(), vec![site.tree("m"), sum]));
+    }
+    require(!trees.is_empty(), "no mask is within both bounds")?;
+    Ok(trees)
+}
+
+fn placed(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let Operation::Pad { from, into, before, .. } = site.operation("pad")? else { return Err("no padding") };
+    require(site.ty("m").has(*into), "the place is not along an axis of the mask")?;
+    let whole = site.ty("m").axes.iter().all(|axis| site.ty("pad").has(*axis));
+    require(whole, "the value lacks an axis of the mask: its rows are gathered")?;
+    let background = Scalar::zero(site.element("t"));
+    let slice = Operation::Slice { from: *into, into: *from, start: before.clone() };
+    let mask = SupportOperand::Support(SupportExpression::Mask(key(site.class("m"))));
+    let place = SupportExpression::Apply(Box::new(slice), vec![mask]);
+    // What is unpacked by the same mask already would only be packed and unpacked again.
+    let unpacked = |axis: AxisId| {
+        let mut terms = site.graph[site.class("t")].nodes.iter();
+        terms.any(|term| matches!(term.operation, Operation::Unpack { from, .. } if from == axis))
     };
-    let segment = Operation::SegmentReduce { kind: *kind, from: *from, over };
-    Ok(vec![Tree::Term(segment, vec![site.tree("m"), rows])])
+    let fits = masks_over(site, "t", &place).filter(|candidate| !unpacked(candidate.axis));
+    let mut trees = Vec::new();
+    for candidate in fits {
+        let mask = Tree::Class(site.graph.find(candidate.mask));
+        let rows = Tree::Term(Operation::Pack { into: candidate.axis }, vec![mask.clone(), site.tree("t")]);
+        let unpack = Operation::Unpack { from: candidate.axis, background };
+        let padded = Tree::Term(site.operation("pad")?.clone(), vec![Tree::Term(unpack, vec![mask, rows])]);
+        trees.push(Tree::Term(site.operation("pack")?.clone(), vec![site.tree("m"), padded]));
+    }
+    require(!trees.is_empty(), "no mask is the part of this one in its place")?;
+    Ok(trees)
 }

@@ -108,7 +108,7 @@ fn two_levels() {
              sum i: I {{ a[_, i] * sum j: J {{ inner[i](x)[_, j] * experts[i][j](x) }} }}\n\
          }}\n"
     );
-    dispatched(&text, 0.23);
+    dispatched(&text, 0.16);
 }
 
 #[test]

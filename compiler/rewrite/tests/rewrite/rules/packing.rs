@@ -30,6 +30,39 @@ fn unpacked(model: &mut Model, mask: (NodeId, AxisId), axes: &[&str], background
     model.operation(Operation::Unpack { from: mask.1, background: Scalar::f32(background) }, &[mask.0, rows])
 }
 
+/// Values bounded by a choice over J inside of the choice over E that the mask is, and a use of both bounds at once.
+fn two_levels(model: &mut Model, background: f32) -> ((NodeId, AxisId), NodeId) {
+    let mask = mask(model);
+    let (inner, x) = (model.input("inner", &["N", "E", "J"]), model.input("x", &["N", "E"]));
+    let kept = model.keep_largest(inner, "K", "J", background);
+    let zero = model.number(0.0);
+    let outer = model.map(F::Select, &[mask.0, x, zero]);
+    let first = model.keep_largest(inner, "K", "J", 0.0);
+    let both = model.multiply(outer, first);
+    model.output(both);
+    (mask, kept)
+}
+
+/// A value for each row that stands in one expert's place, and the part of the mask there.
+fn in_place(model: &mut Model, start: i64) -> ((NodeId, AxisId), NodeId) {
+    let mask = mask(model);
+    let (e, part) = (model.axis("E"), model.builder.axis("Part", Size::constant(1)));
+    let (zero, x) = (model.number(0.0), model.input("x", &["N", "E"]));
+    let g = model.map(F::Select, &[mask.0, x, zero]);
+    let own = model.operation(Operation::Slice { from: e, into: part, start: Size::constant(0) }, &[g]);
+    let own = model.builder.reduce(ReduceKind::Sum, &[part], own).unwrap();
+    let y = model.input("y", &["N"]);
+    let used = model.multiply(own, y);
+    model.output(used);
+    let place = model.operation(Operation::Coordinate(part), &[]);
+    let place = model.operation(Operation::Cast(Element::F32), &[place]);
+    let placed = model.add(place, y);
+    let before = Size::constant(start);
+    let pad = Operation::Pad { from: part, into: e, before, value: Scalar::f32(3.0) };
+    let padded = model.operation(pad, &[placed]);
+    (mask, padded)
+}
+
 fn moved(model: &mut Model, value: NodeId, operation: Operation) {
     let mask = mask(model);
     let value = model.operation(operation, &[value]);
@@ -195,6 +228,20 @@ pub const FIRES: &[Case] = &[
         let y = m.reduce(ReduceKind::Maximum, &["E"], y);
         m.output(y);
     }),
+    case("pack-narrowed-sum", |m| {
+        let (mask, terms) = two_levels(m, 0.0);
+        let y = m.sum("J", terms);
+        packed_output(m, mask, y);
+    }),
+    case("pack-narrowed-sum", |m| {
+        let (mask, terms) = two_levels(m, f32::NEG_INFINITY);
+        let y = m.reduce(ReduceKind::Maximum, &["J"], terms);
+        packed_output(m, mask, y);
+    }),
+    case("pack-placed", |m| {
+        let (mask, padded) = in_place(m, 0);
+        packed_output(m, mask, padded);
+    }),
 ];
 
 pub const REFUSES: &[Case] = &[
@@ -268,5 +315,17 @@ pub const REFUSES: &[Case] = &[
         let y = unpacked(m, mask, &["N", "E", "D"], 0.0);
         let y = m.sum("D", y);
         m.output(y);
+    }),
+    // Where nothing is chosen the terms are 1, and their sum is not 0.
+    case("pack-narrowed-sum", |m| {
+        let (mask, terms) = two_levels(m, 1.0);
+        let y = m.sum("J", terms);
+        packed_output(m, mask, y);
+    }),
+    // The part of the mask is another expert's.
+    case("pack-placed", |m| {
+        m.shape.insert("E", 4);
+        let (mask, padded) = in_place(m, 1);
+        packed_output(m, mask, padded);
     }),
 ];
