@@ -24,13 +24,14 @@ const EXPERT_BIASES: [Weight; 3] = [
 ];
 
 /// The gate's definition by its path in `std::gate`, its arguments, and the weights that it has.
-const GATES: [(&str, &str, &[Weight]); 12] = [
+const GATES: [(&str, &str, &[Weight]); 13] = [
     ("top_k::top_k", "[E, 2]", &[GATE]),
     ("top_k::biased_top_k", "[E, 2]", &[GATE, BIAS]),
     ("top_k::top_k_of_softmax", "[E, 2]", &[GATE]),
     ("top_k::top_k_renormalized", "[E, 2]", &[GATE]),
     ("sigmoid::biased_sigmoid", "[E, 2, scale = 2.5]", &[GATE, BIAS]),
     ("groups::grouped_sigmoid", "[E, 3, 2, 2]", &[GATE, BIAS]),
+    ("groups::grouped_softmax", "[E, 3, 2, 2]", &[GATE]),
     ("capacity::capacity_by_position", "[E, 2, 3]", &[GATE]),
     ("capacity::capacity_by_choice", "[E, 2, 3]", &[GATE]),
     ("capacity::capacity_by_batch", "[E, 2, 3]", &[GATE]),
