@@ -173,8 +173,31 @@ impl<'a> Elaborator<'a> {
         tensor.and_then(|tensor| self.cast(&tensor, element, span)).map_or(Value::Poison, Value::Tensor)
     }
 
+    /// Reports `as [old = new]` where `as [new = old]` is meant.
+    fn turned_round(&mut self, to: &Name, from: &Name, tensor: &Tensor) -> bool {
+        let mut has = |name: &str| {
+            let known = self.frames.last().and_then(|frame| frame.size(name));
+            known.is_some_and(|key| tensor.axes.contains(&self.axes.axis_of(key)))
+                || tensor.axes.iter().any(|axis| self.axes.name(*axis) == name)
+        };
+        if has(&from.text) || !has(&to.text) {
+            return false;
+        }
+        let (old, new) = (&to.text, &from.text);
+        let mistake = Diagnostic::error("E0201", from.span, format!("the operand has no axis `{new}`"))
+            .label(format!("it is {}", self.show(tensor)))
+            .hint(format!(
+                "the new name comes first: `as [{new} = {old}]` calls `{old}` by the name `{new}`"
+            ));
+        self.error(mistake);
+        true
+    }
+
     fn rename_expression(&mut self, value: &Expression, names: &[(Name, Name)], span: Span) -> Value {
         let Some(mut tensor) = self.tensor_expression(value, None) else { return Value::Poison };
+        if names.iter().any(|(to, from)| self.turned_round(to, from, &tensor)) {
+            return Value::Poison;
+        }
         let from: Option<Vec<_>> =
             names.iter().map(|(_, from)| self.axis_named(from, Some(&tensor))).collect();
         let Some(from) = from else { return Value::Poison };

@@ -241,7 +241,13 @@ impl Elaborator<'_> {
             format!("`@` sums over `{name}`, the last axis on the left, which the right has not"),
         )
         .label(format!("{} @ {}", self.show(left), self.show(right)));
-        if let Some(twin) = right.axes.iter().find(|other| self.axes.axis_size(**other) == size) {
+        let rest = self.frame().rest.clone();
+        let both = left.axes.iter().find(|own| right.axes.contains(own) && !rest.contains(own)).copied();
+        if let Some(shared) = both {
+            let shared = self.axes.name(shared);
+            mistake =
+                mistake.hint(format!("both have `{shared}`: `sum(x * y, over {shared})` sums over that"));
+        } else if let Some(twin) = right.axes.iter().find(|other| self.axes.axis_size(**other) == size) {
             let twin = self.axes.name(*twin);
             mistake = mistake.hint(format!("axes go by name: `as [{name} = {twin}]` calls the right operand's `{twin}` by the name `{name}`"));
         }

@@ -11,7 +11,7 @@ use moe_grammar::tree::{
     UnaryOperator, WeightsBlock,
 };
 use moe_grammar::{FileId, Parse, Span};
-use moe_graph::Module;
+use moe_graph::{live_nodes, Module, Operation, ParameterKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::mapping::{Mapping, WeightInfo};
@@ -235,7 +235,10 @@ impl Program {
         let ready = definition.kind == DefinitionKind::Model
             && definition.statics.iter().all(|own| own.default.is_some());
         if mistakes.is_empty() && ready {
-            mistakes.extend(self.compile(id, definition, &BTreeMap::new()).err().unwrap_or_default());
+            mistakes.extend(match self.compile(id, definition, &BTreeMap::new()) {
+                Ok(compiled) => unused_weights(&compiled.module),
+                Err(wrong) => wrong,
+            });
         }
         once(mistakes)
     }
@@ -333,6 +336,7 @@ impl Program {
         }
         let Compiled { module, weights, declarations } = self.compile(id, definition, settings)?;
         let mappings = self.mappings(file.0, model, &weights)?;
+        mistakes.extend(unused_weights(&module));
         Ok(Elaborated { name: model.to_owned(), module, mappings, declarations, warnings: mistakes })
     }
 
@@ -485,6 +489,23 @@ fn setting(default: &Expression) -> Option<Setting> {
         },
         _ => None,
     }
+}
+
+/// A warning for each weight that no output needs: a file must have it all the same.
+fn unused_weights(module: &Module) -> Vec<Diagnostic> {
+    let Some(entry) = module.entry() else { return Vec::new() };
+    let live = live_nodes(entry);
+    let unused = entry.nodes.iter().zip(&live).filter_map(|(node, live)| match node.operation {
+        Operation::Parameter(index) if !live => Some((entry.parameters.get(index as usize)?, node.span?)),
+        _ => None,
+    });
+    unused
+        .filter(|(parameter, _)| parameter.kind == ParameterKind::Weight)
+        .map(|(parameter, span)| {
+            let message = format!("the weight `{}` is never used", parameter.name);
+            Diagnostic::warning("unused-weight", span, message).label("no output depends on it")
+        })
+        .collect()
 }
 
 fn unknown_settings(definition: &Definition, settings: &BTreeMap<String, Setting>) -> Vec<Diagnostic> {

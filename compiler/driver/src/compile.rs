@@ -103,10 +103,11 @@ impl Compiled {
     ) -> Result<Plan, Failure> {
         let weight_sources = self.weight_sources(session, selection)?;
         let texts = session.texts();
-        // The file alone: a line number would make equal code differ when a line elsewhere is added.
         let origin = |span: moe_grammar::Span| {
-            moe_diagnostics::Texts::text(&texts, span.file)
-                .map_or_else(String::new, |(path, _)| path.to_owned())
+            moe_diagnostics::Texts::text(&texts, span.file).map_or_else(String::new, |(path, text)| {
+                let line = moe_diagnostics::position(text, span.start as usize).line;
+                format!("{path}:{line}")
+            })
         };
         let request = moe_schedule::PlanRequest {
             module: &self.rewritten,

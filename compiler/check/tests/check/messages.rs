@@ -208,3 +208,26 @@ model M(x: f32[N, D = 3]) -> f32[N, 2 of E = 4] {
     gate(x)
 }"
 );
+
+mistakes!(
+    a_causal_mask_puts_its_axes_first,
+    "fn f(x: f32[T, D = 4]) -> f32[T, D] {
+    axis S = T
+    let wrong = x as [T = S]
+    let scores = where(coordinate(S) <= coordinate(T), x @ (x as [S = T]), 0)
+    scores @ (x as [S = T])
+}"
+);
+
+#[test]
+fn a_weight_that_nothing_needs_is_a_warning() {
+    let text = "model M(x: f32[N, D = 3]) -> f32[N, D] {
+    weight used, idle: f32[D]
+    observe scale = max(used, over D)
+    let unseen = x * idle
+    x * used
+}";
+    let program = program(text);
+    let elaborated = program.elaborate(FileId(0), "M", &BTreeMap::new()).unwrap();
+    insta::assert_snapshot!(shown(&program, &elaborated.warnings));
+}
