@@ -320,8 +320,8 @@ fn scatter(
     Some(Fact { background: fact.background, support })
 }
 
-/// Operands of one background one after the other: degrees add along the axis, and are the largest elsewhere. Each operand's support
-/// has to vary along its own axis, so that the supports can be put together as the operands are.
+/// Operands of one background one after the other: degrees add along the axis, and are the largest elsewhere. A support that
+/// lacks its operand's own axis is repeated along it, so that the supports can be put together as the operands are.
 fn concatenate(
     operation: &Operation,
     from: &[AxisId],
@@ -329,12 +329,14 @@ fn concatenate(
     operands: &[Known],
     sizes: Sizes,
 ) -> Option<Fact> {
-    let facts: Option<Vec<&Fact>> = operands.iter().map(|operand| operand.fact).collect();
+    let whole = |(operand, own): (&Known, &AxisId)| {
+        let fact = operand.fact?;
+        Some(Fact { background: fact.background, support: repeated(&fact.support, *own) })
+    };
+    let facts: Option<Vec<Fact>> = operands.iter().zip(from).map(whole).collect();
     let facts = facts?;
     let background = facts.first()?.background;
-    let fits =
-        |(fact, own): (&&Fact, &AxisId)| fact.background == background && fact.support.axes.contains(own);
-    if from.len() != facts.len() || !facts.iter().zip(from).all(fits) {
+    if from.len() != operands.len() || facts.iter().any(|fact| fact.background != background) {
         return None;
     }
     let renamed = |axes: &BTreeSet<AxisId>, own: AxisId, new: AxisId| -> BTreeSet<AxisId> {

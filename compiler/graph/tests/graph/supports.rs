@@ -330,6 +330,12 @@ fn concatenated_degrees_add_along_the_axis_and_are_the_larger_elsewhere() {
         let (x, y) = (c.masked(first, 0.0), c.masked(second, 0.0));
         let joined = c.add(Operation::Concatenate { from: vec![a, b], into: whole }, &[x, y]);
         c.claims(joined, 0.0, &[(&[n], 3)]);
+        // A support that lacks the axis is repeated along it.
+        let (rows, dense) = (c.mask(&[n], 2, n), c.values(&[n, a], true));
+        let rows = c.masked(rows, 0.0);
+        let x = c.map(ScalarFunction::Multiply, &[rows, dense]);
+        let joined = c.add(Operation::Concatenate { from: vec![a, b], into: whole }, &[x, y]);
+        c.claims(joined, 0.0, &[(&[n], 3)]);
     });
 }
 
