@@ -7,11 +7,8 @@ mod report;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
-use report::Reporter;
+use report::{Reporter, OUR_BUG};
 use std::process::ExitCode;
-
-/// The exit status when the compiler itself is at fault.
-const OUR_BUG: u8 = 101;
 
 /// Deeply nested sources recurse deeply, so the work is done on a thread with room for it.
 const STACK_BYTES: usize = 256 << 20;

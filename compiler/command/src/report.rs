@@ -10,6 +10,9 @@ pub const FINE: u8 = 0;
 /// The exit status when the user's model or data is wrong.
 pub const WRONG: u8 = 1;
 
+/// The exit status when the compiler itself is at fault.
+pub const OUR_BUG: u8 = 101;
+
 /// Where messages go and how they look.
 #[derive(Clone, Copy, Debug)]
 pub struct Reporter {
@@ -48,7 +51,11 @@ impl Reporter {
     /// Writes a failure; always the status of one.
     pub fn fail(self, failure: &Failure) -> u8 {
         self.report(&failure.diagnostics, &failure.texts);
-        WRONG
+        if failure.diagnostics.iter().any(|diagnostic| diagnostic.code == moe_driver::BUG) {
+            OUR_BUG
+        } else {
+            WRONG
+        }
     }
 
     /// Writes one message that points at no source.

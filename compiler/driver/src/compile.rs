@@ -1,6 +1,7 @@
 //! From a chosen model to its plan: elaborate, rewrite, schedule.
 
 use crate::session::{Failure, Selection, Session};
+use crate::verify;
 use moe_check::Elaborated;
 use moe_diagnostics::Diagnostic;
 use moe_graph::Module;
@@ -25,6 +26,7 @@ pub struct Compiled {
 /// The mistakes of the sources.
 pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Failure> {
     let elaborated = session.elaborate(selection)?;
+    verify::module(&elaborated.module, "checking").map_err(|found| session.failure(found))?;
     let options = moe_rewrite::Options::default();
     let rewritten = moe_rewrite::rewrite(&elaborated.module, &options).map_err(|error| {
         session.failure(vec![Diagnostic::plain_error(
@@ -32,6 +34,7 @@ pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Fai
             format!("the model cannot be rewritten: {error}"),
         )])
     })?;
+    verify::module(&rewritten.module, "rewriting").map_err(|found| session.failure(found))?;
     Ok(Compiled { elaborated, rewritten: rewritten.module, report: rewritten.report })
 }
 
@@ -117,7 +120,9 @@ impl Compiled {
             observe,
             origin: &origin,
         };
-        moe_schedule::plan(&request)
-            .map_err(|error| session.failure(vec![Diagnostic::plain_error("E0703", format!("{error}"))]))
+        let plan = moe_schedule::plan(&request)
+            .map_err(|error| session.failure(vec![Diagnostic::plain_error("E0703", format!("{error}"))]))?;
+        verify::plan(&plan).map_err(|found| session.failure(found))?;
+        Ok(plan)
     }
 }

@@ -18,6 +18,7 @@ mod session;
 mod sources;
 mod tests;
 mod typed;
+mod verify;
 mod weights;
 
 pub use backend::{choose, Backend, Wanted};
@@ -32,6 +33,7 @@ pub use run::{run, Runner};
 pub use session::{Failure, Selection, Session};
 pub use sources::{library, SourceTexts, ROOT};
 pub use tests::{run_tests, TestOutcome};
+pub use verify::BUG;
 
 use moe_diagnostics::Diagnostic;
 use moe_grammar::FileId;
