@@ -22,8 +22,8 @@ demo: build
 
 test: build
 	@compiler/llvm/packages.sh; status=$$?; \
-	if [ $$status = 0 ]; then $(CARGO) test --release --workspace; \
-	elif [ $$status = 3 ]; then $(CARGO) test --release $(WITHOUT_LLVM); \
+	if [ $$status = 0 ]; then $(CARGO) test --release --no-fail-fast --workspace; \
+	elif [ $$status = 3 ]; then $(CARGO) test --release --no-fail-fast $(WITHOUT_LLVM); \
 	else exit $$status; fi
 	@target/release/moe test stdlib
 	@target/release/moe fmt --check stdlib examples
