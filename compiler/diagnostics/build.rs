@@ -20,7 +20,8 @@ fn main() -> io::Result<()> {
         .filter_map(|path| Some((path.file_stem()?.to_str()?, path)))
         .map(|(code, path)| format!("    ({code:?}, include_str!({path:?})),\n"))
         .collect();
-    let table = format!("/// Every code and its text, by code.\npub const CODES: &[(&str, &str)] = &[\n{rows}];\n");
+    let table =
+        format!("/// Every code and its text, by code.\npub const CODES: &[(&str, &str)] = &[\n{rows}];\n");
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
     fs::write(Path::new(&out).join("codes.rs"), table)
 }

@@ -98,7 +98,8 @@ impl Diagnostic {
 
 impl From<&SyntaxError> for Diagnostic {
     fn from(error: &SyntaxError) -> Self {
-        let diagnostic = Diagnostic::error(error.code, error.span, error.message.clone()).label(error.label.clone());
+        let diagnostic =
+            Diagnostic::error(error.code, error.span, error.message.clone()).label(error.label.clone());
         match &error.hint {
             Some(hint) => diagnostic.hint(hint.clone()),
             None => diagnostic,
