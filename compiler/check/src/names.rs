@@ -28,6 +28,8 @@ enum Meaning {
 pub(crate) struct Names {
     modules: BTreeMap<Vec<String>, u32>,
     scopes: Vec<BTreeMap<String, Meaning>>,
+    /// Where the library has each of its public items.
+    library: BTreeMap<String, String>,
     /// The files that each file uses.
     pub uses: Vec<BTreeSet<u32>>,
     /// The mistakes about names of each file.
@@ -49,6 +51,9 @@ impl Names {
         for (index, file) in sources.files.iter().enumerate() {
             names.modules.entry(file.module.clone()).or_insert(index as u32);
         }
+        for (file, tree) in sources.files.iter().zip(trees) {
+            names.shelve(&file.module, tree);
+        }
         for (index, tree) in trees.iter().enumerate() {
             names.declare(index as u32, tree);
         }
@@ -56,6 +61,15 @@ impl Names {
             names.bring_in(index as u32, tree, trees);
         }
         names
+    }
+
+    fn shelve(&mut self, module: &[String], tree: &SourceFile) {
+        if module.first().is_some_and(|first| first == "std") {
+            for item in tree.items.iter().filter(|item| item.public).filter_map(definition) {
+                let path = format!("{}::{}", module.join("::"), item.name.text);
+                self.library.entry(item.name.text.clone()).or_insert(path);
+            }
+        }
     }
 
     fn declare(&mut self, file: u32, tree: &SourceFile) {
@@ -231,22 +245,10 @@ impl Names {
             .map(String::as_str)
             .chain(scope.into_iter().flat_map(|scope| scope.keys().map(String::as_str)))
             .chain(builtins::BUILTINS.iter().map(|builtin| builtin.name));
-        let candidates: Vec<&str> = candidates.collect();
-        if let Some(module) = self.module_with(&name.text) {
-            if closest(&name.text, candidates.iter().copied()).is_none() {
-                return mistake.hint(format!("it is in the library: `use {module}`"));
-            }
+        if let Some(path) = self.library.get(&name.text) {
+            return mistake.hint(format!("it is in the library: `use {path}`"));
         }
-        suggest(mistake, &name.text, candidates.into_iter())
-    }
-
-    /// The path of a library module that is called like a name, and so may hold it.
-    fn module_with(&self, name: &str) -> Option<String> {
-        let module = self.modules.keys().find(|module| {
-            module.first().is_some_and(|first| first == "std")
-                && module.last().is_some_and(|last| last == name)
-        })?;
-        Some(format!("{}::{name}", module.join("::")))
+        suggest(mistake, &name.text, candidates)
     }
 }
 

@@ -57,7 +57,17 @@ impl Compiled {
             };
             diagnostic.note(dense.why.clone())
         };
-        self.report.dense.iter().map(warning).collect()
+        // The same place may be done in several forms, of which one word is enough.
+        let mut found: Vec<Diagnostic> = Vec::new();
+        for diagnostic in self.report.dense.iter().map(warning) {
+            if !found
+                .iter()
+                .any(|known| known.primary == diagnostic.primary && known.notes == diagnostic.notes)
+            {
+                found.push(diagnostic);
+            }
+        }
+        found
     }
 
     /// Which tensors of a file the weights come from, by the `weights` block that `selection` names.

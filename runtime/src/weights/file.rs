@@ -177,6 +177,9 @@ fn read_header(bytes: &[u8]) -> Result<BTreeMap<String, Entry>, String> {
     let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
         return Err(format!("it has only {} bytes", bytes.len()));
     };
+    if bytes.starts_with(b"\x93NUMPY") {
+        return Err("it is a `.npy` file, and weights are a `.safetensors` file".to_owned());
+    }
     let length = u64::from_le_bytes(*length);
     let header = usize::try_from(length).ok().and_then(|length| rest.get(..length)).ok_or_else(|| {
         let (claimed, there) = (in_words(length), in_words(rest.len() as u64));

@@ -53,12 +53,14 @@ pub fn load(program: &Program, file: Option<&WeightFile>) -> Result<Vec<LoadedWe
         if program.weights.is_empty() {
             return Ok(Vec::new());
         }
-        let count = program.weights.len();
-        return Err(Error::new(
-            codes::WEIGHTS_NEEDED,
-            format!("`{}` has {count} weights and none were given", program.model),
-        )
-        .hint("give the file with --weights W.safetensors"));
+        let count = match program.weights.len() {
+            1 => "a weight".to_owned(),
+            count => format!("{count} weights"),
+        };
+        let message = format!("`{}` has {count} and no file of weights was given", program.model);
+        return Err(
+            Error::new(codes::WEIGHTS_NEEDED, message).hint("give the file with --weights W.safetensors")
+        );
     };
     let fitter = Fitter { program, file };
     fitter.plans()?.iter().map(|plan| fitter.load(plan)).collect()

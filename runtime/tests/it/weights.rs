@@ -134,7 +134,7 @@ fn weights_must_be_given() {
     let error = model(scaling(), None).err().unwrap();
     assert_eq!(
         (error.code(), error.message()),
-        (codes::WEIGHTS_NEEDED, "`Test` has 1 weights and none were given")
+        (codes::WEIGHTS_NEEDED, "`Test` has a weight and no file of weights was given")
     );
 }
 

@@ -39,6 +39,14 @@ fn an_unknown_name_has_a_suggestion() {
 }
 
 #[test]
+fn a_name_of_the_library_is_found_there() {
+    check(
+        "moe 1\nmodel A(x: f32[N, D = 4]) -> f32[N, D] {\n    relu(x)\n}\n",
+        &["relu", "use std::activation::relu"],
+    );
+}
+
+#[test]
 fn an_axis_that_is_not_there() {
     check(
         "moe 1\nmodel A(x: f32[N, D = 4]) -> f32[N, D] {\n    weight w: f32[H = 5, D]\n    x @ w\n}\n",
