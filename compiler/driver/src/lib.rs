@@ -6,7 +6,6 @@ mod compile;
 mod cpu;
 mod emit;
 mod evaluation;
-mod header;
 mod info;
 mod install;
 mod library;

@@ -68,7 +68,11 @@ pub fn link(parts: &Parts, kind: Kind, output: &Path) -> Result<(), Diagnostic> 
             let script = write("exports", format!("{{ global: {names} local: *; }};\n").as_bytes())?;
             command.arg("-shared").arg(format!("-Wl,--version-script={}", script.display()));
             for (name, function) in parts.exports {
-                command.arg(format!("-Wl,--undefined={function},--defsym={name}={function}"));
+                command.arg(format!("-Wl,--undefined={function}"));
+                // A model may be called as the runtime is; its names are then there already.
+                if name != function {
+                    command.arg(format!("-Wl,--defsym={name}={function}"));
+                }
             }
             command.arg("-Wl,-Bsymbolic").arg(install::runtime_library()?);
         }

@@ -3,10 +3,10 @@
 use crate::backend::{self, Wanted};
 use crate::cache::Cache;
 use crate::compile::compile;
-use crate::header;
 use crate::link::{self, Kind, Parts};
 use crate::session::{Failure, Selection, Session};
 use moe_diagnostics::{Diagnostic, Severity};
+use moe_runtime::c;
 use moe_runtime::program::Program;
 use std::path::{Path, PathBuf};
 
@@ -76,15 +76,21 @@ fn finish(program: &Program, object: &[u8], request: &BuildRequest) -> Result<()
         let parts = Parts { program, object, weights, exports: &[] };
         return link::link(&parts, Kind::Program, &request.output);
     }
-    let prefix = header::prefix(&program.model);
-    let exports = header::exports(&prefix);
+    let prefix = program.model.to_lowercase();
+    let exports = c::exports(&prefix);
     let parts = Parts { program, object, weights, exports: &exports };
-    let text = header::text(program, &prefix).map_err(|error| crate::run::diagnostic(&error))?;
+    let text = header_text(program, &prefix)?;
     link::link(&parts, Kind::Library, &request.output)?;
     let path = header_path(&request.output);
     std::fs::write(&path, text).map_err(|error| {
         Diagnostic::plain_error("E0013", format!("cannot write {}: {error}", path.display()))
     })
+}
+
+/// The header, with what is known of the model at its top.
+fn header_text(program: &Program, prefix: &str) -> Result<String, Diagnostic> {
+    let about = moe_runtime::command::info(program, &[]).map_err(|error| crate::run::diagnostic(&error))?;
+    Ok(c::header(prefix, &about))
 }
 
 /// `libblock.so` → `libblock.h`
