@@ -11,7 +11,7 @@ use moe_runtime::Tensor;
 const GRAPHS: u64 = 300;
 
 fn options(seed: u64) -> Options {
-    Options { packing: seed % 3 == 0, calls: seed % 4 == 0, ..Options::default() }
+    Options { packing: seed.is_multiple_of(3), calls: seed.is_multiple_of(4), ..Options::default() }
 }
 
 fn rewritten(seed: u64, module: &Module) -> Module {
@@ -62,6 +62,9 @@ fn cranelift_agrees_with_the_evaluator() {
     }
 }
 
+/// A seed, its graph and inputs, the plan, and what is expected.
+type Case = (u64, Module, Vec<Tensor>, Plan, Vec<Tensor>);
+
 #[test]
 fn llvm_agrees_with_the_evaluator() {
     let Ok((backend @ Backend::Llvm(_), _)) = moe_driver::choose(None) else {
@@ -71,7 +74,7 @@ fn llvm_agrees_with_the_evaluator() {
     let target: Target = backend.target("native").unwrap();
     // One object for all graphs: starting LLVM once for each would take most of the time.
     let mut kernels: Vec<Kernel> = Vec::new();
-    let mut cases: Vec<(u64, Module, Vec<Tensor>, Plan, Vec<Tensor>)> = Vec::new();
+    let mut cases: Vec<Case> = Vec::new();
     for seed in (0..GRAPHS).step_by(10) {
         let (module, inputs) = moe_generate::module(seed, &options(seed));
         let expected = reference(&module, &inputs).unwrap();
