@@ -44,6 +44,9 @@ pub fn link(parts: &Parts, kind: Kind, output: &Path) -> Result<(), Diagnostic> 
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    if !folder.is_dir() {
+        return Err(cannot(&format!("there is no folder {}", folder.display())));
+    }
     let scratch =
         tempfile::Builder::new().prefix(".moe-link-").tempdir_in(folder).map_err(|error| cannot(&error))?;
     let write = |name: &str, bytes: &[u8]| -> Result<PathBuf, Diagnostic> {

@@ -96,6 +96,20 @@ fn files_that_are_no_sources() {
 }
 
 #[test]
+fn a_program_that_cannot_be_written_and_a_value_that_cannot_be_observed() {
+    let person = Person::new();
+    let source =
+        "moe 1\nmodel A(x: f32[N, D = 4]) -> f32[N, D] {\n    observe load = sum(x, over N)\n    x\n}\n";
+    person.write("m.moe", source);
+    let said = person.moe(&["build", "m.moe", "-o", "no/such/m", "--backend", "cranelift"]);
+    assert!(!said.wrong(&["no/such", "there is no folder"]).err.contains(".moe-link"));
+    person.write("x.npy", crate::person::npy_f32(&[1, 4], &[1.0; 4]));
+    person.moe(&["run", "m.moe", "--input", "x.npy", "--dump", "laod"]).wrong(&["laod", "load"]);
+    let said = person.moe(&["run", "m.moe", "--input", "x.npy", "--dump", "lo*"]).fine();
+    assert!(said.out.contains("load: f32[4]"), "{}", said.out);
+}
+
+#[test]
 fn a_wrong_call_of_the_command_has_status_2() {
     let person = Person::new();
     assert_eq!(person.moe(&["chekc"]).status, 2);
