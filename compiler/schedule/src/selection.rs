@@ -53,40 +53,13 @@ impl Selection<'_> {
     }
 
     /// Whether entry `a` at `i` comes before entry `b` at `j` among the largest: it is larger, or as large and earlier. NaN is below all.
-    fn is_larger(e: &mut Emitter, (a, i): (Value, Value), (b, j): (Value, Value)) -> Value {
-        let greater = e.w.compare(Comparison::Greater, a, b);
-        let mut equal = e.w.compare(Comparison::Equal, a, b);
-        let mut greater = greater;
-        if e.w.ty(a).element.is_float() {
-            let (a_is_nan, b_is_nan) =
-                (e.w.compare(Comparison::NotEqual, a, a), e.w.compare(Comparison::NotEqual, b, b));
-            let a_is_number = e.w.compare(Comparison::Equal, a, a);
-            let beats = e.w.and(a_is_number, b_is_nan);
-            greater = e.w.or(greater, beats);
-            let both = e.w.and(a_is_nan, b_is_nan);
-            equal = e.w.or(equal, both);
-        }
-        let earlier = e.w.compare(Comparison::Less, i, j);
-        let tie = e.w.and(equal, earlier);
-        e.w.or(greater, tie)
+    fn is_larger(e: &mut Emitter, a: (Value, Value), b: (Value, Value)) -> Value {
+        comes_before(e, Comparison::Greater, a, b)
     }
 
     /// Whether entry `a` at `i` comes before entry `b` at `j` in ascending order, NaN last, equal ones as they stand.
-    fn is_smaller(e: &mut Emitter, (a, i): (Value, Value), (b, j): (Value, Value)) -> Value {
-        let mut less = e.w.compare(Comparison::Less, a, b);
-        let mut equal = e.w.compare(Comparison::Equal, a, b);
-        if e.w.ty(a).element.is_float() {
-            let (a_is_nan, b_is_nan) =
-                (e.w.compare(Comparison::NotEqual, a, a), e.w.compare(Comparison::NotEqual, b, b));
-            let a_is_number = e.w.compare(Comparison::Equal, a, a);
-            let beats = e.w.and(a_is_number, b_is_nan);
-            less = e.w.or(less, beats);
-            let both = e.w.and(a_is_nan, b_is_nan);
-            equal = e.w.or(equal, both);
-        }
-        let earlier = e.w.compare(Comparison::Less, i, j);
-        let tie = e.w.and(equal, earlier);
-        e.w.or(less, tie)
+    fn is_smaller(e: &mut Emitter, a: (Value, Value), b: (Value, Value)) -> Value {
+        comes_before(e, Comparison::Less, a, b)
     }
 
     /// How many entries of the row come before those at a point, by a comparison; `i64`, a number a lane.
@@ -311,4 +284,27 @@ pub(crate) fn expect(
     let mut kernel = written(emitter, "expect", extent, work, SizeExpression::Constant(0));
     kernel.span = node.span;
     assembly.launch(kernel)
+}
+
+/// Whether entry `a` at `i` beats entry `b` at `j` by a comparison, or equals it and is earlier. A number beats NaN in either direction.
+fn comes_before(
+    e: &mut Emitter,
+    comparison: Comparison,
+    (a, i): (Value, Value),
+    (b, j): (Value, Value),
+) -> Value {
+    let mut beats = e.w.compare(comparison, a, b);
+    let mut equal = e.w.compare(Comparison::Equal, a, b);
+    if e.w.ty(a).element.is_float() {
+        let (a_is_nan, b_is_nan) =
+            (e.w.compare(Comparison::NotEqual, a, a), e.w.compare(Comparison::NotEqual, b, b));
+        let a_is_number = e.w.compare(Comparison::Equal, a, a);
+        let against_nan = e.w.and(a_is_number, b_is_nan);
+        beats = e.w.or(beats, against_nan);
+        let both = e.w.and(a_is_nan, b_is_nan);
+        equal = e.w.or(equal, both);
+    }
+    let earlier = e.w.compare(Comparison::Less, i, j);
+    let tie = e.w.and(equal, earlier);
+    e.w.or(beats, tie)
 }
