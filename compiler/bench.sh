@@ -66,6 +66,18 @@ row "the built program, one picture, start to end" "$(milliseconds "$start")" "2
 echo
 cat counted
 
+# Programs beside their peers; PEERS=no leaves this out.
+if [ "${PEERS:-yes}" = yes ]; then
+    peers=${PEERS_FOLDER:-$root/target/peers}
+    "$here/bench/peers.sh" "$peers"
+    "$peers/python" "$here/bench/workload.py" "$work/data"
+    mkdir programs
+    "$moe" build "$here/bench/mixture.moe" -o programs/mixture
+    "$moe" build "$here/bench/products.moe" --model Chain -o programs/chain
+    "$moe" build "$here/bench/products.moe" --model Product -o programs/product
+    "$peers/python" "$here/bench/compare.py" "$work/data" programs "$peers" "${ROUNDS_OF_PEERS:-5}" | tee compared
+fi
+
 {
     echo "# Benchmarks"
     echo
@@ -73,6 +85,16 @@ cat counted
     echo "vectors of $(LC_ALL=C lscpu | grep -q avx512f && echo 512 || echo 256) bits. Medians of $rounds processes each; files in the page cache."
     echo
     cat table
+    if [ -s compared ]; then
+        echo
+        echo "## Beside others"
+        echo
+        echo "Layers of SwiGLU experts (E = 8, K = 2, D = 512, H = 1792, f32; eight layers one after the other, 88 MB each), and single products."
+        echo "Milliseconds a layer, matrix or product. A row's programs run by turns, each in a process of its own with so many threads;"
+        echo "medians of the rounds. A ratio above 1: ours is faster. All answers are checked against float64."
+        echo
+        cat compared
+    fi
     echo
     echo "Operations of the fashion model for 512 pictures, counted by the program while it ran (\`--count\`). The two grouped products are the"
     echo "experts; done densely they would take 512 pictures · 8 experts · 2 matrices · 128 · 64 · 2 = 134217728 operations, four times as many."

@@ -1,0 +1,141 @@
+"""Runs built programs and their peers by turns and prints the table of ratios: `python compare.py WORK PROGRAMS PEERS [ROUNDS]`.
+
+WORK is a folder that workload.py filled, PROGRAMS one with the built programs, PEERS one with the peers that are there:
+`python` (with numpy and perhaps onnxruntime) and perhaps `peer_ik`. Each process does all calls of one row of the table with its
+threads, is checked against float64, and gives its median; the table shows the median over rounds.
+"""
+import os
+import re
+import statistics
+import subprocess
+import sys
+
+import numpy as np
+
+import workload
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORK, PROGRAMS, PEERS = sys.argv[1:4]
+ROUNDS = int(sys.argv[4]) if len(sys.argv) > 4 else 5
+SECONDS = os.environ.get('SECONDS', '1.0')
+PYTHON = os.path.join(PEERS, "python")
+
+
+def own(program, inputs, weights, answer):
+    """A built program's way to be run: gives the milliseconds of a call and its result."""
+
+    def run(threads, repeat):
+        command = [os.path.join(PROGRAMS, program), "--threads", str(threads), "--repeat", str(repeat)]
+        command += ["--output", f"output={WORK}/own.npy"]
+        command += [word for name, path in inputs for word in ("--input", f"{name}={WORK}/{path}")]
+        command += ["--weights", f"{WORK}/{weights}"] if weights else []
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        number, unit = re.search(r"median ([0-9.]+) (\S?s)", text).groups()
+        return float(number) * {"s": 1e3, "ms": 1.0, "µs": 1e-3}[unit], np.load(f"{WORK}/own.npy")
+
+    def timed(threads):
+        # As many calls as fill the time that a peer has.
+        once, _ = run(threads, 1)
+        return run(threads, max(3, int(float(SECONDS) * 1e3 / once)))
+
+    timed.answer = answer
+    return timed
+
+
+def python(script, *words):
+    """A peer in Python."""
+
+    def timed(threads):
+        command = [PYTHON, os.path.join(HERE, script), WORK, *words, str(threads), SECONDS, f"{WORK}/peer.npy"]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return float(text.split()[0]), np.load(f"{WORK}/peer.npy")
+
+    return timed
+
+
+def interleaved(rows, *words):
+    """ik_llama.cpp's operator for mixtures."""
+
+    def timed(threads):
+        command = [os.path.join(PEERS, "peer_ik"), WORK, str(rows), str(threads), SECONDS, f"{WORK}/peer.bin", *words]
+        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return float(text.split()[0]), np.fromfile(f"{WORK}/peer.bin", np.float32).reshape(rows, workload.WIDTH)
+
+    return timed
+
+
+def has(module):
+    return subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True).returncode == 0
+
+
+def workloads():
+    """Name, what a time is divided by, ours, peers, the least bytes read and operations done by one of the parts."""
+    matrix = workload.WIDTH * workload.HIDDEN
+    has_runtime, has_ik = has("onnxruntime"), os.access(os.path.join(PEERS, "peer_ik"), os.X_OK)
+    for rows in workload.ROWS:
+        peers = {"numpy": python("peer_numpy.py", str(rows))}
+        if has_runtime:
+            peers["ONNX Runtime"] = python("peer_onnxruntime.py", str(rows))
+        if has_ik:
+            peers["ik_llama.cpp"] = interleaved(rows)
+        ours = own("mixture", [("x", f"x{rows}.npy")], "weights.safetensors", f"y{rows}.npy")
+        experts = workload.EXPERTS * (1 - (1 - workload.KEPT / workload.EXPERTS) ** rows)
+        yield (
+            f"mixture, {rows} row{'s' * (rows > 1)}",
+            workload.LAYERS,
+            ours,
+            peers,
+            12 * matrix * experts,
+            6 * matrix * workload.KEPT * rows,
+        )
+    size = workload.CHAIN["layers"]
+    ours = own("chain", [("x", "row.npy")], "chain.safetensors", "chain.npy")
+    peers = {"numpy": python("peer_products.py", "chain")}
+    yield "matrix-vector product, 4096²", size[0], ours, peers, 4 * size[1] * size[2], 2 * size[1] * size[2]
+    ours = own("product", [("x", "left.npy"), ("y", "right.npy")], None, "product.npy")
+    peers = {"numpy": python("peer_products.py", "product")}
+    yield "product, 1024³", 1, ours, peers, 12 << 20, 2 << 30
+
+
+def error(value, answer):
+    return float(np.linalg.norm(value - answer) / np.linalg.norm(answer))
+
+
+def measured(ours, peers, threads):
+    """Medians over the rounds by who; ours is checked in each."""
+    answer = np.load(f"{WORK}/{ours.answer}")
+    taken = {name: [] for name in ("ours", *peers)}
+    for _ in range(ROUNDS):
+        for name, call in (("ours", ours), *peers.items()):
+            time, value = call(threads)
+            wrong = error(value, answer)
+            if not wrong < 1e-5:
+                print(f"{name}: the result is wrong by {wrong:.1e}", file=sys.stderr)
+                continue
+            taken[name].append(time)
+    return {name: statistics.median(times) for name, times in taken.items() if times}
+
+
+def main():
+    bandwidth, peak = (float(os.environ.get(name, 0)) for name in ("BENCH_GIGABYTES", "BENCH_GIGAFLOPS"))
+    print("| workload | threads | best peer over ours | ours | best peer | other peers | floor |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name, parts, ours, peers, read, operations in workloads():
+        for threads in (1, 2):
+            times = measured(ours, peers, threads)
+            if "ours" not in times:
+                continue
+            own_time = times.pop("ours") / parts
+            order = sorted((time / parts, peer) for peer, time in times.items())
+            shown = [f"{peer} {time:.2f} ms" for time, peer in order]
+            ratio = f"{order[0][0] / own_time:.2f}" if order else ""
+            floor = ""
+            if bandwidth and peak:
+                floor = f"{max(read / bandwidth, operations / peak) / threads / 1e6:.2f} ms"
+            rest = ", ".join(shown[1:])
+            best = shown[0] if shown else ""
+            print(f"| {name} | {threads} | **{ratio}** | {own_time:.2f} ms | {best} | {rest} | {floor} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The workloads: sizes, weights and inputs drawn from a seed, and the answers in float64.
+
+`python workload.py FOLDER` writes for the mixtures `weights.safetensors` and for each number of rows `x<N>.npy` and
+`y<N>.npy`; for a product `left.npy`, `right.npy` and `product.npy`; for a chain of matrix-vector products
+`chain.safetensors`, `row.npy` and `chain.npy`.
+"""
+import json
+import os
+import sys
+
+import numpy as np
+
+LAYERS, EXPERTS, KEPT, WIDTH, HIDDEN = 8, 8, 2, 512, 1792
+ROWS = (1, 16, 128, 1024)
+SHAPES = {
+    "layers.gate.weight": (LAYERS, WIDTH, EXPERTS),
+    "layers.experts.gate": (LAYERS, EXPERTS, WIDTH, HIDDEN),
+    "layers.experts.up": (LAYERS, EXPERTS, WIDTH, HIDDEN),
+    "layers.experts.down": (LAYERS, EXPERTS, HIDDEN, WIDTH),
+}
+
+
+CHAIN = {"layers": (8, 4096, 4096)}
+
+
+def stacks(path, shapes):
+    """The tensors of a file, mapped."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+    data = np.memmap(path, mode="r", offset=8 + length)
+    at = {name: entry["data_offsets"] for name, entry in header.items()}
+    return [data[at[name][0] : at[name][1]].view(np.float32).reshape(shape) for name, shape in shapes.items()]
+
+
+def weights(folder):
+    """The mixtures' weights."""
+    return stacks(os.path.join(folder, "weights.safetensors"), SHAPES)
+
+
+def chain(folder):
+    """The chain's matrices."""
+    return stacks(os.path.join(folder, "chain.safetensors"), CHAIN)[0]
+
+
+def draw(path, shapes):
+    """Writes weights whose layers keep the size of what goes through them."""
+    random = np.random.default_rng(20)
+    header, end = {}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * int(np.prod(shape))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 64 + 56)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name, shape in shapes.items():
+            scale = np.float32(shape[-2] ** -0.5 * (0.25 if name.endswith("down") else 1))
+            for layer in range(shape[0]):
+                (random.standard_normal(shape[1:], dtype=np.float32) * scale).tofile(file)
+
+
+def mixture(x, gate, inner, up, down, kept=KEPT):
+    """One layer in the precision of `x`, an expert at a time."""
+    scores = x @ gate
+    chosen = np.argsort(-scores, axis=1, kind="stable")[:, :kept]
+    best = np.take_along_axis(scores, chosen, 1)
+    shares = np.exp(best - best.max(1, keepdims=True))
+    shares /= shares.sum(1, keepdims=True)
+    result = x.copy()
+    for expert in range(gate.shape[1]):
+        row, place = np.nonzero(chosen == expert)
+        if len(row):
+            rows = x[row]
+            hidden = rows @ inner[expert]
+            hidden /= 1 + np.exp(-hidden)
+            hidden *= rows @ up[expert]
+            result[row] += (hidden @ down[expert]) * shares[row, place][:, None]
+    return result
+
+
+def single_products(folder, random):
+    """What the single products read, and their answers."""
+    draw(os.path.join(folder, "chain.safetensors"), CHAIN)
+    row = random.standard_normal((1, CHAIN["layers"][1]), dtype=np.float32)
+    np.save(os.path.join(folder, "row.npy"), row)
+    answer = row.astype(np.float64)
+    for matrix in chain(folder):
+        answer = answer @ matrix.astype(np.float64)
+    np.save(os.path.join(folder, "chain.npy"), answer)
+    left, right = random.standard_normal((2, 1024, 1024), dtype=np.float32)
+    for name, value in (("left", left), ("right", right), ("product", left.astype(np.float64) @ right)):
+        np.save(os.path.join(folder, f"{name}.npy"), value)
+
+
+def main(folder):
+    os.makedirs(folder, exist_ok=True)
+    draw(os.path.join(folder, "weights.safetensors"), SHAPES)
+    random = np.random.default_rng(21)
+    single_products(folder, random)
+    inputs = random.standard_normal((max(ROWS), WIDTH), dtype=np.float32)
+    answer = inputs.astype(np.float64)
+    read = weights(folder)
+    for layer in range(LAYERS):
+        answer = mixture(answer, *(stack[layer].astype(np.float64) for stack in read))
+    for rows in ROWS:
+        np.save(os.path.join(folder, f"x{rows}.npy"), inputs[:rows])
+        np.save(os.path.join(folder, f"y{rows}.npy"), answer[:rows])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
