@@ -34,11 +34,15 @@ pub mod codes {
     pub const STATE: &str = "E0814";
     /// A function of the C interface was called wrongly.
     pub const CALL: &str = "E0815";
+    /// A tokenizer cannot be read.
+    pub const TOKENIZER: &str = "E0816";
+    /// A text cannot become an input, or an output a text.
+    pub const TEXT: &str = "E0817";
     /// A kernel or the runtime did what it never should.
     pub const BUG: &str = "E0899";
 
     /// All of them.
-    pub const ALL: [&str; 16] = [
+    pub const ALL: [&str; 18] = [
         PROGRAM,
         WEIGHTS_FILE,
         WEIGHTS_MISFIT,
@@ -54,6 +58,8 @@ pub mod codes {
         THREADS,
         STATE,
         CALL,
+        TOKENIZER,
+        TEXT,
         BUG,
     ];
 }

@@ -17,6 +17,7 @@ pub mod program;
 mod resolve;
 pub mod sizes;
 pub mod tensor;
+pub mod text;
 mod verify;
 pub mod weights;
 
@@ -28,5 +29,6 @@ pub use execute::Counts;
 pub use model::{Kernels, Model};
 pub use pool::thread_count;
 pub use tensor::{Tensor, TensorMut, TensorRef};
+pub use text::Tokenizer;
 pub use verify::verify;
 pub use weights::WeightFile;

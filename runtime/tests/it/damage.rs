@@ -8,17 +8,17 @@ use moe_runtime::{npy, weights, Element, Tensor, WeightFile};
 const ROUNDS: u64 = 20_000;
 
 /// Numbers that look random and are the same in each run (a linear congruential generator, constants after Knuth).
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % limit
     }
 }
 
 /// Changes, removes or adds a few bytes, each from the head of the file more often than from its end.
-fn damaged(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+pub fn damaged(bytes: &[u8], random: &mut Random) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=random.below(3) {
         if bytes.is_empty() {

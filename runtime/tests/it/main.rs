@@ -7,4 +7,5 @@ mod damage;
 mod fakes;
 mod npy;
 mod run;
+mod tokenizers;
 mod weights;
