@@ -13,11 +13,11 @@ use moe_graph::{Element, Operation, ReduceKind, Scalar, ScalarFunction, Size};
 use std::collections::BTreeSet;
 
 /// A call of a built-in function.
-struct BuiltinCall<'c> {
-    builtin: &'static Builtin,
-    brackets: &'c [BracketArgument],
-    actuals: Actuals,
-    span: Span,
+pub(crate) struct BuiltinCall<'c> {
+    pub builtin: &'static Builtin,
+    pub brackets: &'c [BracketArgument],
+    pub actuals: Actuals,
+    pub span: Span,
 }
 
 impl Elaborator<'_> {
@@ -49,7 +49,13 @@ impl Elaborator<'_> {
         }
         let takes_brackets = matches!(
             builtin.rule,
-            Rule::LargestMask | Rule::ScatterAdd | Rule::Merge | Rule::Split | Rule::Pad | Rule::Concatenate
+            Rule::LargestMask
+                | Rule::ScatterAdd
+                | Rule::Merge
+                | Rule::Split
+                | Rule::Pad
+                | Rule::Window
+                | Rule::Concatenate
         );
         if !takes_brackets && !brackets.is_empty() {
             let message = format!("`{}` takes no static arguments", builtin.name);
@@ -69,7 +75,11 @@ impl Elaborator<'_> {
 
     /// Reports an argument given by a name that the function does not have.
     fn not_a_name_of(&mut self, call: &BuiltinCall) -> bool {
-        let known: &[&str] = if call.builtin.rule == Rule::Pad { &["before", "value"] } else { &[] };
+        let known: &[&str] = match call.builtin.rule {
+            Rule::Pad => &["before", "value"],
+            Rule::Window => &["stride", "dilation", "before", "value"],
+            _ => &[],
+        };
         let unknown = call.actuals.named.iter().find(|(name, _)| !known.contains(&name.text.as_str()));
         let Some((name, _)) = unknown else { return false };
         let message = format!("`{}` takes no argument by the name `{}`", call.builtin.name, name.text);
@@ -138,6 +148,7 @@ impl Elaborator<'_> {
             Rule::Merge => self.merge(call),
             Rule::Split => self.split(call),
             Rule::Pad => self.pad(call),
+            Rule::Window => self.window(call),
             Rule::Concatenate => self.concatenate(call),
             Rule::Close => self.close(call),
             Rule::Coordinate | Rule::SizeOf | Rule::SizeFunction | Rule::Expect | Rule::NotYet => None,
@@ -155,7 +166,7 @@ impl Elaborator<'_> {
         }
     }
 
-    fn usage(&mut self, call: &BuiltinCall, what: &str) {
+    pub(crate) fn usage(&mut self, call: &BuiltinCall, what: &str) {
         let message = format!("`{}` {what}", call.builtin.name);
         let mistake = Diagnostic::error("E0209", call.span, message)
             .label(call.builtin.summary)
@@ -163,7 +174,7 @@ impl Elaborator<'_> {
         self.error(mistake);
     }
 
-    fn operands<const COUNT: usize>(&mut self, call: &BuiltinCall) -> Option<[Actual; COUNT]> {
+    pub(crate) fn operands<const COUNT: usize>(&mut self, call: &BuiltinCall) -> Option<[Actual; COUNT]> {
         match <[Actual; COUNT]>::try_from(call.actuals.positional.clone()) {
             Ok(operands) => Some(operands),
             Err(given) => {
@@ -210,7 +221,7 @@ impl Elaborator<'_> {
         Some(axes)
     }
 
-    fn one_axis(&mut self, call: &BuiltinCall, tensor: &Tensor) -> Option<AxisKey> {
+    pub(crate) fn one_axis(&mut self, call: &BuiltinCall, tensor: &Tensor) -> Option<AxisKey> {
         match self.over_axes(call, tensor)?.as_slice() {
             [axis] => Some(*axis),
             _ => {
@@ -234,7 +245,7 @@ impl Elaborator<'_> {
         self.reduce_over(reduction, &tensor, &axes, call.span)
     }
 
-    fn bracket_expressions<'c>(
+    pub(crate) fn bracket_expressions<'c>(
         &mut self,
         call: &BuiltinCall<'c>,
         count: usize,
@@ -256,7 +267,7 @@ impl Elaborator<'_> {
         None
     }
 
-    fn bracket_axis(&mut self, name: &str, expression: &Expression) -> Option<AxisKey> {
+    pub(crate) fn bracket_axis(&mut self, name: &str, expression: &Expression) -> Option<AxisKey> {
         let key: SizeKey = self.size_entry(name, expression)?;
         Some(self.axes.axis_of(key))
     }
@@ -385,42 +396,6 @@ impl Elaborator<'_> {
                 axes.push(*axis);
             }
         }
-        Some(self.tensor(node, tensor.element, axes, tensor.bound))
-    }
-
-    fn pad(&mut self, call: &BuiltinCall) -> Option<Tensor> {
-        let into = self.bracket_expressions(call, 1)?;
-        let into = self.bracket_axis("padded", into.first()?)?;
-        let [x] = self.operands::<1>(call)?;
-        let tensor = self.materialize(&x.value, None, x.span)?;
-        let from = self.one_axis(call, &tensor)?;
-        let named = |name: &str| {
-            call.actuals.named.iter().find(|(own, _)| own.text == name).map(|(_, actual)| actual.clone())
-        };
-        let before = match named("before").map(|actual| actual.value) {
-            None => Size::constant(0),
-            Some(Value::Size(size)) => size,
-            Some(Value::Number(Number { integer: Some(value), .. })) => Size::constant(value as i64),
-            Some(_) => {
-                self.usage(call, "takes a size as `before`");
-                return None;
-            }
-        };
-        let value = match named("value") {
-            None => Scalar::zero(tensor.element),
-            Some(Actual { value: Value::Number(number), span }) => {
-                self.number(number, tensor.element, span)?
-            }
-            Some(_) => {
-                self.usage(call, "takes a number as `value`");
-                return None;
-            }
-        };
-        let node = self.here(&tensor);
-        let node = self.spread(node, from, call.span)?;
-        let operation = Operation::Pad { from: self.id(from), into: self.id(into), before, value };
-        let node = self.add(operation, &[node], call.span)?;
-        let axes = tensor.axes.iter().map(|axis| if *axis == from { into } else { *axis }).collect();
         Some(self.tensor(node, tensor.element, axes, tensor.bound))
     }
 

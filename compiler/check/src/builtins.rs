@@ -48,6 +48,8 @@ pub(crate) enum Rule {
     Split,
     /// `pad`
     Pad,
+    /// `window`
+    Window,
     /// `concat`
     Concatenate,
     /// `expect`
@@ -138,6 +140,12 @@ pub const BUILTINS: &[Builtin] = &[
         "pad[M](x, over A, before = 0, value = 0)",
         "a longer axis M with x from `before` on, `value` elsewhere",
         Rule::Pad,
+    ),
+    other(
+        "window",
+        "window[P, W](x, over A, stride = 1, dilation = 1, before = 0, value = 0)",
+        "the axis A as places P and what W entries each shows, `value` where there is nothing",
+        Rule::Window,
     ),
     other(
         "concat",

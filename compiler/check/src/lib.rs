@@ -32,6 +32,7 @@ mod tensors;
 mod test_items;
 mod types;
 mod value;
+mod windows;
 
 pub use builtins::{Builtin, BUILTINS};
 pub use mapping::{Mapping, WeightInfo};

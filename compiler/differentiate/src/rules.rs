@@ -60,6 +60,7 @@ impl Adjoint<'_> {
                 self.add(Operation::Merge { from: into.clone(), into: *from }, &[wide])
             }
             Operation::Slice { from, into, start } => self.padded(cotangent, *into, *from, start),
+            Operation::Window { .. } => self.shown(&node.operation, cotangent),
             Operation::Concatenate { from, into } => {
                 return self.concatenate_rule(node, from, *into, cotangent)
             }
@@ -82,6 +83,39 @@ impl Adjoint<'_> {
         let wide = self.broadcast(cotangent, &[from])?;
         let value = Scalar::zero(self.element(wide));
         self.add(Operation::Pad { from, into, before: before.clone(), value }, &[wide])
+    }
+
+    /// What each entry of a windowed axis takes: for every tap, the cotangent at the place that shows it there, 0 if none does.
+    fn shown(&mut self, window: &Operation, cotangent: NodeId) -> Made<NodeId> {
+        use ScalarFunction as F;
+        let Operation::Window { from, places, taps, stride, dilation, before, .. } = window else {
+            return Ok(cotangent);
+        };
+        let wide = self.broadcast(cotangent, &[*places, *taps])?;
+        let (count, value) = (self.builder.function().size(*places), Scalar::zero(self.element(wide)));
+        // One place more, at which those look that no place shows.
+        let spare = self.builder.axis("places", count.add(&Size::constant(1)));
+        let pad = Operation::Pad { from: *places, into: spare, before: Size::constant(0), value };
+        let table = self.add(pad, &[wide])?;
+        let size = |this: &mut Self, size: &Size| this.add(Operation::SizeOf(size.clone()), &[]);
+        let [count, stride, dilation, before] =
+            [size(self, &count)?, size(self, stride)?, size(self, dilation)?, size(self, before)?];
+        let (entry, tap) =
+            (self.add(Operation::Coordinate(*from), &[])?, self.add(Operation::Coordinate(*taps), &[])?);
+        let tap = self.plain(F::Multiply, &[tap, dilation])?;
+        let shifted = self.plain(F::Add, &[entry, before])?;
+        let shifted = self.plain(F::Subtract, &[shifted, tap])?;
+        let place = self.plain(F::Divide, &[shifted, stride])?;
+        let begin = self.plain(F::Multiply, &[place, stride])?;
+        let zero = self.builder.constant(Scalar::index(0));
+        let even = self.plain(F::Equal, &[begin, shifted])?;
+        let after = self.plain(F::GreaterEqual, &[shifted, zero])?;
+        let within = self.plain(F::Less, &[place, count])?;
+        let there = self.plain(F::And, &[even, after])?;
+        let there = self.plain(F::And, &[there, within])?;
+        let index = self.plain(F::Select, &[there, place, count])?;
+        let each = self.add(Operation::Gather { axis: spare }, &[table, index])?;
+        Ok(self.builder.reduce(moe_graph::ReduceKind::Sum, &[*taps], each)?)
     }
 
     fn concatenate_rule(

@@ -7,6 +7,7 @@ use crate::error::EvaluateError;
 use crate::expression::{Expression, Program};
 use crate::lengths::Lengths;
 use crate::margin;
+use crate::moves::Steps;
 use crate::nest::{self, Extent};
 use crate::uses::Uses;
 use crate::{lanes, moves, packing, Options};
@@ -253,6 +254,13 @@ impl<'a> Frame<'a> {
             Operation::Pad { from, into, before, value } => {
                 let (length, before) = (self.lengths.of(self.function, *into)?, self.lengths.count(before)?);
                 operand.pad(*from, (*into, length), before, *value)
+            }
+            Operation::Window { from, places, taps, stride, dilation, before, value } => {
+                let extents = self.extents(&[*places, *taps])?;
+                let [stride, dilation, before] =
+                    [stride, dilation, before].map(|size| self.lengths.count(size));
+                let window = Steps { stride: stride?, dilation: dilation?, before: before? };
+                operand.window(*from, &extents, &window, *value)
             }
             Operation::Concatenate { from, into } => self.concatenate(node, from, *into),
             Operation::Gather { axis } => moves::gather(&operand, &self.operand(node, 1)?, *axis, node.span),

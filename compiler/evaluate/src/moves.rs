@@ -9,6 +9,13 @@ use moe_grammar::Span;
 use moe_graph::{AxisId, Scalar};
 use std::rc::Rc;
 
+/// Where windows begin and how far apart what they show is.
+pub struct Steps {
+    pub stride: usize,
+    pub dilation: usize,
+    pub before: usize,
+}
+
 impl Value {
     /// The same movement of the entries and, where the margin has all axes that it touches, of the margin; a margin that has only
     /// some of these axes is repeated along the others first.
@@ -66,6 +73,20 @@ impl Value {
             &[from],
             |array| pad(array, from, into, before, value),
             |array| pad(array, from, into, before, margin::none()),
+        )
+    }
+
+    pub fn window(
+        &self,
+        from: AxisId,
+        into: &[Extent],
+        steps: &Steps,
+        value: Scalar,
+    ) -> Result<Value, EvaluateError> {
+        self.moved(
+            &[from],
+            |array| window(array, from, into, steps, value),
+            |array| window(array, from, into, steps, margin::none()),
         )
     }
 }
@@ -143,6 +164,40 @@ fn pad(
         data.fill(value, before * inner);
         data.append(&array.data, block * length * inner, 1, length * inner);
         data.fill(value, after * inner);
+    }
+    Ok(Array::new(array.element, axes, shape, data))
+}
+
+fn window(
+    array: &Array,
+    from: AxisId,
+    into: &[Extent],
+    steps: &Steps,
+    value: Scalar,
+) -> Result<Array, EvaluateError> {
+    let [(_, places), (_, taps)] = into else {
+        return Err(EvaluateError::Malformed("a window has two axes"));
+    };
+    let length = array.length(from).unwrap_or(0);
+    let place = array.axes.iter().position(|axis| *axis == from).unwrap_or(0);
+    let outer = crate::array::count(array.shape.iter().take(place).copied())?;
+    let inner = array.stride(from);
+    let (mut axes, mut shape) = (array.axes.clone(), array.shape.clone());
+    axes.splice(place..=place, into.iter().map(|(axis, _)| *axis));
+    shape.splice(place..=place, into.iter().map(|(_, length)| *length));
+    // Entries by window and tap, where there are any.
+    let at = |window: usize, tap: usize| {
+        let shifted = window.checked_mul(steps.stride)?.checked_add(tap.checked_mul(steps.dilation)?)?;
+        shifted.checked_sub(steps.before).filter(|entry| *entry < length)
+    };
+    let mut data = Data::with_room(array.element, crate::array::count(shape.iter().copied())?)?;
+    for block in 0..outer {
+        for (window, tap) in (0..*places).flat_map(|window| (0..*taps).map(move |tap| (window, tap))) {
+            match at(window, tap) {
+                Some(entry) => data.append(&array.data, (block * length + entry) * inner, 1, inner),
+                None => data.fill(value, inner),
+            }
+        }
     }
     Ok(Array::new(array.element, axes, shape, data))
 }

@@ -142,11 +142,12 @@ fn choices(options: &Options, calls: bool) -> Vec<Step> {
         steps.extend([steps::integers as Step, steps::logic, steps::through_double]);
     }
     if options.movement {
-        let moves: [Step; 8] = [
+        let moves: [Step; 9] = [
             moves::rename,
             moves::merge,
             moves::slice,
             moves::pad,
+            moves::window,
             moves::concatenate,
             moves::gather,
             moves::scatter,

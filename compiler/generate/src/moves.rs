@@ -74,6 +74,30 @@ pub(crate) fn pad(maker: &mut Maker) -> Option<Known> {
     maker.add(operation, &[value.node], value.bits)
 }
 
+/// Windows on an axis.
+pub(crate) fn window(maker: &mut Maker) -> Option<Known> {
+    let value = maker.float_value()?;
+    let from = any_axis(maker, value)?;
+    let taps = maker.axis("W", 2);
+    let places = if maker.random.once_in(2) {
+        maker.axis("O", 3)
+    } else {
+        let (name, size, length) = (maker.name("O"), size(maker, from), maker.length_of(from));
+        maker.sized_axis(name, size, length)
+    };
+    let rest = maker.axes(value.node).into_iter().filter(|axis| *axis != from);
+    let all: Vec<AxisId> = rest.chain([places, taps]).collect();
+    if !maker.is_small(&all) {
+        return None;
+    }
+    let [stride, dilation, before] =
+        [1, 1, 0].map(|least| Size::constant((least + maker.random.below(2)) as i64));
+    let number = maker.random.pick(&[0.0, 0.0, 1.0])?;
+    let value_beside = Scalar::of(maker.ty(value.node).element, number)?;
+    let operation = Operation::Window { from, places, taps, stride, dilation, before, value: value_beside };
+    maker.add(operation, &[value.node], value.bits)
+}
+
 /// Two values one after the other.
 pub(crate) fn concatenate(maker: &mut Maker) -> Option<Known> {
     let (a, b) = (maker.float_value()?, maker.float_value()?);

@@ -78,6 +78,7 @@ fn every_kind_of_node_comes_up() {
         "split",
         "slice",
         "pad",
+        "window",
         "concatenate",
         "gather",
         "scatter_add",

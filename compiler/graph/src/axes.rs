@@ -32,6 +32,11 @@ impl Operation {
                 from.iter_mut().for_each(&mut *visit);
                 visit(into);
             }
+            Operation::Window { from, places, taps, .. } => {
+                visit(from);
+                visit(places);
+                visit(taps);
+            }
             Operation::Split { from, into } => {
                 visit(from);
                 into.iter_mut().for_each(visit);

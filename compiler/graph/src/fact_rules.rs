@@ -58,6 +58,7 @@ fn derive(operation: &Operation, operands: &[Known], ty: &Type, key: u32, sizes:
             };
             same.then(|| moved(&padding, &[*from], &[*into], operands, sizes))?
         }
+        Operation::Window { .. } => window(operation, operands.first()?, sizes),
         Operation::Concatenate { from, into } => concatenate(operation, from, *into, operands, sizes),
         Operation::Gather { axis } => gather(operation, *axis, operands, sizes),
         Operation::ScatterAdd { over, into } => scatter(operation, over, *into, operands, sizes),
@@ -226,6 +227,32 @@ fn moved(
     }
     let support = from.iter().fold(fact.support.clone(), |support, axis| repeated(&support, *axis));
     Some(Fact { background: fact.background, support: support.apply(operation, &[], from, into, sizes) })
+}
+
+/// Windows that show the background beside the operand. An entry stands in several windows, but once at each tap and at most once in each
+/// window, so that a degree along the axis holds for the places of one tap and for the taps of one place.
+fn window(operation: &Operation, operand: &Known, sizes: Sizes) -> Option<Fact> {
+    let mut operation = operation.clone();
+    let Operation::Window { from, places, taps, value, .. } = &mut operation else { return None };
+    let fact = operand.fact.filter(|fact| fact.background == *value)?;
+    if !fact.support.axes.contains(from) {
+        return Some(fact.clone());
+    }
+    *value = Scalar::boolean(false);
+    let (from, places, taps) = (*from, *places, *taps);
+    let mut support = fact.support.apply(&operation, &[], &[from], &[places, taps], sizes);
+    support.degrees = BTreeMap::new();
+    for (key, bound) in &fact.support.degrees {
+        let rest: BTreeSet<AxisId> = key.iter().copied().filter(|axis| *axis != from).collect();
+        let touched = rest.len() < key.len();
+        for axis in [places, taps].iter().filter(|_| touched) {
+            support.degrees.insert(rest.iter().copied().chain([*axis]).collect(), bound.clone());
+        }
+        if !touched {
+            support.degrees.insert(rest, bound.clone());
+        }
+    }
+    Some(Fact { background: fact.background, support })
 }
 
 /// The same relation written along an axis that it lacks: what moves entries of that axis needs it to be there.

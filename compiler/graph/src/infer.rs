@@ -61,6 +61,14 @@ pub enum TypeError {
         /// The other.
         right: Size,
     },
+    /// A step that is no step forward.
+    #[error("{operation}: a step of {step}")]
+    Step {
+        /// The operation.
+        operation: String,
+        /// The step.
+        step: Size,
+    },
     /// An id that names nothing.
     #[error("{operation}: no such {what}")]
     Missing {
@@ -88,6 +96,7 @@ impl Operation {
             Operation::Split { .. } => "split",
             Operation::Slice { .. } => "slice",
             Operation::Pad { .. } => "pad",
+            Operation::Window { .. } => "window",
             Operation::Concatenate { .. } => "concatenate",
             Operation::Gather { .. } => "gather",
             Operation::ScatterAdd { .. } => "scatter_add",
@@ -160,6 +169,10 @@ pub fn infer(
         Operation::Split { from, into } => rule.replace(&[*from], into)?,
         Operation::Slice { from, into, .. } | Operation::Pad { from, into, .. } => {
             rule.replace(&[*from], &[*into])?
+        }
+        Operation::Window { from, places, taps, stride, dilation, .. } => {
+            rule.steps(&[stride, dilation])?;
+            rule.replace(&[*from], &[*places, *taps])?
         }
         Operation::Concatenate { from, into } => rule.concatenate(from, *into)?,
         Operation::Gather { axis } => rule.gather(*axis)?,
@@ -283,8 +296,16 @@ impl Rule<'_> {
         })
     }
 
+    /// Steps known to be below 1 are none.
+    fn steps(&self, steps: &[&Size]) -> Result<(), TypeError> {
+        match steps.iter().find(|step| step.as_constant().is_some_and(|step| step < 1)) {
+            Some(step) => Err(TypeError::Step { operation: self.name(), step: (*step).clone() }),
+            None => Ok(()),
+        }
+    }
+
     /// The operand with `into` where the first of `from` was. All of `from` must be there, and the products of their sizes agree, except
-    /// for slices and padding.
+    /// for slices, padding and windows.
     fn replace(&self, from: &[AxisId], into: &[AxisId]) -> Result<Type, TypeError> {
         let ty = self.operand(0)?;
         self.without(from)?;
@@ -292,7 +313,10 @@ impl Rule<'_> {
             axes.iter().fold(Size::constant(1), |product, axis| product.multiply(&self.function.size(*axis)))
         };
         let (left, right) = (product(from), product(into));
-        let resizes = matches!(self.operation, Operation::Slice { .. } | Operation::Pad { .. });
+        let resizes = matches!(
+            self.operation,
+            Operation::Slice { .. } | Operation::Pad { .. } | Operation::Window { .. }
+        );
         if !resizes && left != right {
             return Err(TypeError::Size { operation: self.name(), left, right });
         }

@@ -78,6 +78,24 @@ pub enum Operation {
         /// What the new entries hold.
         value: Scalar,
     },
+    /// Windows on an axis: the entry at a place and a tap is the operand's at `place * stride + tap * dilation - before`, and the number
+    /// `value` where the operand has none. The steps are at least 1.
+    Window {
+        /// The operand's axis.
+        from: AxisId,
+        /// The result's axis of windows.
+        places: AxisId,
+        /// The result's axis of what a window shows.
+        taps: AxisId,
+        /// How far the next window is.
+        stride: Size,
+        /// How far the next tap is.
+        dilation: Size,
+        /// How many entries of the first window come before the operand.
+        before: Size,
+        /// What stands before and after the operand.
+        value: Scalar,
+    },
     /// The operands one after the other along an axis; each has its own axis there.
     Concatenate {
         /// The operands' axes.

@@ -129,7 +129,8 @@ pub fn work(operation: &Operation, operands: &[&Type], ty: &Type) -> Work {
         | Operation::Rename { .. }
         | Operation::Merge { .. }
         | Operation::Split { .. }
-        | Operation::Slice { .. } => Work::default(),
+        | Operation::Slice { .. }
+        | Operation::Window { .. } => Work::default(),
     }
 }
 

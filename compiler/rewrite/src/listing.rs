@@ -97,6 +97,9 @@ pub fn describe(function: &Function, operation: &Operation) -> String {
             format!("slice {} from {start} as {}:", one(from), one(into))
         }
         Operation::Pad { from, into, .. } => format!("pad {} as {}:", one(from), one(into)),
+        Operation::Window { from, places, taps, .. } => {
+            format!("window {} as {}:", one(from), axes(function, &[*places, *taps]))
+        }
         Operation::Concatenate { into, .. } => format!("concatenate along {}:", one(into)),
         Operation::Gather { axis } => format!("gather along {}:", one(axis)),
         Operation::ScatterAdd { into, .. } => format!("scatter_add along {}:", one(into)),

@@ -154,6 +154,11 @@ fn applied(
         Operation::Merge { from, into } => moved(&mut axes, from, &[*into], rows),
         Operation::Split { from, into } => moved(&mut axes, &[*from], into, rows),
         Operation::Pad { from, into, .. } => moved(&mut axes, &[*from], &[*into], rows),
+        Operation::Window { from, places, taps, .. } => {
+            let shown = volume(graph, &[*places, *taps]);
+            let rows = part(rows, shown, graph.analysis.size(*from))?;
+            moved(&mut axes, &[*from], &[*places, *taps], rows)
+        }
         Operation::Slice { from, into, .. } => {
             let rows = part(rows, graph.analysis.size(*into), graph.analysis.size(*from))?;
             moved(&mut axes, &[*from], &[*into], rows)

@@ -38,6 +38,12 @@ fn visit(
         Operation::Slice { from, into, .. } | Operation::Pad { from, into, .. } => {
             operand(0, Some(if axis == *into { *from } else { axis }), dense)
         }
+        Operation::Window { from, places, stride, .. } if axis == *places => {
+            operand(0, Some(*from), dense && stride.as_constant() == Some(1))
+        }
+        Operation::Window { from, taps, dilation, .. } if axis == *taps => {
+            operand(0, Some(*from), dense && dilation.as_constant() == Some(1))
+        }
         Operation::Merge { from, into } if axis == *into => operand(0, from.last().copied(), dense),
         Operation::Split { from, into } if into.contains(&axis) => {
             operand(0, Some(*from), dense && into.last() == Some(&axis))

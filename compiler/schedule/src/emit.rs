@@ -112,7 +112,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// The sum of coordinates times strides.
-    fn combined(&mut self, terms: &[(Coordinate, Size)]) -> Coordinate {
+    pub fn combined(&mut self, terms: &[(Coordinate, Size)]) -> Coordinate {
         let mut scalar = self.w.index(0);
         let mut vector: Option<Value> = None;
         let mut lanes = Size::constant(0);
@@ -356,6 +356,12 @@ impl<'a> Emitter<'a> {
                 let kept = self.operand(node, 0, &inner)?;
                 let other = self.constant(*value);
                 Ok(self.w.select(inside, kept, other))
+            }
+            Operation::Window { value, .. } => {
+                let (inner, inside) = self.shown(&node.operation, point)?;
+                let kept = self.operand(node, 0, &inner)?;
+                let other = self.constant(*value);
+                Ok(inside.map_or(kept, |inside| self.w.select(inside, kept, other)))
             }
             Operation::Concatenate { from, into } => self.concatenate(node, from, *into, point),
             Operation::Gather { axis } => self.gather(node, *axis, point),

@@ -206,6 +206,10 @@ fn translate(
             axis(into);
             size(s);
         }
+        Operation::Window { from, places, taps, stride, dilation, before, .. } => {
+            [from, places, taps].into_iter().for_each(axis);
+            [stride, dilation, before].into_iter().for_each(size);
+        }
         Operation::ScatterAdd { over, into } => {
             over.iter_mut().for_each(axis);
             axis(into);

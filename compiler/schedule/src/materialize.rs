@@ -147,6 +147,7 @@ impl<'a> Decider<'a> {
             | Operation::Merge { .. }
             | Operation::Split { .. }
             | Operation::Slice { .. }
+            | Operation::Window { .. }
             | Operation::Cast(_)
             | Operation::Expect { .. } => node.operands.iter().for_each(|operand| self.store_base(*operand)),
             Operation::Pack { .. } => node.operands.iter().skip(1).for_each(|id| self.store_base(*id)),
@@ -300,6 +301,7 @@ fn own_cost(operation: &Operation) -> u32 {
         Operation::Unpack { .. }
         | Operation::Gather { .. }
         | Operation::Pad { .. }
+        | Operation::Window { .. }
         | Operation::Concatenate { .. } => 2,
         _ => 0,
     }

@@ -4,7 +4,7 @@ use crate::emit::Emitter;
 use crate::error::ScheduleError;
 use crate::point::{Coordinate, Point};
 use crate::scene::Packing;
-use moe_graph::{AxisId, Element, Node, Scalar, Size};
+use moe_graph::{AxisId, Element, Node, Operation, Scalar, Size};
 use moe_kernel::{Comparison, Value};
 
 impl Emitter<'_> {
@@ -23,6 +23,35 @@ impl Emitter<'_> {
         let end = self.extent(from);
         let inside = self.inside(place, end);
         Ok((self.masked(inner, inside), inside))
+    }
+
+    /// The point that a window shows, there only where that is inside its axis; and whether it is, unless it always is.
+    pub(crate) fn shown(
+        &mut self,
+        window: &Operation,
+        point: &Point,
+    ) -> Result<(Point, Option<Value>), ScheduleError> {
+        let Operation::Window { from, places, taps, stride, dilation, before, .. } = window else {
+            return Err(ScheduleError::Malformed("no window"));
+        };
+        let terms = [
+            (self.coordinate(point, *places)?, stride.clone()),
+            (self.coordinate(point, *taps)?, dilation.clone()),
+        ];
+        let shifted = self.combined(&terms);
+        let shifted = self.shifted(&shifted, before, true);
+        let inner = point.with(*from, shifted.clone());
+        let one = Size::constant(1);
+        let reach = |axis: AxisId, step: &Size| self.scene.size(axis).subtract(&one).multiply(step);
+        let last = reach(*places, stride).add(&reach(*taps, dilation)).add(&one).subtract(before);
+        let known = before.as_constant() == Some(0) && !self.scene.is_ragged(*from);
+        if known && last.at_most(&self.scene.size(*from)) {
+            return Ok((inner, None));
+        }
+        let place = self.forced(&shifted);
+        let end = self.extent(*from);
+        let inside = self.inside(place, end);
+        Ok((self.masked(inner, inside), Some(inside)))
     }
 
     fn inside(&mut self, place: Value, end: Value) -> Value {

@@ -74,6 +74,14 @@ fn movements() {
                 Operation::Pad { from: b, into: long, before: Size::constant(2), value: Scalar::f64(0.5) },
                 &[x],
             ),
+            5 | 6 => {
+                let (stride, dilation) = if which == 5 { (2, 1) } else { (1, 2) };
+                let (stride, dilation) = (Size::constant(stride), Size::constant(dilation));
+                let (before, value) = (Size::constant(1), Scalar::f64(0.5));
+                let window =
+                    Operation::Window { from: a, places: whole, taps: part, stride, dilation, before, value };
+                g.add(window, &[x])
+            }
             _ => {
                 let y = g.values(&[part], -1.0, 1.0);
                 g.add(Operation::Concatenate { from: vec![a, part], into: whole }, &[x, y])
@@ -81,7 +89,7 @@ fn movements() {
         };
         (g, node)
     };
-    for which in 0..6 {
+    for which in 0..8 {
         let (g, node) = build(which);
         g.check(node);
         // Summed up at once, the cotangent varies along none of the axes.

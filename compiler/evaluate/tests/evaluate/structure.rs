@@ -40,6 +40,27 @@ fn slice_pad_and_concatenate() {
 }
 
 #[test]
+fn windows_step_dilate_and_show_a_number_beside() {
+    let mut g = Graph::new();
+    let (n, a, p, w) = (g.axis("N", 2), g.axis("A", 3), g.axis("P", 3), g.axis("W", 2));
+    let x = g.f32(&[a, n], &[1.0, 10.0, 2.0, 20.0, 3.0, 30.0]);
+    let window = Operation::Window {
+        from: a,
+        places: p,
+        taps: w,
+        stride: Size::constant(1),
+        dilation: Size::constant(2),
+        before: Size::constant(1),
+        value: Scalar::f32(-1.0),
+    };
+    let shown = g.add(window, &[x]);
+    let found = g.evaluate(&[shown]).unwrap();
+    let expected = [-1.0, -1.0, 2.0, 20.0, 1.0, 10.0, 3.0, 30.0, 2.0, 20.0, -1.0, -1.0];
+    assert_eq!(found.outputs[0].shape(), [3, 2, 2]);
+    assert_eq!(found.outputs[0].to_f64(), expected);
+}
+
+#[test]
 fn parts_that_lack_axes_are_repeated() {
     let mut g = Graph::new();
     let (n, a, b, c) = (g.axis("N", 2), g.axis("A", 1), g.axis("B", 1), g.axis("C", 2));

@@ -255,6 +255,7 @@ impl FunctionReader<'_> {
                 self.reader.expect("->")?;
                 Ok(Operation::Split { from, into: self.axes()? })
             }
+            "window" => self.window(),
             "merge" | "concatenate" | "scatter_add" => {
                 let from = self.axes()?;
                 self.reader.expect("->")?;
@@ -267,6 +268,24 @@ impl FunctionReader<'_> {
             }
             _ => self.reader.error(format!("no operation `{name}`")),
         }
+    }
+
+    fn window(&mut self) -> Result<Operation, TextError> {
+        let from = self.axis()?;
+        self.reader.expect("->")?;
+        let places = self.axis()?;
+        self.reader.expect(",")?;
+        let taps = self.axis()?;
+        let [stride, dilation, before] = [self.step("stride")?, self.step("dilation")?, self.step("before")?];
+        self.reader.expect(",")?;
+        let value = self.reader.scalar()?;
+        Ok(Operation::Window { from, places, taps, stride, dilation, before, value })
+    }
+
+    fn step(&mut self, name: &str) -> Result<crate::Size, TextError> {
+        self.reader.expect(",")?;
+        self.reader.expect_word(name)?;
+        self.reader.size()
     }
 
     fn resized(&mut self, name: &str, from: AxisId, into: AxisId) -> Result<Operation, TextError> {

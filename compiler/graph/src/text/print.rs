@@ -187,6 +187,11 @@ impl Printer<'_> {
             Operation::Pad { from, into, before, value } => {
                 format!("{}, before {before}, {}", arrow(&[*from], &[*into]), scalar(*value))
             }
+            Operation::Window { from, places, taps, stride, dilation, before, value } => format!(
+                "{}, stride {stride}, dilation {dilation}, before {before}, {}",
+                arrow(&[*from], &[*places, *taps]),
+                scalar(*value)
+            ),
             _ => String::new(),
         }
     }

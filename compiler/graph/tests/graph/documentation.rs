@@ -20,6 +20,7 @@ fn row(operation: &Operation) -> &'static str {
         | Operation::Split { .. }
         | Operation::Slice { .. }
         | Operation::Pad { .. }
+        | Operation::Window { .. }
         | Operation::Concatenate { .. }
         | Operation::Gather { .. }
         | Operation::ScatterAdd { .. }

@@ -34,7 +34,17 @@ fn movements(b: &mut Builder, x: NodeId, n: AxisId, d: AxisId) -> Vec<NodeId> {
     let pad = Operation::Pad { from: half, into: d, before: Size::constant(0), value: Scalar::f32(f32::NAN) };
     let padded = b.add(pad, &[slice]).unwrap();
     let whole = b.add(Operation::Concatenate { from: vec![d, half], into: long }, &[x, slice]).unwrap();
-    vec![renamed, split, padded, whole]
+    let (places, taps) = (b.axis("P", 3), b.axis("W", 2));
+    let window = Operation::Window {
+        from: d,
+        places,
+        taps,
+        stride: Size::constant(2),
+        dilation: Size::constant(1),
+        before: Size::constant(1),
+        value: Scalar::f32(0.0),
+    };
+    vec![renamed, split, padded, whole, b.add(window, &[x]).unwrap()]
 }
 
 fn choices(b: &mut Builder, x: NodeId, n: AxisId, d: AxisId) -> Vec<NodeId> {

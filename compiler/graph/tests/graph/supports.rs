@@ -316,6 +316,28 @@ fn slices_restrict_and_padding_with_the_background_keeps() {
 }
 
 #[test]
+fn windows_keep_degrees_along_places_and_along_taps() {
+    case(|c| {
+        let [n, e, places, taps] = c.axes([5, 6, 4, 3]);
+        let mask = c.mask(&[n, e], 2, e);
+        let x = c.masked(mask, 0.0);
+        let window = |value| Operation::Window {
+            from: e,
+            places,
+            taps,
+            stride: Size::constant(2),
+            dilation: Size::constant(1),
+            before: Size::constant(1),
+            value,
+        };
+        let shown = c.add(window(Scalar::f32(0.0)), &[x]);
+        c.claims(shown, 0.0, &[(&[places], 2), (&[taps], 2), (&[places, taps], 6)]);
+        let otherwise = c.add(window(Scalar::f32(1.0)), &[x]);
+        c.claims_nothing(otherwise);
+    });
+}
+
+#[test]
 fn concatenated_degrees_add_along_the_axis_and_are_the_larger_elsewhere() {
     case(|c| {
         let [n, a, b, whole] = c.axes([5, 4, 6, 10]);

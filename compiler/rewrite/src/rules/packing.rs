@@ -122,6 +122,7 @@ fn moves(operation: &Operation) -> bool {
             | Operation::Split { .. }
             | Operation::Slice { .. }
             | Operation::Pad { .. }
+            | Operation::Window { .. }
             | Operation::Concatenate { .. }
     )
 }
@@ -204,6 +205,7 @@ fn movement(site: &Site) -> Result<Vec<Tree>, &'static str> {
             from.iter().copied().chain([*into]).collect()
         }
         Operation::Split { from, into } => into.iter().copied().chain([*from]).collect(),
+        Operation::Window { from, places, taps, .. } => vec![*from, *places, *taps],
         _ => return Err("no movement"),
     };
     outside(site, &axes)?;

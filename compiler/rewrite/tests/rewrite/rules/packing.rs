@@ -157,6 +157,15 @@ pub const FIRES: &[Case] = &[
         moved(m, x, pad);
     }),
     case("pack-move", |m| {
+        let x = m.input("x", &["N", "P", "E"]);
+        let (places, taps) =
+            (m.builder.axis("Places", Size::constant(3)), m.builder.axis("Taps", Size::constant(2)));
+        let (stride, dilation, before) = (Size::constant(2), Size::constant(1), Size::constant(1));
+        let (from, value) = (m.axis("P"), Scalar::f32(2.0));
+        let window = Operation::Window { from, places, taps, stride, dilation, before, value };
+        moved(m, x, window);
+    }),
+    case("pack-move", |m| {
         let x = m.input("x", &["N", "P", "E", "D"]);
         let into = m.builder.axis("Merged", Size::constant(6));
         let merge = Operation::Merge { from: vec![m.axis("P"), m.axis("D")], into };
