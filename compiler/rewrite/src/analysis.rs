@@ -5,6 +5,7 @@
 
 use crate::language::{class, key, Term};
 use crate::masks::Candidate;
+use crate::sign::{sign, Sign};
 use crate::sizes::Nominal;
 use egg::{Analysis, DidMerge, EGraph, Id};
 use moe_graph::{
@@ -24,6 +25,8 @@ pub struct Data {
     pub ty: Type,
     /// The best fact of the class's terms.
     pub fact: Option<Fact>,
+    /// What is known of the sign of its entries.
+    pub sign: Sign,
 }
 
 impl Data {
@@ -90,10 +93,10 @@ impl Analysis<Term> for Knowledge {
 
     fn make(graph: &mut Graph, term: &Term, id: Id) -> Data {
         match type_of(graph, &term.operation, &term.operands) {
-            Ok(ty) => Data { fact: fact_of(graph, term, &ty, id), ty },
+            Ok(ty) => Data { fact: fact_of(graph, term, &ty, id), sign: sign(graph, term), ty },
             Err(problem) => {
                 graph.analysis.report(problem);
-                Data { ty: Type::scalar(Element::F32), fact: None }
+                Data { ty: Type::scalar(Element::F32), fact: None, sign: Sign::Any }
             }
         }
     }
@@ -106,14 +109,18 @@ impl Analysis<Term> for Knowledge {
             (Some(left), Some(right)) => self.compare(left, right),
             (left, right) => right.is_some().cmp(&left.is_some()),
         };
+        let sign = a.sign.max(b.sign);
+        let mut merged = DidMerge(a.sign != sign, b.sign != sign);
+        a.sign = sign;
         match order {
-            Ordering::Less => DidMerge(false, true),
-            Ordering::Equal => DidMerge(false, false),
+            Ordering::Less => merged.1 = true,
+            Ordering::Equal => {}
             Ordering::Greater => {
                 a.fact = b.fact;
-                DidMerge(true, false)
+                merged.0 = true;
             }
         }
+        merged
     }
 }
 

@@ -77,7 +77,12 @@ impl Work {
             .sum();
         let bytes: f64 = self.bytes.iter().map(|part| part.each as f64 * volume(&part.axes)).sum();
         let slower = if ragged { machine.ragged } else { 1.0 };
-        arithmetic * slower + bytes / (machine.bandwidth * 1e9) + f64::from(self.launches) * machine.launch
+        arithmetic * slower + bytes / (machine.bandwidth * 1e9) + self.launch_seconds(machine)
+    }
+
+    /// The part of the seconds that starting loop nests takes.
+    pub fn launch_seconds(&self, machine: &MachineDescription) -> f64 {
+        f64::from(self.launches) * machine.launch
     }
 }
 

@@ -5,12 +5,16 @@
 //! strictly cheaper ones, and never by one whose set holds the class itself, what is chosen has no cycles. Ties go to the first term.
 //!
 //! What one class needs says nothing of what others share with it, so single choices are then changed as long as that makes the whole cheaper.
+//! Some forms only pay when several choices change together: the forward and the gradient of one mixture, or two sums that could share the rows of both.
+//! So this is done from two beginnings, with and without what it takes to start loop nests, and then again without each packed axis that the
+//! best form has; the cheapest of all is kept.
 
 use crate::analysis::Graph;
 use crate::convert::found;
 use crate::language::Term;
 use egg::Id;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use moe_graph::{AxisId, Operation};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Added to every term, in seconds: the model is no finer than this, and of nearly equal forms the one with fewer terms is better.
 const EACH: f64 = 1e-7;
@@ -18,13 +22,40 @@ const EACH: f64 = 1e-7;
 /// The term chosen for each class that the roots need.
 pub type Chosen = BTreeMap<Id, Term>;
 
+/// The predicted time of a term.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Price {
+    /// Arithmetic and memory, in seconds.
+    pub work: f64,
+    /// Starting loop nests, in seconds.
+    pub launches: f64,
+}
+
 struct Entry {
     place: usize,
     class: usize,
     term: Term,
     operands: Vec<usize>,
+    price: Price,
+    /// What it costs in the search that is under way.
     cost: f64,
     seen: u64,
+}
+
+impl Entry {
+    fn whole(&self) -> f64 {
+        self.price.work + self.price.launches + EACH
+    }
+
+    /// The packed axis that it goes into or comes from.
+    fn packed(&self) -> Option<AxisId> {
+        match &self.term.operation {
+            Operation::Pack { into: axis }
+            | Operation::Unpack { from: axis, .. }
+            | Operation::SegmentReduce { from: axis, .. } => Some(*axis),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -42,7 +73,7 @@ pub fn extract(
     graph: &Graph,
     roots: &[Id],
     always: &[Id],
-    cost: &dyn Fn(&Term, Id) -> f64,
+    price: &dyn Fn(&Term, Id) -> Price,
 ) -> Option<Chosen> {
     let components = components(graph, roots);
     let ids: Vec<Id> = components.iter().flatten().copied().collect();
@@ -52,17 +83,86 @@ pub fn extract(
         for term in &graph[*id].nodes {
             let operands: Option<Vec<usize>> =
                 term.operands.iter().map(|operand| places.get(&graph.find(*operand)).copied()).collect();
-            let cost = cost(term, *id) + EACH;
-            let place = entries.len();
-            entries.push(Entry { place, class, term: term.clone(), operands: operands?, cost, seen: 0 });
+            let (place, price) = (entries.len(), price(term, *id));
+            let (term, operands) = (term.clone(), operands?);
+            entries.push(Entry { place, class, term, operands, price, cost: 0.0, seen: 0 });
         }
     }
-    let best = settle(&mut entries, &components);
-    let mut choices: Vec<Option<usize>> = best.iter().map(|best| best.entry).collect();
     let always: Vec<usize> =
         always.iter().filter_map(|root| places.get(&graph.find(*root)).copied()).collect();
-    improve(&entries, &mut choices, &always);
-    collect(graph, roots, &ids, &places, &entries, &choices)
+    let mut search = Search { entries, components, always, left_out: BTreeSet::new(), visits: 0 };
+    let choices = search.best()?;
+    collect(graph, roots, &ids, &places, &search.entries, &choices)
+}
+
+/// The most visits of terms and classes that a search may take.
+const VISITS: usize = 10_000_000;
+
+type Choices = Vec<Option<usize>>;
+
+struct Search {
+    entries: Vec<Entry>,
+    components: Vec<Vec<Id>>,
+    always: Vec<usize>,
+    /// Packed axes that forms must do without.
+    left_out: BTreeSet<AxisId>,
+    visits: usize,
+}
+
+impl Search {
+    fn best(&mut self) -> Option<Choices> {
+        let (mut total, mut choices) = self.cheaper_of_both()?;
+        for axis in self.packed(&choices) {
+            if self.visits > VISITS {
+                break;
+            }
+            self.left_out.insert(axis);
+            match self.cheaper_of_both() {
+                Some((less, without)) if less < total * (1.0 - 1e-9) => (total, choices) = (less, without),
+                _ => {
+                    self.left_out.remove(&axis);
+                }
+            }
+        }
+        Some(choices)
+    }
+
+    /// The cheaper of what the two beginnings lead to, and its cost; the first of equals.
+    fn cheaper_of_both(&mut self) -> Option<(f64, Choices)> {
+        let first = self.from(|price| price.work + price.launches + EACH);
+        if self.visits > VISITS {
+            return first;
+        }
+        let second = self.from(|price| price.work + EACH * 1e-3);
+        match (first, second) {
+            (Some(first), Some(second)) if second.0 < first.0 * (1.0 - 1e-9) => Some(second),
+            (Some(first), _) => Some(first),
+            (None, second) => second,
+        }
+    }
+
+    /// Each class by itself with terms at these costs, then single choices changed; and what it really costs.
+    fn from(&mut self, cost: fn(&Price) -> f64) -> Option<(f64, Choices)> {
+        for entry in &mut self.entries {
+            let out = entry.packed().is_some_and(|axis| self.left_out.contains(&axis));
+            (entry.cost, entry.seen) = (if out { f64::INFINITY } else { cost(&entry.price) }, 0);
+        }
+        self.visits += self.entries.len();
+        let best = settle(&mut self.entries, &self.components);
+        for entry in &mut self.entries {
+            entry.cost = if entry.cost.is_finite() { entry.whole() } else { entry.cost };
+        }
+        let mut choices: Choices = best.iter().map(|best| best.entry).collect();
+        let total = improve(&self.entries, &mut choices, &self.always, &mut self.visits)?;
+        total.is_finite().then_some((total, choices))
+    }
+
+    /// The packed axes that chosen terms have.
+    fn packed(&self, choices: &Choices) -> BTreeSet<AxisId> {
+        let Some(whole) = whole(&self.entries, choices, &self.always) else { return BTreeSet::new() };
+        let entries = whole.classes.iter().filter_map(|class| self.entries.get((*choices.get(*class)?)?));
+        entries.filter_map(Entry::packed).collect()
+    }
 }
 
 /// The classes that the roots may need in any form: sets that need each other, those before others that the others need (Kosaraju's algorithm).
@@ -111,17 +211,18 @@ fn ordered(graph: &Graph, roots: &[Id]) -> Vec<Id> {
     order
 }
 
-/// The most visits of classes that improving choices may take.
-const VISITS: usize = 10_000_000;
-
-/// Changes single choices as long as that makes the whole cheaper.
-fn improve(entries: &[Entry], choices: &mut [Option<usize>], roots: &[usize]) {
+/// Changes single choices as long as that makes the whole cheaper; what it costs then, `None` if the roots have no form without cycles.
+fn improve(
+    entries: &[Entry],
+    choices: &mut [Option<usize>],
+    roots: &[usize],
+    visits: &mut usize,
+) -> Option<f64> {
     let mut forms = vec![Vec::new(); choices.len()];
-    for (place, entry) in entries.iter().enumerate() {
+    for (place, entry) in entries.iter().enumerate().filter(|(_, entry)| entry.cost.is_finite()) {
         forms.get_mut(entry.class).into_iter().for_each(|forms: &mut Vec<usize>| forms.push(place));
     }
-    let mut visits = 0;
-    let Some(mut whole) = whole(entries, choices, roots) else { return };
+    let mut whole = whole(entries, choices, roots)?;
     loop {
         let mut improved = false;
         for class in whole.classes.clone() {
@@ -129,7 +230,7 @@ fn improve(entries: &[Entry], choices: &mut [Option<usize>], roots: &[usize]) {
                 let Some(choice) = choices.get_mut(class) else { continue };
                 let Some(old) = choice.replace(*form).filter(|old| old != form) else { continue };
                 let changed = self::whole(entries, choices, roots);
-                visits += whole.classes.len();
+                *visits += whole.classes.len();
                 match changed {
                     Some(changed) if changed.total < whole.total * (1.0 - 1e-9) => {
                         (whole, improved) = (changed, true);
@@ -137,12 +238,12 @@ fn improve(entries: &[Entry], choices: &mut [Option<usize>], roots: &[usize]) {
                     _ => choices.get_mut(class).into_iter().for_each(|choice| *choice = Some(old)),
                 }
             }
-            if visits > VISITS {
-                return;
+            if *visits > VISITS {
+                return Some(whole.total);
             }
         }
         if !improved {
-            return;
+            return Some(whole.total);
         }
     }
 }

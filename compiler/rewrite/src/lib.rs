@@ -19,6 +19,7 @@ mod report;
 mod rule;
 mod rules;
 mod saturate;
+mod sign;
 mod sizes;
 mod totals;
 
@@ -29,7 +30,7 @@ pub use totals::Totals;
 
 use analysis::Graph;
 use convert::{load, roots, store, Loaded, Stored};
-use extract::{extract, Chosen};
+use extract::{extract, Chosen, Price};
 use language::Term;
 use moe_graph::{Function, Module, TypeError};
 use rule::Rule;
@@ -54,6 +55,8 @@ pub struct Options {
     pub mask_limit: usize,
     /// The names of the rules to use; `None` for all.
     pub rules: Option<Vec<String>>,
+    /// The groups of rules that are equal in real arithmetic only, and that were asked for; see [`RuleDescription::fast_math`].
+    pub fast_math: Vec<String>,
     /// Whether to choose what rules made over what was written, whatever it costs: for tests of rules.
     pub prefer_rewritten: bool,
 }
@@ -68,6 +71,7 @@ impl Default for Options {
             round_limit: 40,
             mask_limit: 256,
             rules: None,
+            fast_math: Vec::new(),
             prefer_rewritten: false,
         }
     }
@@ -119,12 +123,18 @@ pub struct RuleDescription {
     pub equation: &'static str,
     /// Why it pays.
     pub reason: &'static str,
+    /// The group it is asked for by, if it changes results by more than the rounding of sums and products in another order.
+    pub fast_math: Option<&'static str>,
 }
 
 /// All rules there are.
 pub fn rules() -> Vec<RuleDescription> {
-    let describe =
-        |rule: &Rule| RuleDescription { name: rule.name, equation: rule.equation, reason: rule.reason };
+    let describe = |rule: &Rule| RuleDescription {
+        name: rule.name,
+        equation: rule.equation,
+        reason: rule.reason,
+        fast_math: rule.fast_math,
+    };
     rules::all().iter().map(describe).collect()
 }
 
@@ -134,8 +144,11 @@ pub fn rules() -> Vec<RuleDescription> {
 /// If the module is not well formed, or a rule is wrong.
 pub fn rewrite(module: &Module, options: &Options) -> Result<Rewritten, RewriteError> {
     let rules = rules::all();
-    let chosen =
-        |rule: &&Rule| options.rules.as_ref().is_none_or(|names| names.iter().any(|name| name == rule.name));
+    let chosen = |rule: &&Rule| {
+        let asked = |group: &str| options.fast_math.iter().any(|name| name == group);
+        options.rules.as_ref().is_none_or(|names| names.iter().any(|name| name == rule.name))
+            && rule.fast_math.is_none_or(asked)
+    };
     let rules: Vec<&Rule> = rules.iter().filter(chosen).collect();
     let mut rewritten = Module { functions: Vec::new(), entry: module.entry };
     let mut report = Report::new(nominal(options), options.machine);
@@ -198,9 +211,10 @@ fn choose(function: &Function, loaded: &Loaded, options: &Options) -> Result<Cho
     let written: HashSet<Term> = if options.prefer_rewritten { written(loaded) } else { HashSet::new() };
     let chosen = extract(graph, &roots, &always, &|term, id| {
         if options.prefer_rewritten {
-            return if written.contains(&convert::found(graph, term)) { 1.0 } else { 1e-6 };
+            let work = if written.contains(&convert::found(graph, term)) { 1.0 } else { 1e-6 };
+            return Price { work, launches: 0.0 };
         }
-        seconds(graph, term, id, &options.machine)
+        price(graph, term, id, &options.machine)
     });
     chosen.ok_or_else(|| RewriteError::Order { function: function.name.clone() })
 }
@@ -212,14 +226,16 @@ fn written(loaded: &Loaded) -> HashSet<Term> {
 }
 
 /// The predicted time of one term.
-fn seconds(graph: &Graph, term: &Term, id: egg::Id, machine: &MachineDescription) -> f64 {
+fn price(graph: &Graph, term: &Term, id: egg::Id, machine: &MachineDescription) -> Price {
     let operands: Vec<_> = term.operands.iter().map(|operand| &graph[*operand].data.ty).collect();
     let ty = &graph[id].data.ty;
     let packed =
         |axis: &moe_graph::AxisId| graph.analysis.function.axis(*axis).is_some_and(|axis| axis.ragged);
     let ragged = ty.axes.iter().chain(operands.iter().flat_map(|ty| &ty.axes)).any(packed);
     let work = cost::work(&term.operation, &operands, ty);
-    work.seconds(machine, ragged, &|axis| graph.analysis.entries(axis))
+    let launches = work.launch_seconds(machine);
+    let all = work.seconds(machine, ragged, &|axis| graph.analysis.entries(axis));
+    Price { work: all - launches, launches }
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ pub struct Rule {
     pub equation: &'static str,
     /// Why the right side can be cheaper, or what it makes possible.
     pub reason: &'static str,
+    /// The group it must be asked for by, if it is equal in real arithmetic only: it may move a tie, or assume that nothing overflows.
+    pub fast_math: Option<&'static str>,
     /// Whether it names packed axes, and so waits until masks are chosen.
     pub packs: bool,
     /// What it is tried on: any of these.

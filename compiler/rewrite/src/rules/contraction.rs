@@ -1,18 +1,26 @@
 //! Sums of products: what does not depend on the axis of the sum moves out of it, or into it where that makes a joint bound.
 
-use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
-use moe_graph::{Absorb, AxisId, Operation, ReduceKind, ScalarFunction};
+use super::shapes::{absorption, multiply, product, sum};
+use crate::rule::{any, require, Rule, Site, Tree};
+use moe_graph::{Absorb, AxisId, Operation};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
-    let rule =
-        |name, equation, reason, left, right| Rule { name, equation, reason, packs: false, left, right };
+    let rule = |name, equation, reason, left, right| Rule {
+        name,
+        equation,
+        reason,
+        fast_math: None,
+        packs: false,
+        left,
+        right,
+    };
     vec![
         rule(
             "factor-out-of-sum",
             "sum h (g * x) = g * sum h x, where g does not vary along h",
             "one product for each sum instead of one for each term",
-            vec![sum(product("product", any("a"), any("b")))],
+            vec![sum("sum", product("product", any("a"), any("b")))],
             out_of_sum,
         ),
         rule(
@@ -20,8 +28,8 @@ pub fn rules() -> Vec<Rule> {
             "sum h ((g * x) * w) = g * sum h (x * w), where g does not vary along h",
             "the factor is applied to the results of a contraction, which are fewer than its terms",
             vec![
-                sum(product("product", product("inner", any("a"), any("b")), any("w"))),
-                sum(product("product", any("w"), product("inner", any("a"), any("b")))),
+                sum("sum", product("product", product("inner", any("a"), any("b")), any("w"))),
+                sum("sum", product("product", any("w"), product("inner", any("a"), any("b")))),
             ],
             out_of_contraction,
         ),
@@ -29,22 +37,13 @@ pub fn rules() -> Vec<Rule> {
             "factor-into-bounded-sum",
             "g * sum j x = sum j (g * x), where g and x are both bounded, and the bound of x is over j",
             "two levels of gates get one joint bound",
-            vec![product("product", any("g"), sum(any("x"))), product("product", sum(any("x")), any("g"))],
+            vec![
+                product("product", any("g"), sum("sum", any("x"))),
+                product("product", sum("sum", any("x")), any("g")),
+            ],
             into_sum,
         ),
     ]
-}
-
-fn sum(operand: Shape) -> Shape {
-    term("sum", |o| matches!(o, Operation::Reduce { kind: ReduceKind::Sum, .. }), [operand])
-}
-
-fn product(name: &'static str, left: Shape, right: Shape) -> Shape {
-    term(name, |o| matches!(o, Operation::Map { function: ScalarFunction::Multiply, .. }), [left, right])
-}
-
-fn multiply(absorb: Absorb, left: Tree, right: Tree) -> Tree {
-    Tree::Term(Operation::Map { function: ScalarFunction::Multiply, absorb }, vec![left, right])
 }
 
 /// The axes of the site's sum; an error for 16-bit floats, whose products are rounded one by one.
@@ -52,13 +51,6 @@ fn summed<'a>(site: &'a Site) -> Result<&'a [AxisId], &'static str> {
     let Operation::Reduce { axes, .. } = site.operation("sum")? else { return Err("no sum") };
     require(site.element("sum").bytes() != 2, "products of 16-bit floats are rounded one by one")?;
     Ok(axes)
-}
-
-fn absorption(site: &Site, name: &str) -> Result<Absorb, &'static str> {
-    match site.operation(name)? {
-        Operation::Map { absorb, .. } => Ok(*absorb),
-        _ => Err("no product"),
-    }
 }
 
 /// Which of `a` and `b` is the factor that the axes do not touch. One that is known to be infinite somewhere stays: infinities of both signs

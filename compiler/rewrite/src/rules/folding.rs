@@ -1,5 +1,6 @@
 //! Common folding: what can be seen to do nothing, or to be known already.
 
+use super::shapes::{is_add, is_divide, is_map, is_multiply, is_select, selection};
 use crate::rule::{any, every, require, term, Rule, Shape, Site, Tree};
 use moe_graph::{Absorb, AxisId, Element, Operation, ReduceKind, Scalar, ScalarFunction};
 
@@ -9,6 +10,7 @@ pub fn rules() -> Vec<Rule> {
         name,
         equation,
         reason: "work that changes nothing, or whose result is known, is not done",
+        fast_math: None,
         packs: false,
         left,
         right,
@@ -82,32 +84,12 @@ pub fn rules() -> Vec<Rule> {
     ]
 }
 
-fn is_map(operation: &Operation, wanted: ScalarFunction) -> bool {
-    matches!(operation, Operation::Map { function, .. } if *function == wanted)
-}
-
-fn is_multiply(operation: &Operation) -> bool {
-    is_map(operation, ScalarFunction::Multiply)
-}
-
-fn is_divide(operation: &Operation) -> bool {
-    is_map(operation, ScalarFunction::Divide)
-}
-
-fn is_add(operation: &Operation) -> bool {
-    is_map(operation, ScalarFunction::Add)
-}
-
 fn is_subtract(operation: &Operation) -> bool {
     is_map(operation, ScalarFunction::Subtract)
 }
 
 fn is_inverse(operation: &Operation) -> bool {
     is_map(operation, ScalarFunction::Negate) || is_map(operation, ScalarFunction::Not)
-}
-
-fn is_select(operation: &Operation) -> bool {
-    is_map(operation, ScalarFunction::Select)
 }
 
 fn is_scalar(operation: &Operation) -> bool {
@@ -129,10 +111,6 @@ fn is_reduce(operation: &Operation) -> bool {
 /// `x ∘ y` and `y ∘ x`.
 fn either(test: fn(&Operation) -> bool) -> Vec<Shape> {
     vec![term("map", test, [any("x"), any("y")]), term("map", test, [any("y"), any("x")])]
-}
-
-fn selection() -> Shape {
-    term("select", is_select, [any("c"), any("a"), any("b")])
 }
 
 fn identity(site: &Site, value: f64) -> Result<Vec<Tree>, &'static str> {

@@ -1,12 +1,28 @@
 //! The rules, a file for each theme.
 
+mod algebra;
 mod contraction;
 mod folding;
+mod lookup;
 mod packing;
+mod selection;
+mod shapes;
+mod structure;
 
 use crate::rule::Rule;
 
 /// All rules, in the order in which they are tried.
 pub fn all() -> Vec<Rule> {
-    [folding::rules(), contraction::rules(), packing::rules()].into_iter().flatten().collect()
+    [
+        folding::rules(),
+        structure::rules(),
+        selection::rules(),
+        contraction::rules(),
+        algebra::rules(),
+        lookup::rules(),
+        packing::rules(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,6 +1,7 @@
 //! The algebra of packing: a bounded value is the unpacked form of its packed form, packing goes through what was written until it
 //! meets the leaves, and a sum over an unpacked axis is a sum of segments.
 
+use super::shapes::{is_map, is_select};
 use crate::language::key;
 use crate::masks::{covers, of_mask, Candidate};
 use crate::rule::{any, every, require, term, Rule, Shape, Site, Tree};
@@ -11,8 +12,15 @@ use std::collections::BTreeSet;
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
-    let rule =
-        |name, equation, reason, left, right| Rule { name, equation, reason, packs: true, left, right };
+    let rule = |name, equation, reason, left, right| Rule {
+        name,
+        equation,
+        reason,
+        fast_math: None,
+        packs: true,
+        left,
+        right,
+    };
     vec![
         rule(
             "pack-bounded",
@@ -65,14 +73,21 @@ pub fn rules() -> Vec<Rule> {
         ),
         rule(
             "pack-own-mask",
-            "where(pack(m, m), a, b) = a",
+            "where(pack(m, m), a, b) = a; pack(m, m) && a = a",
             "a packed row is never off its mask",
-            vec![term(
-                "select",
-                |o| matches!(o, Operation::Map { function: ScalarFunction::Select, .. }),
-                [term("pack", is_pack, [any("m"), any("m")]), any("a"), any("b")],
-            )],
+            vec![
+                term("select", is_select, [own(), any("a"), any("b")]),
+                term("and", |o| is_map(o, ScalarFunction::And), [own(), any("a")]),
+                term("and", |o| is_map(o, ScalarFunction::And), [any("a"), own()]),
+            ],
             |site| site.alone("a"),
+        ),
+        rule(
+            "pack-scatter",
+            "pack(m, scatter(t, i)) = scatter(pack(m, t), pack(m, i)) along axes that are not of m",
+            "only the updates of packed rows are added",
+            vec![packed(every("value", |o| matches!(o, Operation::ScatterAdd { .. })))],
+            scattered,
         ),
         rule(
             "segment-reduce",
@@ -104,6 +119,11 @@ pub fn rules() -> Vec<Rule> {
 
 fn is_pack(operation: &Operation) -> bool {
     matches!(operation, Operation::Pack { .. })
+}
+
+/// A mask packed by itself.
+fn own() -> Shape {
+    term("pack", is_pack, [any("m"), any("m")])
 }
 
 fn is_unpack(operation: &Operation) -> bool {
@@ -140,11 +160,13 @@ fn along(operation: &Operation) -> bool {
 fn bounded(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let fact = site.fact("t").ok_or("nothing bounds it")?;
     require(!fact.support.is_empty(), "it is constant")?;
-    require(site.element("t") != Element::Bool, "it is a mask itself")?;
+    let is_mask = site.element("t") == Element::Bool;
     let candidates = site.graph.analysis.candidates.iter();
     let fits = candidates.filter(|candidate| {
         let axes = &site.ty("t").axes;
-        candidate.axes.iter().all(|axis| axes.contains(axis))
+        // Of a mask, what an outer mask leaves out is left out: an inner gate is then only worked out for what an outer one chose.
+        !(is_mask && candidate.axes.len() == axes.len())
+            && candidate.axes.iter().all(|axis| axes.contains(axis))
             && !axes.contains(&candidate.axis)
             && covers(site.graph, candidate, &fact.support.expression)
     });
@@ -227,6 +249,15 @@ fn along_other_axes(site: &Site) -> Result<Vec<Tree>, &'static str> {
 fn lookup(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let Operation::Gather { axis } = site.operation("value")? else { return Err("no lookup") };
     outside(site, &[*axis])?;
+    through(site)
+}
+
+fn scattered(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let Operation::ScatterAdd { over, into } = site.operation("value")? else {
+        return Err("nothing is scattered");
+    };
+    outside(site, over)?;
+    outside(site, &[*into])?;
     through(site)
 }
 

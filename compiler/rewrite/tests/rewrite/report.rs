@@ -43,6 +43,9 @@ fn the_list_of_rules() {
     let mut text = String::new();
     for rule in moe_rewrite::rules() {
         writeln!(text, "{:<26} {}\n{:<26} because {}", rule.name, rule.equation, "", rule.reason).unwrap();
+        if let Some(group) = rule.fast_math {
+            writeln!(text, "{:<26} with --fast-math {group}", "").unwrap();
+        }
     }
     insta::assert_snapshot!(text);
 }

@@ -1,8 +1,12 @@
 //! Every rule by itself: where it fires the graph keeps its meaning, on several shapes with edges; and it does not fire where it must not.
 
+mod algebra;
 mod contraction;
 mod folding;
+mod lookup;
 mod packing;
+mod selection;
+mod structure;
 
 use crate::compare::{assert_equal, DATA};
 use crate::model::{shape, Model, Shape};
@@ -25,11 +29,29 @@ pub const fn case(rule: &'static str, build: fn(&mut Model)) -> Case {
 }
 
 fn fires() -> Vec<&'static Case> {
-    [folding::FIRES, contraction::FIRES, packing::FIRES].into_iter().flatten().collect()
+    let all = [
+        folding::FIRES,
+        structure::FIRES,
+        selection::FIRES,
+        contraction::FIRES,
+        algebra::FIRES,
+        lookup::FIRES,
+        packing::FIRES,
+    ];
+    all.into_iter().flatten().collect()
 }
 
 fn refuses() -> Vec<&'static Case> {
-    [folding::REFUSES, contraction::REFUSES, packing::REFUSES].into_iter().flatten().collect()
+    let all = [
+        folding::REFUSES,
+        structure::REFUSES,
+        selection::REFUSES,
+        contraction::REFUSES,
+        algebra::REFUSES,
+        lookup::REFUSES,
+        packing::REFUSES,
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// Shapes with the edges: as many kept as there are, one kept, one to choose from, more kept than there are.
@@ -56,7 +78,9 @@ fn run(case: &Case, shape: &Shape) -> (moe_graph::Module, Rewritten) {
     (case.build)(&mut model);
     let module = model.module();
     let rules = [case.rule].iter().chain(case.with).map(|name| (*name).to_owned()).collect();
-    let options = Options { rules: Some(rules), prefer_rewritten: true, ..Options::default() };
+    let fast_math =
+        moe_rewrite::rules().iter().filter_map(|rule| rule.fast_math.map(str::to_owned)).collect();
+    let options = Options { rules: Some(rules), fast_math, prefer_rewritten: true, ..Options::default() };
     let rewritten = rewrite(&module, &options).unwrap();
     (module, rewritten)
 }

@@ -223,6 +223,37 @@ pub const FIRES: &[Case] = &[
         let y = m.operation(Operation::Unpack { from: mask.1, background: Scalar::f32(0.0) }, &[mask.0, y]);
         m.output(y);
     }),
+    case("pack-own-mask", |m| {
+        let (mask, other) = (mask(m), m.typed("other", Element::Bool, &["N", "E", "J"]));
+        let (own, other) = (pack(m, mask, mask.0), pack(m, mask, other));
+        for operands in [[own, other], [other, own]] {
+            let y = m.map(F::And, &operands);
+            let unpack = Operation::Unpack { from: mask.1, background: Scalar::boolean(false) };
+            let y = m.operation(unpack, &[mask.0, y]);
+            m.output(y);
+        }
+    }),
+    case("pack-scatter", |m| {
+        let mask = mask(m);
+        let (x, index) = (m.input("x", &["N", "E", "D"]), m.typed("index", Element::I64, &["N", "D"]));
+        let (over, into) = (vec![m.axis("D")], m.axis("H"));
+        let y = m.operation(Operation::ScatterAdd { over, into }, &[x, index]);
+        packed_output(m, mask, y);
+    }),
+    // Of an inner choice only what the outer one chose is a row.
+    Case {
+        rule: "pack-bounded",
+        with: &["pack-map", "pack-own-mask", "pack-along"],
+        build: |m| {
+            let (outer, inner) = (m.input("outer", &["N", "E"]), m.input("wild", &["N", "E", "J"]));
+            let outer = m.keep_largest(outer, "K", "E", 0.0);
+            let inner = m.keep_largest(inner, "K", "J", 0.0);
+            let both = m.multiply(outer, inner);
+            let x = m.input("wild.x", &["N", "E", "J"]);
+            let y = m.multiply(both, x);
+            m.output(y);
+        },
+    },
     case("segment-reduce", |m| {
         let mask = mask(m);
         let y = unpacked(m, mask, &["N", "E", "D"], 0.0);
@@ -312,6 +343,13 @@ pub const REFUSES: &[Case] = &[
         let y = m.map(F::Select, &[own, x, zero]);
         let y = m.operation(Operation::Unpack { from: mask.1, background: Scalar::f32(0.0) }, &[mask.0, y]);
         m.output(y);
+    }),
+    case("pack-scatter", |m| {
+        let mask = mask(m);
+        let (x, index) = (m.input("x", &["N", "E", "D"]), m.typed("index", Element::I64, &["N"]));
+        let (over, into) = (vec![m.axis("N")], m.axis("H"));
+        let y = m.operation(Operation::ScatterAdd { over, into }, &[x, index]);
+        packed_output(m, mask, y);
     }),
     case("segment-reduce", |m| {
         let mask = mask(m);

@@ -1,0 +1,100 @@
+//! Left sides that several themes share, and what they read off them.
+
+use crate::rule::{any, term, Shape, Site, Tree};
+use moe_graph::{Absorb, AxisId, Operation, ReduceKind, Scalar, ScalarFunction, Size};
+
+/// Whether an operation is this scalar function.
+pub fn is_map(operation: &Operation, wanted: ScalarFunction) -> bool {
+    matches!(operation, Operation::Map { function, .. } if *function == wanted)
+}
+
+pub fn is_multiply(operation: &Operation) -> bool {
+    is_map(operation, ScalarFunction::Multiply)
+}
+
+pub fn is_divide(operation: &Operation) -> bool {
+    is_map(operation, ScalarFunction::Divide)
+}
+
+pub fn is_add(operation: &Operation) -> bool {
+    is_map(operation, ScalarFunction::Add)
+}
+
+pub fn is_select(operation: &Operation) -> bool {
+    is_map(operation, ScalarFunction::Select)
+}
+
+pub fn is_sum(operation: &Operation) -> bool {
+    matches!(operation, Operation::Reduce { kind: ReduceKind::Sum, .. })
+}
+
+pub fn is_gather(operation: &Operation) -> bool {
+    matches!(operation, Operation::Gather { .. })
+}
+
+/// A sum, by a name.
+pub fn sum(name: &'static str, operand: Shape) -> Shape {
+    term(name, is_sum, [operand])
+}
+
+/// A product, by a name.
+pub fn product(name: &'static str, left: Shape, right: Shape) -> Shape {
+    term(name, is_multiply, [left, right])
+}
+
+/// `where(c, a, b)`
+pub fn selection() -> Shape {
+    term("select", is_select, [any("c"), any("a"), any("b")])
+}
+
+/// A scalar function.
+pub fn map(function: ScalarFunction, absorb: Absorb, operands: Vec<Tree>) -> Tree {
+    Tree::Term(Operation::Map { function, absorb }, operands)
+}
+
+/// `left * right`
+pub fn multiply(absorb: Absorb, left: Tree, right: Tree) -> Tree {
+    map(ScalarFunction::Multiply, absorb, vec![left, right])
+}
+
+/// The sum along axes; the tree itself along none.
+pub fn summed(axes: Vec<AxisId>, terms: Tree) -> Tree {
+    if axes.is_empty() {
+        return terms;
+    }
+    Tree::Term(Operation::Reduce { kind: ReduceKind::Sum, axes }, vec![terms])
+}
+
+/// A number.
+pub fn number(value: Scalar) -> Tree {
+    Tree::Term(Operation::Constant(value), Vec::new())
+}
+
+/// A size as an `i64`.
+pub fn size(size: &Size) -> Tree {
+    match size.as_constant() {
+        Some(value) => number(Scalar::index(value)),
+        None => Tree::Term(Operation::SizeOf(size.clone()), Vec::new()),
+    }
+}
+
+/// The axes of the sum that goes by a name.
+pub fn sum_axes<'a>(site: &'a Site, name: &str) -> Result<&'a [AxisId], &'static str> {
+    match site.operation(name)? {
+        Operation::Reduce { axes, .. } => Ok(axes),
+        _ => Err("no sum"),
+    }
+}
+
+/// The absorption of the scalar function that goes by a name.
+pub fn absorption(site: &Site, name: &str) -> Result<Absorb, &'static str> {
+    match site.operation(name)? {
+        Operation::Map { absorb, .. } => Ok(*absorb),
+        _ => Err("no scalar function"),
+    }
+}
+
+/// Whether the class of `inner` is the first operand of the term `outer`.
+pub fn is_first(site: &Site, outer: &str, inner: &str) -> bool {
+    site.operands(outer).first().is_some_and(|id| site.graph.find(*id) == site.class(inner))
+}

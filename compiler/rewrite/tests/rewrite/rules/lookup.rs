@@ -1,0 +1,118 @@
+//! Cases of the rules about lookups.
+
+use super::{case, Case};
+use crate::model::Model;
+use moe_graph::{Element, NodeId, Operation, Scalar, ScalarFunction as F};
+
+/// Indices that the choice over E compares with; of I64 parameters, some are beyond the axis if that is short.
+fn index(model: &mut Model, axes: &[&str]) -> NodeId {
+    model.typed("index", Element::I64, axes)
+}
+
+fn hot(model: &mut Model, index: NodeId, on: NodeId, off: f32, place_first: bool) -> NodeId {
+    let axis = model.axis("E");
+    let place = model.operation(Operation::Coordinate(axis), &[]);
+    let operands = if place_first { [place, index] } else { [index, place] };
+    let equal = model.map(F::Equal, &operands);
+    let off = model.number(off);
+    model.map(F::Select, &[equal, on, off])
+}
+
+fn lookup(model: &mut Model, table: NodeId, axis: &str, index: NodeId) -> NodeId {
+    let axis = model.axis(axis);
+    model.operation(Operation::Gather { axis }, &[table, index])
+}
+
+pub const FIRES: &[Case] = &[
+    case("one-hot-to-lookup", |m| {
+        let (i, one, table) = (index(m, &["N"]), m.number(1.0), m.input("wild", &["E", "D"]));
+        let choice = hot(m, i, one, 0.0, true);
+        let y = m.contract(choice, table, "E");
+        m.output(y);
+        let y = m.contract(table, choice, "E");
+        m.output(y);
+    }),
+    // Several features with a table each, their rows weighed and added; and an index that is no place.
+    case("one-hot-to-lookup", |m| {
+        let (i, table) = (index(m, &["N", "I"]), m.input("wild", &["I", "E", "D"]));
+        let two = m.builder.constant(Scalar::index(-1));
+        let i = m.add(i, two);
+        let weight = m.input("weight", &["N", "I"]);
+        let choice = hot(m, i, weight, 0.0, false);
+        let terms = m.multiply(choice, table);
+        let y = m.reduce(moe_graph::ReduceKind::Sum, &["I", "E"], terms);
+        m.output(y);
+    }),
+    case("select-one-to-lookup", |m| {
+        let (i, table) = (index(m, &["N"]), m.input("wild", &["E", "D"]));
+        let choice = hot(m, i, table, 0.0, true);
+        let y = m.sum("E", choice);
+        m.output(y);
+    }),
+    case("one-hot-to-scatter", |m| {
+        let (i, one, x) = (index(m, &["N"]), m.number(1.0), m.input("x", &["N", "D"]));
+        let choice = hot(m, i, one, 0.0, true);
+        let y = m.contract(choice, x, "N");
+        m.output(y);
+    }),
+    case("lookup-of-lookup", |m| {
+        let (table, i) = (m.input("wild", &["D", "H"]), m.typed("i", Element::I64, &["J"]));
+        let j = index(m, &["N"]);
+        let y = lookup(m, table, "D", i);
+        let y = lookup(m, y, "J", j);
+        m.output(y);
+    }),
+    case("contract-before-lookup", |m| {
+        let (table, i, w) = (m.input("table", &["J", "D"]), index(m, &["N"]), m.input("w", &["D", "H"]));
+        let rows = lookup(m, table, "J", i);
+        let y = m.contract(rows, w, "D");
+        m.output(y);
+        let y = m.contract(w, rows, "D");
+        m.output(y);
+    }),
+];
+
+pub const REFUSES: &[Case] = &[
+    // 0 times NaN is NaN where the choice does not absorb.
+    case("one-hot-to-lookup", |m| {
+        let (i, one, table) = (index(m, &["N"]), m.number(1.0), m.input("wild", &["E", "D"]));
+        let choice = hot(m, i, one, 0.0, true);
+        let plain = Operation::Map { function: F::Multiply, absorb: moe_graph::Absorb::Neither };
+        let terms = m.operation(plain, &[choice, table]);
+        let y = m.sum("E", terms);
+        m.output(y);
+    }),
+    case("one-hot-to-lookup", |m| {
+        let (i, one, table) = (index(m, &["N"]), m.number(1.0), m.input("table", &["E", "D"]));
+        let choice = hot(m, i, one, 2.0, true);
+        let y = m.contract(choice, table, "E");
+        m.output(y);
+    }),
+    // The index varies along the axis: several places may be equal to it.
+    case("select-one-to-lookup", |m| {
+        let (i, table) = (index(m, &["N", "E"]), m.input("table", &["E", "D"]));
+        let choice = hot(m, i, table, 0.0, true);
+        let y = m.sum("E", choice);
+        m.output(y);
+    }),
+    case("one-hot-to-scatter", |m| {
+        let (i, one, x) = (index(m, &["N"]), m.number(1.0), m.input("x", &["N", "E"]));
+        let choice = hot(m, i, one, 0.0, true);
+        let y = m.contract(choice, x, "N");
+        m.output(y);
+    }),
+    // The second lookup is along the table's own axis.
+    case("lookup-of-lookup", |m| {
+        let (table, i) = (m.input("table", &["D", "P"]), m.typed("i", Element::I64, &["J"]));
+        let j = index(m, &["N"]);
+        let y = lookup(m, table, "D", i);
+        let y = lookup(m, y, "P", j);
+        m.output(y);
+    }),
+    case("contract-before-lookup", |m| {
+        let (table, i, w) = (m.input("table", &["J", "D"]), index(m, &["N"]), m.input("w", &["N", "D"]));
+        let rows = lookup(m, table, "J", i);
+        let y = m.contract(rows, w, "D");
+        m.output(y);
+    }),
+];
