@@ -9,7 +9,7 @@ mod report;
 mod run;
 mod show;
 
-pub use info::info;
+pub use info::{info, memory, Memory, RunMemory};
 pub use inputs::read_inputs;
 pub use options::{Action, ErrorFormat, RunOptions, HELP};
 pub use outputs::Outputs;

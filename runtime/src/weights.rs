@@ -7,6 +7,7 @@ mod fit;
 mod gather;
 mod suggest;
 
+pub use convert::convert;
 pub use file::{to_bytes, Entry, WeightFile};
 pub use fit::{check, load, LoadedWeight};
 pub use suggest::closest;

@@ -43,6 +43,8 @@ pub enum Color {
 /// What `moe` does.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Make a project that runs
+    New(NewArguments),
     /// Check files and report every mistake; writes nothing
     Check(CheckArguments),
     /// Compile a model to a program, or with --lib to a shared library and a C header
@@ -57,10 +59,14 @@ pub enum Command {
     Fmt(FormatArguments),
     /// Run the tests of files
     Test(TestArguments),
-    /// List the tensors of a weights file
+    /// Write the weights that a model begins with
+    Weights(WeightsArguments),
+    /// List the tensors of a weights file, a .npy file, a built program or a source
     Inspect(InspectArguments),
-    /// Describe this installation, or the memory that a model needs
+    /// Describe this installation, or the memory and operations that a model needs
     Info(InfoArguments),
+    /// Print what a shell needs to complete command lines, or the manual page
+    Completions(CompletionsArguments),
 }
 
 /// Which model, with which static parameters.
@@ -75,6 +81,14 @@ pub struct SelectionArguments {
     /// The `weights` block that says where a file keeps the weights: its name, or `none` [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub mapping: Option<String>,
+}
+
+/// `moe new`
+#[derive(Args, Debug)]
+pub struct NewArguments {
+    /// The folder to make; its name is that of the project
+    #[arg(value_name = "NAME")]
+    pub folder: PathBuf,
 }
 
 /// `moe check`
@@ -205,13 +219,62 @@ pub struct TestArguments {
     /// Only tests whose names contain this
     #[arg(long, default_value = "")]
     pub filter: String,
+    /// List the tests and run none
+    #[arg(long)]
+    pub list: bool,
+}
+
+/// `moe weights`
+#[derive(Args, Debug)]
+pub struct WeightsArguments {
+    /// The source
+    pub file: PathBuf,
+    /// The file to write
+    #[arg(short, long, value_name = "W.safetensors")]
+    pub output: PathBuf,
+    /// Which model
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Other seeds draw other weights; the same seed always draws the same
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `moe inspect`
 #[derive(Args, Debug)]
 pub struct InspectArguments {
-    /// The weights file
+    /// A .safetensors or .npy file, a program or library that was built, or a .moe file
     pub file: PathBuf,
+    /// Which model of a source
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Look at no more than about so many entries of each tensor, evenly spread; 0 looks at none
+    #[arg(long, value_name = "ENTRIES", default_value_t = 1 << 20)]
+    pub limit: usize,
+    /// Print one JSON object, sizes in bytes
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `moe completions`
+#[derive(Args, Debug)]
+pub struct CompletionsArguments {
+    /// The shell, or `man` for the manual page
+    #[arg(value_enum)]
+    pub shell: Shell,
+}
+
+/// What `moe completions` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// For ~/.local/share/bash-completion/completions/moe
+    Bash,
+    /// For a file _moe in a folder of $fpath
+    Zsh,
+    /// For ~/.config/fish/completions/moe.fish
+    Fish,
+    /// The manual page
+    Man,
 }
 
 /// `moe info`
@@ -222,6 +285,9 @@ pub struct InfoArguments {
     /// Which model; free sizes may be given with --set too
     #[command(flatten)]
     pub selection: SelectionArguments,
+    /// Print one JSON object, sizes in bytes
+    #[arg(long, requires = "file")]
+    pub json: bool,
 }
 
 /// Who writes machine code.

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> u8 {
     let reporter = Reporter::new(&arguments);
     match arguments.command {
+        Command::New(new) => commands::new::run(&new, reporter),
         Command::Check(check) => commands::check::run(&check, reporter),
         Command::Build(build) => commands::build::run(&build, reporter),
         Command::Run(run) => commands::run::run_model(&run, reporter),
@@ -42,7 +43,9 @@ fn run(arguments: Arguments) -> u8 {
         Command::Explain(explain) => commands::explain::run(&explain, reporter),
         Command::Fmt(format) => commands::format::run(&format, reporter),
         Command::Test(test) => commands::test::run(&test, reporter),
+        Command::Weights(weights) => commands::weights::run(&weights, reporter),
         Command::Inspect(inspect) => commands::inspect::run(&inspect, reporter),
         Command::Info(info) => commands::info::run(&info, reporter),
+        Command::Completions(shell) => commands::completions::run(&shell, reporter),
     }
 }

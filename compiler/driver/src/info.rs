@@ -1,4 +1,4 @@
-//! `moe info` and `moe inspect`: this installation, the memory of a model, the tensors of a file.
+//! `moe info`: this installation, or what a model needs.
 
 use crate::backend;
 use crate::compile::compile;
@@ -7,10 +7,9 @@ use crate::install;
 use crate::run::diagnostic;
 use crate::session::{Failure, Selection, Session};
 use moe_diagnostics::Diagnostic;
-use moe_runtime::memory::in_words;
-use moe_runtime::WeightFile;
+use moe_runtime::program::Program;
+use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 
 /// The versions and the machine, for people and for reports of mistakes.
 pub fn installation() -> String {
@@ -38,55 +37,97 @@ pub fn installation() -> String {
     text
 }
 
-/// The edges of a model, its kernels, and the memory it needs where all free sizes are given as settings.
+/// What a model is and needs.
+pub struct ModelInfo {
+    /// Its program; the code is not in it.
+    program: Program,
+    /// The free sizes given.
+    sizes: Vec<(String, i64)>,
+    /// Floating-point operations of a step as written and as compiled; `None` where free sizes are not given.
+    operations: Option<(i64, i64)>,
+}
+
+/// What a model needs where free sizes are given as settings, beside static parameters.
 ///
 /// # Errors
 /// The mistakes of the sources, or a size that the model does not have.
-pub fn model_info(session: &Session, selection: &Selection) -> Result<String, Failure> {
+pub fn model_info(session: &Session, selection: &Selection) -> Result<ModelInfo, Failure> {
     let statics: Vec<String> = session.model(selection)?.statics.into_iter().map(|(name, _)| name).collect();
     let (own, free): (Vec<_>, Vec<_>) =
         selection.settings.iter().cloned().partition(|(name, _)| statics.contains(name));
+    let sizes = free_sizes(free).map_err(Failure::plain)?;
     let selection = Selection { settings: own, ..selection.clone() };
     let (backend, _) = backend::choose(None).map_err(Failure::plain)?;
     let target = backend.target(cpu::NATIVE).map_err(Failure::plain)?;
-    let plan = compile(session, &selection)?.plan(session, &selection, &target, &[])?;
-    let mut sizes = Vec::new();
-    for (name, value) in free {
-        match value.parse() {
-            Ok(size) => sizes.push((name, size)),
-            Err(_) => {
-                let message = format!("`{value}` is no size for {name}");
-                return Err(Failure::plain(Diagnostic::plain_error("E0012", message)));
-            }
-        }
-    }
-    let mut program = plan.program;
+    let compiled = compile(session, &selection)?;
+    let mut program = compiled.plan(session, &selection, &target, &[])?.program;
     program.backend = format!("{} for {}", backend.name(), cpu::NATIVE);
-    moe_runtime::command::info(&program, &sizes).map_err(|error| Failure::plain(diagnostic(&error)))
+    let lookup = |name: &str| sizes.iter().rev().find(|(known, _)| known == name).map(|(_, size)| *size);
+    let flops = |totals: Option<&moe_rewrite::Totals>| totals?.flops.evaluate(&lookup);
+    let operations = flops(compiled.report.before()).zip(flops(compiled.report.after()));
+    Ok(ModelInfo { program, sizes, operations })
 }
 
-/// A line for each tensor of a weights file, and their sum.
-///
-/// # Errors
-/// If it is no whole `.safetensors` file.
-pub fn inspect(path: &Path) -> Result<String, Diagnostic> {
-    let file = WeightFile::open(path).map_err(|error| diagnostic(&error))?;
-    let rows: Vec<[String; 4]> = file
-        .entries()
-        .iter()
-        .map(|(name, entry)| {
-            let shape = format!("{:?}", entry.shape);
-            [name.clone(), entry.element_name.clone(), shape, in_words(entry.range.len() as u64)]
-        })
-        .collect();
-    let width =
-        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(String::len).max().unwrap_or(0);
-    let (name_width, element_width, shape_width) = (width(0), width(1), width(2));
-    let mut text = String::new();
-    for [name, element, shape, bytes] in &rows {
-        let _ = writeln!(text, "{name:name_width$}  {element:element_width$}  {shape:shape_width$}  {bytes}");
+fn free_sizes(given: Vec<(String, String)>) -> Result<Vec<(String, i64)>, Diagnostic> {
+    let size = |(name, value): (String, String)| match value.parse() {
+        Ok(size) => Ok((name, size)),
+        Err(_) => Err(Diagnostic::plain_error("E0012", format!("`{value}` is no size for {name}"))
+            .hint("give a whole number, as in --set N=4096")),
+    };
+    given.into_iter().map(size).collect()
+}
+
+impl ModelInfo {
+    /// For people: the edges, the kernels, and the memory in readable units.
+    ///
+    /// # Errors
+    /// A size that the model does not have, or one that overflows.
+    pub fn text(&self) -> Result<String, Failure> {
+        let mut text = moe_runtime::command::info(&self.program, &self.sizes)
+            .map_err(|error| Failure::plain(diagnostic(&error)))?;
+        if let Some((before, after)) = self.operations {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "operations of a step\n  as written   {}", grouped(before));
+            let _ = writeln!(text, "  as compiled  {}, where bounds are met exactly", grouped(after));
+        }
+        Ok(text)
     }
-    let total: usize = file.entries().values().map(|entry| entry.range.len()).sum();
-    let _ = writeln!(text, "{} tensors, {}", rows.len(), in_words(total as u64));
-    Ok(text)
+
+    /// For programs: one JSON object, sizes in bytes; what depends on free sizes that are not given is null.
+    ///
+    /// # Errors
+    /// A size that the model does not have, or one that overflows.
+    pub fn json(&self) -> Result<String, Failure> {
+        let memory = moe_runtime::command::memory(&self.program, &self.sizes)
+            .map_err(|error| Failure::plain(diagnostic(&error)))?;
+        let run = memory.run.as_ref();
+        let value = serde_json::json!({
+            "model": self.program.model,
+            "backend": self.program.backend,
+            "sizes": run.map(|run| run.sizes.iter().cloned().collect::<BTreeMap<_, _>>()),
+            "weight_bytes": memory.weights,
+            "prepared_bytes": memory.prepared,
+            "arena_bytes": run.map(|run| run.arena),
+            "input_bytes": run.map(|run| run.inputs),
+            "output_bytes": run.map(|run| run.outputs),
+            "state_bytes": run.map(|run| run.states),
+            "operations_as_written": self.operations.map(|(before, _)| before),
+            "operations_as_compiled": self.operations.map(|(_, after)| after),
+            "kernels": self.program.kernels.iter().map(|kernel| &kernel.name).collect::<Vec<_>>(),
+        });
+        Ok(format!("{value:#}\n"))
+    }
+}
+
+/// A number with its digits in groups of three.
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = if number < 0 { "-".to_owned() } else { String::new() };
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }

@@ -7,6 +7,12 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The section of a built program or library that holds its program form.
+pub const PROGRAM_SECTION: &str = ".moe.program";
+
+/// The section that holds the weights inside, if there are any.
+pub const WEIGHTS_SECTION: &str = ".moe.weights";
+
 /// What is linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -124,9 +130,11 @@ fn description(parts: &Parts, program: &Path) -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, ".balign 64\n{label}:\n.incbin \"{path}\"\n{label}_end:\n");
     };
-    text.push_str(".section .rodata\n");
+    // Sections of their own, so that a built program can be looked into without running it.
+    let _ = writeln!(text, ".section {PROGRAM_SECTION},\"a\"");
     include(&mut text, "moe_program_bytes", program);
     if let Some(weights) = parts.weights {
+        let _ = writeln!(text, ".section {WEIGHTS_SECTION},\"a\"");
         include(&mut text, "moe_weight_bytes", weights);
     }
     text.push_str(".section .data.rel.ro,\"aw\"\n.balign 8\nmoe_kernels:\n");

@@ -15,6 +15,12 @@ pub enum TestOutcome {
     Failed(Vec<Diagnostic>),
 }
 
+/// The names of the tests of the file named by the user that contain `filter`.
+pub fn test_names(session: &Session, filter: &str) -> Vec<String> {
+    let tests = session.program().tests(ROOT).into_iter();
+    tests.map(|test| test.name).filter(|name| name.contains(filter)).collect()
+}
+
 /// Runs the tests of the file named by the user whose names contain `filter`; each name and how it ended.
 pub fn run_tests(session: &Session, filter: &str) -> Vec<(String, TestOutcome)> {
     let program = session.program();

@@ -12,8 +12,7 @@ use crate::verify::verify;
 /// # Errors
 /// If the program cannot be used, a size is given that the program does not have, or sizes overflow.
 pub fn info(program: &Program, sizes: &[(String, i64)]) -> Result<String, Error> {
-    verify(program, program.kernels.len())?;
-    let symbols = bind(program, sizes)?;
+    let memory = memory(program, sizes)?;
     let mut text = format!("model {}\n", program.model);
     section(&mut text, "backend", vec![(program.backend.clone(), String::new())]);
     section(&mut text, "inputs", program.inputs.iter().map(|tensor| edge(program, tensor)).collect());
@@ -30,7 +29,7 @@ pub fn info(program: &Program, sizes: &[(String, i64)]) -> Result<String, Error>
     let kernels =
         program.kernels.iter().map(|kernel| (kernel.name.clone(), kernel.origin.clone().unwrap_or_default()));
     section(&mut text, "kernels", kernels.collect());
-    section(&mut text, "memory", memory(program, symbols.as_deref())?);
+    section(&mut text, "memory", memory_rows(program, &memory));
     Ok(text)
 }
 
@@ -67,40 +66,88 @@ fn bind(program: &Program, sizes: &[(String, i64)]) -> Result<Option<Vec<i64>>, 
     Ok(program.symbols.iter().map(|symbol| given(&symbol.name)).collect())
 }
 
-fn memory(program: &Program, symbols: Option<&[i64]>) -> Result<Vec<(String, String)>, Error> {
-    let total = |tensors: &mut dyn Iterator<Item = &TensorDescription>, symbols: &[i64]| {
-        let mut total = 0_u64;
-        for tensor in tensors {
-            let shape = resolve::shape(program, symbols, tensor)?;
-            total = total.saturating_add(byte_length(tensor.element, &shape).unwrap_or(usize::MAX) as u64);
-        }
-        Ok::<u64, Error>(total)
-    };
-    let weights = total(&mut program.weights.iter().map(|weight| &weight.tensor), &[])?;
-    let prepared = resolve::bytes(program, &[], &program.prepared_bytes, "prepared weights")?;
-    let mut rows =
-        vec![("weights".to_owned(), in_words(weights)), ("prepared".to_owned(), in_words(prepared as u64))];
-    let names: Vec<&str> = program.symbols.iter().map(|symbol| symbol.name.as_str()).collect();
-    let Some(symbols) = symbols else {
-        rows.push((
-            "a run".to_owned(),
-            format!("depends on {}; give --set {}=4096", names.join(", "), names.join("=4096 --set ")),
-        ));
-        return Ok(rows);
-    };
+/// The memory that a program needs, in bytes. What depends on free sizes is known where all of them are given.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Memory {
+    /// The weights.
+    pub weights: u64,
+    /// What is made of the weights when they are loaded, and kept beside them.
+    pub prepared: u64,
+    /// What a run needs at the free sizes given.
+    pub run: Option<RunMemory>,
+}
+
+/// The memory of one run, in bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RunMemory {
+    /// The free sizes.
+    pub sizes: Vec<(String, i64)>,
+    /// Everything computed on the way.
+    pub arena: u64,
+    /// The inputs.
+    pub inputs: u64,
+    /// The outputs.
+    pub outputs: u64,
+    /// What is kept from step to step.
+    pub states: u64,
+}
+
+/// The memory that a program needs.
+///
+/// # Errors
+/// If the program cannot be used, a size is given that it does not have, or sizes overflow.
+pub fn memory(program: &Program, sizes: &[(String, i64)]) -> Result<Memory, Error> {
+    verify(program, program.kernels.len())?;
+    let symbols = bind(program, sizes)?;
+    let weights = total(program, &mut program.weights.iter().map(|weight| &weight.tensor), &[])?;
+    let prepared = resolve::bytes(program, &[], &program.prepared_bytes, "prepared weights")? as u64;
+    let run = symbols.map(|symbols| run_memory(program, &symbols)).transpose()?;
+    Ok(Memory { weights, prepared, run })
+}
+
+fn run_memory(program: &Program, symbols: &[i64]) -> Result<RunMemory, Error> {
     let resolved = resolve(program, symbols)?;
-    let at: Vec<String> = names.iter().zip(symbols).map(|(name, size)| format!("{name} = {size}")).collect();
+    let names = program.symbols.iter().map(|symbol| symbol.name.clone());
+    Ok(RunMemory {
+        sizes: names.zip(symbols.iter().copied()).collect(),
+        arena: resolved.arena_bytes as u64,
+        inputs: total(program, &mut program.inputs.iter(), symbols)?,
+        outputs: total(program, &mut program.outputs.iter(), symbols)?,
+        states: total(program, &mut program.states.iter().map(|state| &state.tensor), symbols)?,
+    })
+}
+
+fn total(
+    program: &Program,
+    tensors: &mut dyn Iterator<Item = &TensorDescription>,
+    symbols: &[i64],
+) -> Result<u64, Error> {
+    let mut total = 0_u64;
+    for tensor in tensors {
+        let shape = resolve::shape(program, symbols, tensor)?;
+        total = total.saturating_add(byte_length(tensor.element, &shape).unwrap_or(usize::MAX) as u64);
+    }
+    Ok(total)
+}
+
+fn memory_rows(program: &Program, memory: &Memory) -> Vec<(String, String)> {
+    let row = |name: &str, bytes: u64| (name.to_owned(), in_words(bytes));
+    let mut rows = vec![row("weights", memory.weights), row("prepared", memory.prepared)];
+    let Some(run) = &memory.run else {
+        let names: Vec<&str> = program.symbols.iter().map(|symbol| symbol.name.as_str()).collect();
+        let how = names.join("=4096 --set ");
+        rows.push(("a run".to_owned(), format!("depends on {}; give --set {how}=4096", names.join(", "))));
+        return rows;
+    };
+    let at: Vec<String> = run.sizes.iter().map(|(name, size)| format!("{name} = {size}")).collect();
     if !at.is_empty() {
         rows.push(("with".to_owned(), at.join(", ")));
     }
-    rows.push(("arena".to_owned(), in_words(resolved.arena_bytes as u64)));
-    rows.push(("inputs".to_owned(), in_words(total(&mut program.inputs.iter(), symbols)?)));
-    rows.push(("outputs".to_owned(), in_words(total(&mut program.outputs.iter(), symbols)?)));
+    rows.extend([row("arena", run.arena), row("inputs", run.inputs), row("outputs", run.outputs)]);
     if !program.states.is_empty() {
-        let states = total(&mut program.states.iter().map(|state| &state.tensor), symbols)?;
-        rows.push(("states".to_owned(), in_words(states)));
+        rows.push(row("states", run.states));
     }
-    Ok(rows)
+    rows
 }
 
 /// A shape as the source writes it: `[N, Class = 10]`.

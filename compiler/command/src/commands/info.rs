@@ -11,7 +11,8 @@ pub fn run(arguments: &InfoArguments, reporter: Reporter) -> u8 {
         return FINE;
     };
     let text = Session::open(file)
-        .and_then(|session| moe_driver::model_info(&session, &(&arguments.selection).into()));
+        .and_then(|session| moe_driver::model_info(&session, &(&arguments.selection).into()))
+        .and_then(|info| if arguments.json { info.json() } else { info.text() });
     match text {
         Ok(text) => {
             print(&text);

@@ -2,13 +2,16 @@
 
 pub mod build;
 pub mod check;
+pub mod completions;
 pub mod emit;
 pub mod explain;
 pub mod format;
 pub mod info;
 pub mod inspect;
+pub mod new;
 pub mod run;
 pub mod test;
+pub mod weights;
 
 use crate::arguments::SelectionArguments;
 use moe_driver::Selection;

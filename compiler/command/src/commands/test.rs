@@ -3,7 +3,7 @@
 use crate::arguments::TestArguments;
 use crate::paths;
 use crate::report::{print, Reporter, FINE, WRONG};
-use moe_driver::{run_tests, Session, TestOutcome};
+use moe_driver::{run_tests, test_names, Session, TestOutcome};
 use std::path::Path;
 
 /// How many tests did what.
@@ -19,6 +19,9 @@ pub fn run(arguments: &TestArguments, reporter: Reporter) -> u8 {
         Ok(files) => files,
         Err(diagnostic) => return reporter.plain(diagnostic),
     };
+    if arguments.list {
+        return files.iter().map(|file| list(file, &arguments.filter, reporter)).max().unwrap_or(FINE);
+    }
     let mut tally = Tally::default();
     for file in &files {
         test_file(file, &arguments.filter, reporter, &mut tally);
@@ -29,6 +32,17 @@ pub fn run(arguments: &TestArguments, reporter: Reporter) -> u8 {
     } else {
         WRONG
     }
+}
+
+fn list(file: &Path, filter: &str, reporter: Reporter) -> u8 {
+    let session = match Session::open(file) {
+        Ok(session) => session,
+        Err(failure) => return reporter.fail(&failure),
+    };
+    for name in test_names(&session, filter) {
+        print(&format!("{}: {name}\n", file.display()));
+    }
+    FINE
 }
 
 fn test_file(file: &Path, filter: &str, reporter: Reporter, tally: &mut Tally) {

@@ -5,6 +5,7 @@
 mod bad_input;
 mod bad_source;
 mod examples;
+mod keyboard;
 mod library;
 mod mixtures;
 mod person;

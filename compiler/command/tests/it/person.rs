@@ -70,6 +70,13 @@ impl Person {
         self.run(Path::new(env!("CARGO_BIN_EXE_moe")), arguments)
     }
 
+    /// Runs `moe` in a folder below that of a person.
+    pub fn in_folder<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_moe"));
+        command.args(arguments).current_dir(folder).env_remove("MOE_THREADS");
+        command.env("MOE_CACHE", folder.join(".cache")).output().unwrap().into()
+    }
+
     /// Runs any program in the folder.
     pub fn run<S: AsRef<std::ffi::OsStr>>(&self, program: &Path, arguments: &[S]) -> Said {
         let mut command = Command::new(program);

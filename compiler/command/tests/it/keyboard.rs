@@ -1,0 +1,137 @@
+//! The commands that are there for people: a project to begin with, looking into files, lists, completions.
+
+use crate::person::{npy_f32, safetensors, small_weights, Person, SMALL};
+use std::fs;
+
+#[test]
+fn a_new_project_checks_tests_and_runs() {
+    let person = Person::new();
+    let said = person.moe(&["new", "first-mixture"]).fine();
+    let folder = person.path("first-mixture");
+    let mut steps = said.out.lines().filter_map(|line| line.strip_prefix("  moe "));
+    for step in steps.by_ref() {
+        let arguments: Vec<&str> = step.split(' ').collect();
+        let said = Person::in_folder(&folder, &arguments).fine();
+        match arguments[0] {
+            "test" => assert!(said.out.contains("1 passed, 0 failed"), "{}", said.out),
+            "run" => assert!(said.out.contains("output: f32[4, 16]"), "{}", said.out),
+            _ => {}
+        }
+    }
+    assert_eq!(said.out.matches("  moe ").count(), 3, "{}", said.out);
+    let source = fs::read_to_string(folder.join("first-mixture.moe")).unwrap();
+    assert!(source.contains("model FirstMixture["), "{source}");
+    Person::in_folder(&folder, &["fmt", "--check", "."]).fine();
+    for name in ["README.md", ".gitignore", "weights.safetensors", "input.npy"] {
+        assert!(folder.join(name).is_file(), "{name}");
+    }
+}
+
+#[test]
+fn a_new_project_touches_nothing_that_is_there() {
+    let person = Person::new();
+    fs::create_dir(person.path("mine")).unwrap();
+    person.write("mine/notes", "mine");
+    person.moe(&["new", "mine"]).wrong(&["E0018", "not empty"]);
+    assert_eq!(fs::read_dir(person.path("mine")).unwrap().count(), 1);
+    person.write("file", "mine");
+    person.moe(&["new", "file"]).wrong(&["E0018", "a file of this name"]);
+    person.moe(&["new", "9 lives"]).wrong(&["E0018", "9 lives", "letter"]);
+    fs::create_dir(person.path("empty")).unwrap();
+    person.moe(&["new", "empty"]).fine();
+}
+
+#[test]
+fn weights_to_begin_with_fit_and_depend_on_the_seed_alone() {
+    let person = Person::new();
+    person.write("small.moe", SMALL);
+    person.write("x.npy", npy_f32(&[2, 3], &[1.0, 2.0, 3.0, -1.0, 0.5, 0.25]));
+    for (seed, name) in [("1", "a"), ("1", "b"), ("2", "c")] {
+        person.moe(&["weights", "small.moe", "-o", name, "--seed", seed]).fine();
+    }
+    let read = |name: &str| fs::read(person.path(name)).unwrap();
+    assert_eq!(read("a"), read("b"));
+    assert_ne!(read("a"), read("c"));
+    person.moe(&["run", "small.moe", "--weights", "a", "--input", "x.npy"]).fine();
+    person.moe(&["weights", "small.moe", "-o", "no/such/w"]).wrong(&["no/such/w"]);
+}
+
+#[test]
+fn tensors_are_inspected_with_their_statistics() {
+    let person = Person::new();
+    let entries = [1.0_f32, 0.0, f32::NAN, 3.0].iter().flat_map(|entry| entry.to_le_bytes()).collect();
+    person.write("w.safetensors", safetensors(&[("a.weight", "F32", &[2, 2], entries)]));
+    let said = person.moe(&["inspect", "w.safetensors"]).fine();
+    let line = said.out.lines().nth(1).unwrap();
+    let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+    assert_eq!(
+        cells,
+        ["a.weight", "f32", "[2, 2]", "16 bytes", "0.0000", "3.0000", "1.3333", "1.2472", "1", "1"],
+        "{}",
+        said.out
+    );
+    let said = person.moe(&["inspect", "w.safetensors", "--json"]).fine();
+    for word in ["\"nan\": 1", "\"zeros\": 1", "\"bytes\": 16", "\"shape\""] {
+        assert!(said.out.contains(word), "{word}: {}", said.out);
+    }
+    let said = person.moe(&["inspect", "w.safetensors", "--limit", "0"]).fine();
+    assert!(!said.out.contains("mean"), "{}", said.out);
+    person.write("x.npy", npy_f32(&[3], &[1.0, 2.0, 6.0]));
+    let said = person.moe(&["inspect", "x.npy"]).fine();
+    assert!(said.out.contains("[3]") && said.out.contains("3.0000"), "{}", said.out);
+}
+
+#[test]
+fn sources_and_programs_are_inspected() {
+    let person = Person::new();
+    person.write("small.moe", SMALL);
+    person.write("w.safetensors", safetensors(&small_weights()));
+    let said = person.moe(&["inspect", "small.moe"]).fine();
+    assert!(said.out.contains("experts.up.weight") && said.out.contains("[N, 3]"), "{}", said.out);
+    let build = ["build", "small.moe", "-o", "small", "--backend", "cranelift", "--weights", "w.safetensors"];
+    person.moe(&build).fine();
+    let said = person.moe(&["inspect", "small"]).fine();
+    assert!(said.out.contains("model Small") && said.out.contains("no weights inside"), "{}", said.out);
+    person.moe(&[&build[..], &["--embed"]].concat()).fine();
+    let said = person.moe(&["inspect", "small", "--json"]).fine();
+    assert!(said.out.contains("\"experts.up.weight\"") && said.out.contains("\"mean\""), "{}", said.out);
+    person.moe(&["inspect", env!("CARGO_BIN_EXE_moe")]).wrong(&["not built by moe"]);
+    person.moe(&["inspect", "nothing"]).wrong(&["nothing", "No such file"]);
+    person.moe(&["inspect", "."]).wrong(&["folder"]);
+}
+
+#[test]
+fn what_a_model_needs_is_told_for_people_and_for_programs() {
+    let person = Person::new();
+    person.write("small.moe", SMALL);
+    let said = person.moe(&["info", "small.moe", "--set", "N=1000"]).fine();
+    assert!(said.out.contains("arena") && said.out.contains("as compiled"), "{}", said.out);
+    let said = person.moe(&["info", "small.moe", "--set", "N=1000", "--json"]).fine();
+    assert!(said.out.contains("\"input_bytes\": 12000") && said.out.contains("\"N\": 1000"), "{}", said.out);
+    let said = person.moe(&["info", "small.moe", "--json"]).fine();
+    assert!(said.out.contains("\"arena_bytes\": null"), "{}", said.out);
+    person.moe(&["info", "small.moe", "--set", "N=many"]).wrong(&["many", "N=4096"]);
+    person.moe(&["info", "small.moe", "--set", "M=3"]).wrong(&["M", "N"]);
+}
+
+#[test]
+fn tests_are_listed_and_filtered() {
+    let person = Person::new();
+    person.write("t.moe", "moe 1\ntest one {\n    assert 1 == 1\n}\n\ntest other {\n    assert 1 == 2\n}\n");
+    let said = person.moe(&["test", "t.moe", "--list"]).fine();
+    assert_eq!(said.out, "t.moe: one\nt.moe: other\n");
+    let said = person.moe(&["test", "t.moe", "--filter", "one"]).fine();
+    assert!(said.out.contains("1 passed, 0 failed"), "{}", said.out);
+    person.moe(&["test", "t.moe"]).wrong(&["E0606", "t.moe:7"]);
+}
+
+#[test]
+fn shells_and_man_get_what_they_need() {
+    let person = Person::new();
+    for (shell, word) in
+        [("bash", "complete -F"), ("zsh", "#compdef moe"), ("fish", "complete -c moe"), ("man", ".TH moe")]
+    {
+        let said = person.moe(&["completions", shell]).fine();
+        assert!(said.out.contains(word), "{shell}: {:.300}", said.out);
+    }
+}
