@@ -10,7 +10,7 @@ pub struct Arguments {
     /// The form of messages
     #[arg(long, global = true, value_enum, default_value_t = ErrorFormat::Human, env = "MOE_ERROR_FORMAT")]
     pub error_format: ErrorFormat,
-    /// Whether messages are coloured
+    /// Whether messages, and what `emit` prints, are coloured
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "MOE_COLOR")]
     pub color: Color,
     /// What to do
@@ -181,6 +181,9 @@ pub struct EmitArguments {
     /// The stage
     #[arg(long, value_enum)]
     pub stage: Stage,
+    /// The form: text, or for graphs a picture
+    #[arg(long, value_enum, default_value_t = EmitFormat::Text)]
+    pub format: EmitFormat,
     /// Which model
     #[command(flatten)]
     pub selection: SelectionArguments,
@@ -333,6 +336,15 @@ pub enum Stage {
     Llvm,
     /// Assembly
     Asm,
+}
+
+/// The form in which `moe emit` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EmitFormat {
+    /// Text
+    Text,
+    /// A picture of a graph
+    Svg,
 }
 
 /// `NAME=VALUE`

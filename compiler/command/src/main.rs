@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod highlight;
 mod paths;
 mod report;
 

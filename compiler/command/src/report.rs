@@ -1,9 +1,10 @@
 //! Writing messages: to standard error, in the form and colours asked for. Data goes to standard output and is never mixed with them.
 
 use crate::arguments::{Arguments, Color, ErrorFormat};
+use anstream::{AutoStream, ColorChoice};
 use moe_diagnostics::{render, Diagnostic, Format, Severity, Texts};
 use moe_driver::{Failure, SourceTexts};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 /// The exit status when all is well.
 pub const FINE: u8 = 0;
@@ -18,6 +19,7 @@ pub const OUR_BUG: u8 = 101;
 pub struct Reporter {
     format: Format,
     color: bool,
+    color_output: bool,
 }
 
 impl Reporter {
@@ -28,12 +30,19 @@ impl Reporter {
             ErrorFormat::Short => Format::Short,
             ErrorFormat::Json => Format::Json,
         };
-        let color = match arguments.color {
+        // On a terminal, unless the environment says otherwise (NO_COLOR, CLICOLOR, TERM=dumb).
+        let color = |automatic: ColorChoice| match arguments.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+            Color::Auto => automatic != ColorChoice::Never,
         };
-        Reporter { format, color }
+        let output = AutoStream::choice(&std::io::stdout());
+        Reporter { format, color: color(AutoStream::choice(&std::io::stderr())), color_output: color(output) }
+    }
+
+    /// Whether data on standard output is coloured.
+    pub fn colors_output(self) -> bool {
+        self.color_output
     }
 
     /// Writes messages; the status that fits them.

@@ -4,6 +4,8 @@ use crate::backend::{self, Backend, Wanted};
 use crate::compile::compile;
 use crate::session::{Failure, Selection, Session};
 use crate::sources::ROOT;
+use moe_diagnostics::{Diagnostic, Texts};
+use moe_grammar::Span;
 use moe_kernel::Plan;
 
 /// A stage.
@@ -60,6 +62,32 @@ pub fn emit(
             backend.text(&plan.kernels, form(stage), cpu).map_err(Failure::plain)
         }
     }
+}
+
+/// The picture of a stage of the chosen model, as SVG.
+///
+/// # Errors
+/// The mistakes of the sources, or a stage that is no graph.
+pub fn picture(session: &Session, selection: &Selection, stage: EmitStage) -> Result<String, Failure> {
+    if !matches!(stage, EmitStage::Graph | EmitStage::Rewritten) {
+        let message = "only graphs can be drawn";
+        return Err(Failure::plain(
+            Diagnostic::plain_error("E0019", message).hint("use --stage graph or --stage rewritten"),
+        ));
+    }
+    let compiled = compile(session, selection)?;
+    let written = stage == EmitStage::Graph;
+    let module = if written { &compiled.elaborated.module } else { &compiled.rewritten };
+    // In the graph as written, what will work on packed rows is coloured too.
+    let packed = crate::picture::packed_weights(&compiled.rewritten);
+    let texts = session.texts();
+    let origin = |span: Span| match texts.text(span.file) {
+        Some((path, text)) if span.end > 0 => {
+            format!("{path}:{}", moe_diagnostics::position(text, span.start as usize).line)
+        }
+        _ => String::new(),
+    };
+    Ok(crate::picture::svg(module, &compiled.elaborated.name, &packed, &origin))
 }
 
 fn form(stage: EmitStage) -> &'static str {

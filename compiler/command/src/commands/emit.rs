@@ -1,8 +1,9 @@
 //! `moe emit`: any stage of the road, as text.
 
-use crate::arguments::{EmitArguments, Stage};
+use crate::arguments::{EmitArguments, EmitFormat, Stage};
+use crate::highlight::{highlight, Language};
 use crate::report::{print, Reporter, FINE};
-use moe_driver::{emit, EmitStage, Session};
+use moe_driver::{emit, picture, EmitStage, Session};
 
 impl From<Stage> for EmitStage {
     fn from(stage: Stage) -> Self {
@@ -21,12 +22,29 @@ impl From<Stage> for EmitStage {
     }
 }
 
-/// Prints the stage to standard output.
+/// How the text of a stage is coloured.
+fn language(stage: Stage) -> Language {
+    match stage {
+        Stage::Syntax | Stage::Typed | Stage::Graph | Stage::Rewritten | Stage::Kernels => Language::Own,
+        Stage::Program => Language::Json,
+        Stage::Mlir => Language::Mlir,
+        Stage::Clif | Stage::Llvm => Language::Semicolons,
+        Stage::Asm => Language::Assembly,
+    }
+}
+
+/// Prints the stage to standard output: coloured on a terminal, plain elsewhere.
 pub fn run(arguments: &EmitArguments, reporter: Reporter) -> u8 {
-    let text = Session::open(&arguments.file).and_then(|session| {
-        emit(&session, &(&arguments.selection).into(), arguments.stage.into(), &arguments.cpu)
+    let (stage, selection) = (arguments.stage.into(), (&arguments.selection).into());
+    let text = Session::open(&arguments.file).and_then(|session| match arguments.format {
+        EmitFormat::Text => emit(&session, &selection, stage, &arguments.cpu),
+        EmitFormat::Svg => picture(&session, &selection, stage),
     });
     match text {
+        Ok(text) if arguments.format == EmitFormat::Text && reporter.colors_output() => {
+            print(&highlight(&text, language(arguments.stage)));
+            FINE
+        }
         Ok(text) => {
             print(&text);
             FINE

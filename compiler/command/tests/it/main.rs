@@ -9,4 +9,5 @@ mod keyboard;
 mod library;
 mod mixtures;
 mod person;
+mod stages;
 mod tidy;
