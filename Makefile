@@ -2,13 +2,14 @@
 # make test    everything that is checked
 # make build   the commands, in target/release
 # make bench   the figures in compiler/BENCHMARKS.md, measured here
+# make book    the book as HTML, in target/book/html
 # make clean   removes what was built
 
 CARGO ?= cargo
 LIBRARY = -p moe-runtime-static
 WITHOUT_LLVM = --workspace --exclude moe-llvm
 
-.PHONY: demo test build bench clean
+.PHONY: demo test build bench book clean
 
 build:
 	@sh -c 'command -v $(CARGO) >/dev/null || { echo "Rust is needed: https://www.rust-lang.org/tools/install" >&2; exit 1; }'
@@ -30,6 +31,9 @@ test: build
 
 bench: build
 	@compiler/bench.sh
+
+book:
+	@CARGO=$(CARGO) grammar/book/build.sh
 
 clean:
 	$(CARGO) clean

@@ -72,8 +72,16 @@ impl Reporter {
         self.report(&[diagnostic], &SourceTexts::none())
     }
 
+    /// Says how something went, where people read it: one line on standard error.
+    pub fn say(self, line: &str) {
+        if self.for_people() {
+            // Nobody can be told that standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+    }
+
     /// Whether people read the messages.
-    pub fn for_people(self) -> bool {
+    fn for_people(self) -> bool {
         self.format == Format::Human
     }
 }

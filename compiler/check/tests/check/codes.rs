@@ -1,11 +1,23 @@
 //! The examples of every code that the checker gives: the wrong ones give that code and no other, the right ones nothing.
 
-use crate::support::{program, shown};
+use crate::support::{program_with, shown};
+use moe_check::Program;
 use moe_diagnostics::{example, CODES};
 use moe_grammar::FileId;
 
 fn of_the_checker() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     CODES.iter().filter(|(code, _)| ("E0101".."E0700").contains(code))
+}
+
+/// An example of one file or several: a line `// file NAME` begins another.
+fn program(source: &str) -> Program {
+    let mut files = source.split("// file ");
+    let first = files.next().unwrap();
+    let others: Vec<(&str, &str)> = files
+        .map(|file| file.split_once('\n').unwrap())
+        .map(|(name, text)| (name.strip_suffix(".moe").unwrap(), text))
+        .collect();
+    program_with(first, &others)
 }
 
 #[test]

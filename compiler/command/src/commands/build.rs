@@ -1,8 +1,7 @@
 //! `moe build`: a program, or a shared library and its header.
 
 use crate::arguments::{BuildArguments, CodeBackend};
-use crate::report::{deny, Reporter, FINE, WRONG};
-use moe_diagnostics::Severity;
+use crate::report::{deny, Reporter};
 use moe_driver::{build, BuildRequest, Session, Wanted};
 
 impl From<CodeBackend> for Wanted {
@@ -34,24 +33,10 @@ pub fn run(arguments: &BuildArguments, reporter: Reporter) -> u8 {
             let mut notes = built.notes;
             deny(&mut notes, &arguments.deny);
             let status = reporter.report(&notes, &session.texts());
-            if reporter.for_people() {
-                eprintln!(
-                    "{}: written with {} for {}",
-                    arguments.output.display(),
-                    built.backend,
-                    arguments.cpu
-                );
-            }
+            let (output, cpu) = (arguments.output.display(), &arguments.cpu);
+            reporter.say(&format!("{output}: written with {} for {cpu}", built.backend));
             status
         }
-        Err(failure) => {
-            reporter.fail(&failure);
-            let errors = failure.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-            if errors {
-                WRONG
-            } else {
-                FINE
-            }
-        }
+        Err(failure) => reporter.fail(&failure),
     }
 }

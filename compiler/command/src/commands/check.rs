@@ -13,8 +13,8 @@ pub fn run(arguments: &CheckArguments, reporter: Reporter) -> u8 {
         Err(diagnostic) => return reporter.plain(diagnostic),
     };
     let wrong = files.iter().filter(|file| check(file, arguments, reporter) != FINE).count();
-    if reporter.for_people() && wrong > 0 {
-        eprintln!("{wrong} of {} files have mistakes", files.len());
+    if wrong > 0 && files.len() > 1 {
+        reporter.say(&format!("{wrong} of {} files have mistakes", files.len()));
     }
     if wrong == 0 {
         FINE

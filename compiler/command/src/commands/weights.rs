@@ -11,13 +11,8 @@ pub fn run(arguments: &WeightsArguments, reporter: Reporter) -> u8 {
         .and_then(|session| write_starting_weights(&session, &selection, arguments.seed, &arguments.output));
     match written {
         Ok(count) => {
-            if reporter.for_people() {
-                let output = arguments.output.display();
-                eprintln!(
-                    "{output}: {count} weights under their own names, drawn from seed {}",
-                    arguments.seed
-                );
-            }
+            let (output, seed) = (arguments.output.display(), arguments.seed);
+            reporter.say(&format!("{output}: {count} weights under their own names, drawn from seed {seed}"));
             FINE
         }
         Err(failure) => reporter.fail(&failure),

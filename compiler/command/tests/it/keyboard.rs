@@ -135,3 +135,20 @@ fn shells_and_man_get_what_they_need() {
         assert!(said.out.contains(word), "{shell}: {:.300}", said.out);
     }
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let person = Person::new();
+    person.write("small.moe", SMALL);
+    let moe = env!("CARGO_BIN_EXE_moe");
+    for command in
+        ["emit small.moe --stage syntax", "explain small.moe", "completions bash", "inspect small.moe"]
+    {
+        let said =
+            person.run(std::path::Path::new("sh"), &["-c", &format!("{moe} {command} | head -n 1")]).fine();
+        assert_eq!((said.out.lines().count(), said.err.as_str()), (1, ""), "{command}");
+    }
+    person.run(std::path::Path::new("sh"), &["-c", &format!("{moe} check small.moe 2>&-")]).fine();
+    let said = person.run(std::path::Path::new("sh"), &["-c", &format!("{moe} check nothing.moe 2>&-")]);
+    assert_eq!(said.status, 1);
+}

@@ -5,9 +5,11 @@
 mod bad_input;
 mod bad_source;
 mod examples;
+mod explained;
 mod keyboard;
 mod library;
 mod mixtures;
 mod person;
 mod stages;
 mod tidy;
+mod tutorial;

@@ -64,10 +64,11 @@ layer block(x: f32[.., D]) -> f32[.., D] {
 
 model Deep[D = 4, L = 24](x: f32[N, D]) -> f32[N, D] {
     part layers = [block; L]
+    let h = x
     repeat l in L {
-        x = layers[l](x)
+        h = layers[l](h)
     }
-    x
+    h
 }
 ";
     person.write("deep.moe", source);
@@ -80,13 +81,24 @@ model Deep[D = 4, L = 24](x: f32[N, D]) -> f32[N, D] {
 #[test]
 fn every_example_is_drawn() {
     let person = Person::new();
+    let mut drawn = 0;
     for entry in std::fs::read_dir(root().join("examples")).unwrap() {
-        let folder = entry.unwrap().path();
-        let source = folder.join(folder.file_name().unwrap()).with_extension("moe");
-        let source = source.to_str().unwrap();
-        let said = person.moe(&["emit", source, "--stage", "graph", "--format", "svg"]);
-        assert!(said.status == 0 && is_well_formed(&said.out), "{source}: {:.2000}", said.err);
+        for file in std::fs::read_dir(entry.unwrap().path()).unwrap() {
+            let source = file.unwrap().path();
+            if source.extension().is_none_or(|extension| extension != "moe") {
+                continue;
+            }
+            let source = source.to_str().unwrap();
+            let said = person.moe(&["emit", source, "--stage", "graph", "--format", "svg"]);
+            if said.status == 1 && said.err.contains("E0011") {
+                // It has no model, or several.
+                continue;
+            }
+            assert!(said.status == 0 && is_well_formed(&said.out), "{source}: {:.2000}", said.err);
+            drawn += 1;
+        }
     }
+    assert!(drawn >= 4);
 }
 
 #[test]
