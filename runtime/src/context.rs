@@ -7,7 +7,7 @@ use crate::execute::{Counts, Execution};
 use crate::memory::{ensure_available, zeroed_vector, AlignedBytes};
 use crate::model::Model;
 use crate::pool::{thread_count, Pool};
-use crate::resolve::{resolve, Location, Resolved};
+use crate::resolve::{resolve, Location, ReadyStep, Resolved};
 use crate::tensor::{byte_length, Tensor, TensorMut, TensorRef};
 
 /// What one caller needs to run a model step by step.
@@ -163,26 +163,44 @@ impl Context {
         outputs: &mut [TensorMut<'_>],
     ) -> Result<(), Error> {
         self.check_outputs(resolved, outputs)?;
-        self.make_room(resolved)?;
+        let begins = self.make_room(resolved)?;
         let addresses = self.addresses(resolved, inputs, outputs);
-        let counted = if self.counting { self.model.program().kernels.len() } else { 0 };
+        if begins {
+            let begun = self.execute(resolved, &addresses, &resolved.begin, false);
+            if begun.is_err() {
+                self.states.clear();
+            }
+            begun?;
+        }
+        let done = self.execute(resolved, &addresses, &resolved.steps, self.counting);
+        self.interrupted = done.is_err() && !self.states.is_empty();
+        done
+    }
+
+    /// Runs steps on buffers at these addresses.
+    fn execute(
+        &mut self,
+        resolved: &Resolved,
+        addresses: &[*mut u8],
+        steps: &[ReadyStep],
+        counting: bool,
+    ) -> Result<(), Error> {
+        let counted = if counting { self.model.program().kernels.len() } else { 0 };
         self.counts = vec![Counts::default(); counted];
         let mut execution = Execution {
             program: self.model.program(),
             kernels: self.model.kernels(),
             symbols: &resolved.symbols,
             buffers: &resolved.buffers,
-            addresses: &addresses,
+            addresses,
             pool: &mut self.pool,
-            counts: self.counting.then_some(self.counts.as_mut_slice()),
+            counts: counting.then_some(self.counts.as_mut_slice()),
             rounds: Vec::new(),
             arguments: Vec::new(),
         };
         // SAFETY: the program was verified and resolved, the tensors have the shapes it was resolved for, arena and state have
         // been made large enough, and whoever made the kernels vouches for them.
-        let done = unsafe { execution.steps(&resolved.steps) };
-        self.interrupted = done.is_err() && !self.states.is_empty();
-        done
+        unsafe { execution.steps(steps) }
     }
 
     /// The program at the sizes of these inputs: as kept from the step before, if they are the same.
@@ -222,8 +240,8 @@ impl Context {
         Ok(())
     }
 
-    /// Memory for the arena and, in a first step, for the state.
-    fn make_room(&mut self, resolved: &Resolved) -> Result<(), Error> {
+    /// Memory for the arena and, in a first step, for the state; whether it is such a step.
+    fn make_room(&mut self, resolved: &Resolved) -> Result<bool, Error> {
         let program = self.model.program();
         if self.arena.len() < resolved.arena_bytes {
             // The old one is given back first: both at once may be too much.
@@ -241,7 +259,7 @@ impl Context {
                     return Err(Error::new(codes::STATE, message).hint("keep the sizes, or reset the state"));
                 }
             }
-            return Ok(());
+            return Ok(false);
         }
         let allocate = |(described, shape): (&crate::program::StateDescription, &Vec<usize>)| {
             let length = byte_length(described.tensor.element, shape).unwrap_or(usize::MAX);
@@ -250,7 +268,7 @@ impl Context {
         };
         self.states =
             program.states.iter().zip(&resolved.states).map(allocate).collect::<Result<_, Error>>()?;
-        Ok(())
+        Ok(!self.states.is_empty())
     }
 
     fn addresses(

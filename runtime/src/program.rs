@@ -2,13 +2,13 @@
 //! kernels' code and interpreted here, so that every road to a program (in memory, executable, library) behaves alike.
 //!
 //! A program has two halves. `prepare` turns weights as they lie in files into the layout the kernels read; it runs once
-//! when weights are loaded. `step` turns inputs into outputs.
+//! when weights are loaded. `step` turns inputs into outputs. Before a context's first step `begin` gives states their first values.
 
 use crate::element::Element;
 use serde::{Deserialize, Serialize};
 
 /// The version of this form. A program and a runtime of different versions refuse each other.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The machine code of a kernel.
 ///
@@ -232,7 +232,7 @@ pub struct Fault {
     pub message: String,
 }
 
-/// A tensor kept from step to step. Before the first step it is all 0.
+/// A tensor kept from step to step. It is all 0 until [`Program::begin`] has run.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StateDescription {
     /// Its name, element type and axes.
@@ -281,6 +281,9 @@ pub struct Program {
     pub faults: Vec<Fault>,
     /// Run once, when weights are loaded.
     pub prepare: Vec<Launch>,
+    /// Run before the first step of a context and after each reset, at the sizes of that step: writes the states that do not begin as 0,
+    /// from weights and constants.
+    pub begin: Vec<Step>,
     /// Run for each step.
     pub step: Vec<Step>,
     /// What `--dump` can show.

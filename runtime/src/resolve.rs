@@ -111,6 +111,8 @@ pub struct Resolved {
     pub buffers: Vec<ReadyBuffer>,
     /// The bytes of the arena.
     pub arena_bytes: usize,
+    /// What gives states their first values.
+    pub begin: Vec<ReadyStep>,
     /// The steps.
     pub steps: Vec<ReadyStep>,
 }
@@ -131,6 +133,7 @@ pub fn resolve(program: &Program, symbols: &[i64]) -> Result<Resolved, Error> {
         observations: shapes(&mut program.observations.iter().map(|observation| &observation.tensor))?,
         buffers: program.buffers.iter().map(|buffer| resolver.buffer(buffer)).collect::<Result<_, _>>()?,
         arena_bytes: resolver.bytes(&program.arena_bytes, "the arena")?,
+        begin: Vec::new(),
         steps: Vec::new(),
     };
     for (buffer, ready) in program.buffers.iter().zip(&resolved.buffers) {
@@ -145,6 +148,7 @@ pub fn resolve(program: &Program, symbols: &[i64]) -> Result<Resolved, Error> {
             ));
         }
     }
+    resolved.begin = resolver.steps(&program.begin, &resolved.buffers, 0)?;
     resolved.steps = resolver.steps(&program.step, &resolved.buffers, 0)?;
     Ok(resolved)
 }

@@ -54,6 +54,8 @@ impl Verifier<'_> {
             self.launch(launch, 0)?;
             self.prepare(launch)?;
         }
+        self.steps(&program.begin, 0)?;
+        self.begin(&program.begin)?;
         self.steps(&program.step, 0)?;
         program.observations.iter().try_for_each(|observation| {
             let buffer = self.get(observation.buffer)?;
@@ -205,6 +207,18 @@ impl Verifier<'_> {
         }
         let sizes = launch.sizes.iter().chain([&launch.extent, &launch.grain]);
         sizes.into_iter().try_for_each(|size| self.fixed(size, "preparing weights"))
+    }
+
+    /// That what gives states their first values reads no input and no output.
+    fn begin(&self, steps: &[Step]) -> Checked {
+        steps.iter().try_for_each(|step| match step {
+            Step::Launch(launch) => launch.buffers.iter().try_for_each(|index| {
+                let buffer = self.get(*index)?;
+                let edge = matches!(buffer.place, Place::Input(_) | Place::Output(_));
+                ensure(!edge, || format!("`{}` is not there when states begin", buffer.name))
+            }),
+            Step::Repeat(repeat) => self.begin(&repeat.body),
+        })
     }
 
     /// A size that only free sizes decide.

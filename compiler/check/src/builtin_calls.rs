@@ -51,6 +51,7 @@ impl Elaborator<'_> {
             builtin.rule,
             Rule::LargestMask
                 | Rule::ScatterAdd
+                | Rule::Scatter
                 | Rule::Merge
                 | Rule::Split
                 | Rule::Pad
@@ -145,6 +146,7 @@ impl Elaborator<'_> {
             Rule::LargestMask => self.largest_mask(call),
             Rule::ArgMax | Rule::CumulativeSum | Rule::Sort => self.along(call),
             Rule::ScatterAdd => self.scatter_add(call),
+            Rule::Scatter => self.scatter(call),
             Rule::Merge => self.merge(call),
             Rule::Split => self.split(call),
             Rule::Pad => self.pad(call),
@@ -336,6 +338,69 @@ impl Elaborator<'_> {
         let rest = axes.into_iter().filter(|axis| !over.contains(axis));
         let axes: Vec<AxisKey> = [into].into_iter().chain(rest).collect();
         Some(self.tensor(node, updates.element, axes, bound))
+    }
+
+    /// Entries replaced where an index says.
+    fn scatter(&mut self, call: &BuiltinCall) -> Option<Tensor> {
+        let axis = self.bracket_expressions(call, 1)?;
+        let [base, updates, index] = self.operands::<3>(call)?;
+        let base = self.materialize(&base.value, None, base.span)?;
+        let axis = self.axis_of_bracket(axis.first()?, &base)?;
+        let updates_span = updates.span;
+        let updates = self.materialize(&updates.value, Some(base.element), updates_span)?;
+        let index_span = index.span;
+        let index = self.materialize(&index.value, None, index_span)?;
+        if !index.element.is_integer() {
+            self.no_index(&Value::Tensor(index), index_span);
+            return None;
+        }
+        if updates.element != base.element {
+            self.elements_differ(updates_span, base.element, updates.element);
+            return None;
+        }
+        let mut over: Vec<AxisKey> = Vec::new();
+        for name in &call.actuals.over {
+            let holder = if index.axes.is_empty() { &updates } else { &index };
+            over.push(self.axis_named(name, Some(holder))?);
+        }
+        if over.is_empty() {
+            over = index.axes.iter().copied().filter(|own| !base.axes.contains(own)).collect();
+        }
+        let (axes, bound) = self.union(&[&base, &updates, &index], call.span)?;
+        let twice = over.iter().copied().find(|own| base.axes.contains(own)).map(|own| (own, call.span));
+        let along = |tensor: &Tensor, span| tensor.axes.contains(&axis).then_some((axis, span));
+        let mistake = twice.or(along(&updates, updates_span)).or(along(&index, index_span));
+        if let Some((wrong, span)) = mistake {
+            let name = self.axes.name(wrong);
+            let mistake = Diagnostic::error(
+                "E0205",
+                span,
+                format!("the base and its updates both have the axis `{name}`"),
+            )
+            .label("the updates have an axis of their own where the index says which entry each replaces")
+            .hint(format!("call the updates' axis otherwise: `x as [New = {name}]`"));
+            self.error(mistake);
+            return None;
+        }
+        let nodes = [self.here(&base), self.here(&updates), self.here(&index)];
+        let whole = self.spread(nodes[0], axis, call.span)?;
+        let operation = Operation::Scatter { over: self.ids(&over), axis: self.id(axis) };
+        let node = self.add(operation, &[whole, nodes[1], nodes[2]], call.span)?;
+        let axes = axes.into_iter().filter(|own| !over.contains(own)).collect();
+        Some(self.tensor(node, base.element, axes, bound))
+    }
+
+    /// The axis of a tensor that a bracket names.
+    fn axis_of_bracket(&mut self, expression: &Expression, tensor: &Tensor) -> Option<AxisKey> {
+        if let moe_grammar::tree::ExpressionKind::Path(path) = &expression.kind {
+            if let [name] = path.as_slice() {
+                return self.axis_named(name, Some(tensor));
+            }
+        }
+        let mistake = Diagnostic::error("E0201", expression.span, "an axis is named here")
+            .label(format!("expected an axis of {}", self.show(tensor)));
+        self.error(mistake);
+        None
     }
 
     fn size_of_axes(&self, axes: &[AxisKey]) -> Size {

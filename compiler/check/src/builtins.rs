@@ -42,6 +42,8 @@ pub(crate) enum Rule {
     SizeFunction,
     /// `scatter_add`
     ScatterAdd,
+    /// `scatter`
+    Scatter,
     /// `merge`
     Merge,
     /// `split`
@@ -132,6 +134,12 @@ pub const BUILTINS: &[Builtin] = &[
         "scatter_add[V](x, index, over A)",
         "zero along V, plus each entry of x along A added where the index says",
         Rule::ScatterAdd,
+    ),
+    other(
+        "scatter",
+        "scatter[S](base, x, index, over A)",
+        "the base with its entries along S that the index names replaced by those of x",
+        Rule::Scatter,
     ),
     other("merge", "merge[M](x, over (A, B))", "axes A and B as one axis M, the first slowest", Rule::Merge),
     other("split", "split[A, B](x, over M)", "the axis M as axes A and B, the first slowest", Rule::Split),

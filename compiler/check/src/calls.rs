@@ -297,6 +297,7 @@ impl<'a> Elaborator<'a> {
         frame.stack = call.stack;
         frame.rest = binding.rest.clone();
         frame.call = Some(call.span);
+        frame.level = self.levels.current();
         self.frames.push(frame);
         for (name, value) in &binding.statics {
             self.bind_static(name, *value);

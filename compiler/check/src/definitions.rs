@@ -37,7 +37,7 @@ impl<'a> Elaborator<'a> {
         }
         let value = self.body(definition);
         self.outputs(&value);
-        self.kept_states();
+        self.set_states();
         self.frames.pop();
     }
 
@@ -262,42 +262,6 @@ impl<'a> Elaborator<'a> {
                 }
             }
             _ => {}
-        }
-    }
-
-    /// States that nothing sets stay as they are.
-    fn kept_states(&mut self) {
-        let Some(level) = self.levels.get(0) else { return };
-        let function = level.builder.function();
-        let parameters: Vec<(u32, String)> = function
-            .parameters
-            .iter()
-            .enumerate()
-            .filter(|(_, own)| own.kind == ParameterKind::State)
-            .map(|(index, own)| (index as u32, own.name.clone()))
-            .collect();
-        for (index, name) in parameters {
-            let Some(state) = self.states.get(&name).filter(|state| state.next.is_none()).cloned() else {
-                continue;
-            };
-            let node = self.levels.get(0).and_then(|level| {
-                let function = level.builder.function();
-                function.node_ids().find(|id| {
-                    function
-                        .node(*id)
-                        .is_some_and(|node| node.operation == moe_graph::Operation::Parameter(index))
-                })
-            });
-            if let Some(node) = node {
-                let tensor = Tensor {
-                    level: 0,
-                    node,
-                    element: state.element,
-                    axes: state.axes.clone(),
-                    bound: BTreeSet::new(),
-                };
-                self.entry_output(&name, &tensor, &state.axes, OutputKind::Next);
-            }
         }
     }
 }

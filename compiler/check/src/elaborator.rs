@@ -5,7 +5,7 @@ use crate::frame::{Frame, Scope};
 use crate::levels::Levels;
 use crate::messages::Report;
 use crate::program::{Program, WeightDeclaration};
-use crate::value::Value;
+use crate::value::{StackIndex, Value};
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Definition, DefinitionKind, Name};
 use moe_grammar::Span;
@@ -52,12 +52,24 @@ pub(crate) struct Given {
 /// A state of the model.
 #[derive(Clone, Debug)]
 pub(crate) struct State {
-    /// Its type.
+    /// Its parameter in the entry; in a test its first value.
+    pub node: NodeId,
+    /// The axes of stacks and loops it is in, then its own.
     pub axes: Vec<AxisKey>,
     /// Its element type.
     pub element: Element,
+    /// How the call that is being elaborated indexes it.
+    pub stack: Vec<StackIndex>,
+    /// The function under construction in which it is declared.
+    pub level: usize,
+    /// Where it is declared, once it has been.
+    pub called: Option<Span>,
     /// Where its next value is set.
     pub next: Option<Span>,
+    /// The entries of a stack that calls have taken by number.
+    pub places: Vec<i64>,
+    /// Axes of the present call that the entry calls otherwise.
+    pub renamed: Vec<(AxisKey, AxisKey)>,
 }
 
 /// One elaboration.

@@ -41,6 +41,8 @@ pub(crate) struct Frame {
     pub declared: BTreeMap<String, Span>,
     /// Where it was called.
     pub call: Option<Span>,
+    /// The function under construction in which it was called.
+    pub level: usize,
 }
 
 impl Frame {
@@ -57,6 +59,7 @@ impl Frame {
             rest: Vec::new(),
             declared: BTreeMap::new(),
             call: None,
+            level: 0,
         }
     }
 

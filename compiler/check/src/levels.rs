@@ -19,11 +19,41 @@ pub(crate) struct Level {
     pub stacked: Vec<(u32, NodeId)>,
     /// Parameters that all rounds share.
     pub shared: Vec<(u32, NodeId)>,
+    /// The loop whose body it is; `None` for the entry.
+    pub kind: Option<Loop>,
+    /// The values of states here, by dotted name.
+    pub states: BTreeMap<String, Tensor>,
+    /// What states become when the round or the step ends.
+    pub next: BTreeMap<String, Tensor>,
+    /// States that a fold carries, in the order of its parameters, and their values outside.
+    pub stepped: Vec<(String, NodeId)>,
+    /// What is observed here.
+    pub observed: Vec<Observed>,
+}
+
+/// A kind of loop.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Loop {
+    /// Along an axis.
+    Repeat(AxisKey),
+    /// A number of times.
+    Fold,
+}
+
+/// A value that is observed.
+#[derive(Clone, Debug)]
+pub(crate) struct Observed {
+    /// The dotted name.
+    pub name: String,
+    /// The value.
+    pub tensor: Tensor,
+    /// The axes in the order in which it is given out.
+    pub axes: Vec<AxisKey>,
 }
 
 impl Level {
     /// A function without nodes.
-    pub fn new(name: &str) -> Self {
+    pub fn new(name: &str, kind: Option<Loop>) -> Self {
         Level {
             builder: Builder::new(name),
             ids: BTreeMap::new(),
@@ -31,6 +61,11 @@ impl Level {
             carried: Vec::new(),
             stacked: Vec::new(),
             shared: Vec::new(),
+            kind,
+            states: BTreeMap::new(),
+            next: BTreeMap::new(),
+            stepped: Vec::new(),
+            observed: Vec::new(),
         }
     }
 
@@ -76,7 +111,7 @@ pub(crate) struct Levels {
 impl Levels {
     /// Just the entry.
     pub fn new(name: &str) -> Self {
-        Levels { levels: vec![Level::new(name)], at_entry: false }
+        Levels { levels: vec![Level::new(name, None)], at_entry: false }
     }
 
     /// The index of the function that nodes go to: the innermost.
@@ -103,8 +138,8 @@ impl Levels {
     }
 
     /// Begins a function inside.
-    pub fn push(&mut self, name: &str) {
-        self.levels.push(Level::new(name));
+    pub fn push(&mut self, name: &str, kind: Loop) {
+        self.levels.push(Level::new(name, Some(kind)));
     }
 
     /// Ends the innermost function.

@@ -2,7 +2,7 @@
 
 use crate::axes::AxisKey;
 use crate::elaborator::Elaborator;
-use crate::levels::{reorder, Level};
+use crate::levels::{reorder, Level, Loop, Observed};
 use crate::value::{Index, Tensor, Value};
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Block, Expression, Name, StatementKind};
@@ -19,6 +19,26 @@ struct Finished {
     axes: Vec<(AxisId, AxisId)>,
     stacked: Vec<NodeId>,
     shared: Vec<NodeId>,
+    /// The first values of what is carried besides the values named.
+    first: Vec<First>,
+    /// What goes outside besides the values named.
+    exports: Vec<Export>,
+}
+
+/// The first value of something carried.
+enum First {
+    Node(NodeId),
+    Zero(Element),
+}
+
+/// A next state or an observed value that a body gives out.
+struct Export {
+    name: String,
+    observed: bool,
+    element: Element,
+    axes: Vec<AxisKey>,
+    /// Which result of the function it is.
+    result: u32,
 }
 
 /// What a body's elaboration gave.
@@ -59,7 +79,7 @@ impl Elaborator<'_> {
         };
         let mut carried = first;
         for _ in 0..WIDENINGS {
-            let frame = self.frame().clone();
+            let (frame, states) = (self.frame().clone(), self.states.clone());
             let outcome = self.repeat_body(index, axis, &names, &carried, body, span);
             match outcome {
                 Outcome::Finished(finished) => {
@@ -68,6 +88,7 @@ impl Elaborator<'_> {
                 }
                 Outcome::Wider(bounds) => {
                     *self.frame() = frame;
+                    self.forget_states(&states);
                     for (tensor, bound) in carried.iter_mut().zip(bounds) {
                         tensor.bound.extend(bound);
                     }
@@ -104,7 +125,7 @@ impl Elaborator<'_> {
         body: &Block,
         span: Span,
     ) -> Outcome {
-        let parameters = self.enter_body("repeat", names, carried);
+        let parameters = self.enter_body("repeat", Loop::Repeat(axis), names, carried);
         let level = self.levels.current();
         let mistakes = self.report.len();
         let results = self.scoped(|this| {
@@ -125,9 +146,9 @@ impl Elaborator<'_> {
     }
 
     /// Begins a function with parameters for the carried values.
-    fn enter_body(&mut self, name: &str, names: &[String], carried: &[Tensor]) -> Vec<Tensor> {
+    fn enter_body(&mut self, name: &str, kind: Loop, names: &[String], carried: &[Tensor]) -> Vec<Tensor> {
         let name = format!("{name}{}", self.functions.len());
-        self.levels.push(&name);
+        self.levels.push(&name, kind);
         let current = self.levels.current();
         let mut parameters = Vec::new();
         for (name, tensor) in names.iter().zip(carried) {
@@ -176,9 +197,77 @@ impl Elaborator<'_> {
                 level.builder.output(name, node, axes, OutputKind::Result);
             }
         }
+        let exports = self.exports();
         match self.levels.pop() {
-            Some(level) => Outcome::Finished(self.finish_body(level)),
+            Some(level) => Outcome::Finished(self.finish_body(level, exports)),
             None => Outcome::Wrong,
+        }
+    }
+
+    /// Adds what the body gives out besides the values named: next states and observed values. A `repeat` collects them; a `fold` carries
+    /// states from round to round, and keeps what the last round observed.
+    fn exports(&mut self) -> Vec<Export> {
+        let current = self.levels.current();
+        let Some(level) = self.levels.get(current) else { return Vec::new() };
+        let (next, states, observed) = (level.next.clone(), level.states.clone(), level.observed.clone());
+        let stepped = level.stepped.iter().map(|(name, _)| (name.clone(), true));
+        let collected = next.keys().filter(|_| matches!(level.kind, Some(Loop::Repeat(_))));
+        let named: Vec<(String, bool)> = stepped.chain(collected.map(|name| (name.clone(), false))).collect();
+        let mut exports = Vec::new();
+        for (name, carried) in named {
+            let Some(state) = states.get(&name) else { continue };
+            let set = next.get(&name);
+            let result = self.body_output(&name, set.unwrap_or(state), &state.axes, OutputKind::Result);
+            if set.is_some() || !carried {
+                let (element, axes) = (state.element, state.axes.clone());
+                exports.push(Export { name, observed: false, element, axes, result });
+            }
+        }
+        for Observed { name, tensor, axes } in observed {
+            let result = self.body_output(&name, &tensor, &axes, OutputKind::Observed);
+            let element = tensor.element;
+            let ty = self.graph_type(element, &axes);
+            if let Some(level) =
+                self.levels.get_mut(current).filter(|level| matches!(level.kind, Some(Loop::Fold)))
+            {
+                let (index, _) = level.parameter(&name, ParameterKind::Input, ty);
+                level.carried.push(index);
+            }
+            exports.push(Export { name, observed: true, element, axes, result });
+        }
+        exports
+    }
+
+    /// An output of the body; gives its index.
+    fn body_output(&mut self, name: &str, tensor: &Tensor, axes: &[AxisKey], kind: OutputKind) -> u32 {
+        let (node, ids, current) = (self.here(tensor), self.ids(axes), self.levels.current());
+        let Some(level) = self.levels.get_mut(current) else { return 0 };
+        level.builder.output(name, node, ids, kind);
+        level.builder.function().outputs.len() as u32 - 1
+    }
+
+    /// Hands on what a loop gives out besides the values named.
+    fn hand_on(
+        &mut self,
+        export: &Export,
+        over: Option<AxisKey>,
+        operation: Operation,
+        operands: &[NodeId],
+        span: Span,
+    ) {
+        let axes: Vec<AxisKey> = over.into_iter().chain(export.axes.iter().copied()).collect();
+        let ty: Type = self.graph_type(export.element, &axes);
+        let Some(node) = self.build(span, |builder| Ok(builder.add_typed(operation, operands, ty))) else {
+            return;
+        };
+        let tensor = self.tensor(node, export.element, axes.clone(), BTreeSet::new());
+        if export.observed {
+            self.observed(Observed { name: export.name.clone(), tensor, axes });
+            return;
+        }
+        let current = self.levels.current();
+        if let Some(level) = self.levels.get_mut(current) {
+            level.next.insert(export.name.clone(), tensor);
         }
     }
 
@@ -197,7 +286,7 @@ impl Elaborator<'_> {
         None
     }
 
-    fn finish_body(&mut self, level: Level) -> Finished {
+    fn finish_body(&mut self, level: Level, exports: Vec<Export>) -> Finished {
         let outside = self.levels.current();
         let stacked: Vec<NodeId> = level.stacked.iter().map(|(_, node)| *node).collect();
         let shared: Vec<NodeId> = level.shared.iter().map(|(_, node)| *node).collect();
@@ -222,7 +311,11 @@ impl Elaborator<'_> {
         }
         self.functions.push(reorder(level.builder.finish(), &order));
         let function = FunctionId(self.functions.len() as u32 - 1);
-        Finished { function, axes, stacked, shared }
+        let states = level.stepped.iter().map(|(_, node)| First::Node(*node));
+        let folds = matches!(level.kind, Some(Loop::Fold));
+        let observed = exports.iter().filter(|export| folds && export.observed);
+        let first = states.chain(observed.map(|export| First::Zero(export.element))).collect();
+        Finished { function, axes, stacked, shared, first, exports }
     }
 
     fn repeat_results(
@@ -247,6 +340,17 @@ impl Elaborator<'_> {
             };
             let value = self.loop_result(operation, &operands, tensor, span);
             self.frame().assign(name, value);
+        }
+        for export in &finished.exports {
+            let operation = Operation::Repeat {
+                function: finished.function,
+                axes: finished.axes.clone(),
+                over,
+                carried: carried.len() as u32,
+                stacked: finished.stacked.len() as u32,
+                result: export.result,
+            };
+            self.hand_on(export, Some(axis), operation, &operands, span);
         }
     }
 
@@ -283,11 +387,13 @@ impl Elaborator<'_> {
         }
         let Some(times) = self.cast(&times, Element::I64, count.span) else { return Value::Poison };
         for _ in 0..WIDENINGS {
+            let states = self.states.clone();
             match self.fold_body(&names, &values, body, span) {
                 Outcome::Finished(finished) => {
                     return self.fold_results(&times, &names, &values, &finished, span)
                 }
                 Outcome::Wider(bounds) => {
+                    self.forget_states(&states);
                     for (tensor, bound) in values.iter_mut().zip(bounds) {
                         tensor.bound.extend(bound);
                     }
@@ -299,7 +405,7 @@ impl Elaborator<'_> {
     }
 
     fn fold_body(&mut self, names: &[String], carried: &[Tensor], body: &Block, span: Span) -> Outcome {
-        let parameters = self.enter_body("fold", names, carried);
+        let parameters = self.enter_body("fold", Loop::Fold, names, carried);
         let mistakes = self.report.len();
         let value = self.scoped(|this| {
             for (name, tensor) in names.iter().zip(parameters) {
@@ -347,16 +453,32 @@ impl Elaborator<'_> {
         for tensor in carried {
             operands.push(self.here(tensor));
         }
+        for first in &finished.first {
+            let node = match first {
+                First::Node(node) => Some(*node),
+                First::Zero(element) => {
+                    let zero = moe_graph::Scalar::zero(*element);
+                    self.build(span, |builder| Ok(builder.constant(zero)))
+                }
+            };
+            operands.extend(node);
+        }
+        let fed_back = (carried.len() + finished.first.len()) as u32;
         operands.extend(finished.shared.iter().copied());
         let mut results = Vec::new();
         for (place, (name, tensor)) in names.iter().zip(carried).enumerate() {
             let operation = Operation::Fold {
                 function: finished.function,
                 axes: finished.axes.clone(),
-                carried: carried.len() as u32,
+                carried: fed_back,
                 result: place as u32,
             };
             results.push((Some(name.clone()), self.loop_result(operation, &operands, tensor, span)));
+        }
+        for export in &finished.exports {
+            let (function, axes) = (finished.function, finished.axes.clone());
+            let operation = Operation::Fold { function, axes, carried: fed_back, result: export.result };
+            self.hand_on(export, None, operation, &operands, span);
         }
         match results.len() {
             1 => results.pop().map_or(Value::Poison, |(_, value)| value),

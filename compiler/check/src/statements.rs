@@ -1,14 +1,13 @@
 //! Blocks and statements.
 
 use crate::axes::AxisKey;
-use crate::elaborator::{Elaborator, Mode, State};
+use crate::elaborator::{Elaborator, Mode};
 use crate::parts::WeightOptions;
-use crate::value::{StackIndex, Tensor, Value};
+use crate::value::{Tensor, Value};
 use moe_diagnostics::Diagnostic;
-use moe_grammar::tree::{Block, Expression, ExpressionKind, Name, Statement, StatementKind, TypeExpression};
+use moe_grammar::tree::{Block, Expression, Name, Statement, StatementKind, TypeExpression};
 use moe_grammar::Span;
-use moe_graph::{Element, OutputKind, ParameterKind};
-use std::collections::BTreeSet;
+use moe_graph::{Element, OutputKind};
 
 impl<'a> Elaborator<'a> {
     /// The value of a block, whose statements see the present scope.
@@ -102,120 +101,6 @@ impl<'a> Elaborator<'a> {
         let axis = self.axes.axis(&name.text, size, name.span);
         let key = self.axes.size_of_axis(&name.text, axis);
         self.frame().set_size(&name.text, key);
-    }
-
-    fn state_statement(&mut self, name: &Name, ty: &TypeExpression, initial: &Expression, span: Span) {
-        let state = if self.may_have_weights(span, "state") && self.declare(name) {
-            self.state(name, ty, initial, span)
-        } else {
-            None
-        };
-        self.frame().set(&name.text, state.map_or(Value::Poison, Value::Tensor));
-    }
-
-    fn state(
-        &mut self,
-        name: &Name,
-        ty: &TypeExpression,
-        initial: &Expression,
-        span: Span,
-    ) -> Option<Tensor> {
-        if self.levels.current() > 0 {
-            self.not_yet(span, "states inside `repeat`");
-            return None;
-        }
-        let zeros = match &initial.kind {
-            ExpressionKind::Path(path) => path.first().is_some_and(|name| name.text == "zeros"),
-            ExpressionKind::Number(text) => text.parse::<f64>() == Ok(0.0),
-            _ => false,
-        };
-        if !zeros {
-            self.not_yet(initial.span, "states that do not begin as zeros");
-            return None;
-        }
-        let shape = self.shape(ty)?;
-        let own = self.own_axes(&shape)?;
-        let stack: Vec<AxisKey> = self.frame().stack.iter().map(StackIndex::axis).collect();
-        let axes: Vec<AxisKey> = stack.iter().chain(&own).copied().collect();
-        let dotted = self.frame().dotted(&name.text);
-        if self.states.contains_key(&dotted) {
-            let mistake =
-                Diagnostic::error("E0405", name.span, format!("the state `{dotted}` would be set twice"))
-                    .label("its part is called twice")
-                    .hint("make two parts of it");
-            self.error(mistake);
-            return None;
-        }
-        let node = self.entry_parameter(&dotted, ParameterKind::State, shape.element, &axes, span)?;
-        let state = State { axes: axes.clone(), element: shape.element, next: None };
-        self.states.insert(dotted, state);
-        let mut tensor = Tensor { level: 0, node, element: shape.element, axes, bound: BTreeSet::new() };
-        for index in self.frame().stack.clone() {
-            tensor = self.take(&tensor, index.axis(), &index, span)?;
-        }
-        Some(tensor)
-    }
-
-    fn next_statement(&mut self, name: &Name, value: &Expression, span: Span) {
-        let dotted = self.frame().dotted(&name.text);
-        let tensor = self.tensor_expression(value, None);
-        let Some(state) = self.states.get(&dotted).cloned() else {
-            let known: Vec<String> = self.states.keys().cloned().collect();
-            let mistake =
-                Diagnostic::error("E0401", name.span, format!("there is no state `{}` here", name.text))
-                    .label("not declared with `state`");
-            let mistake = crate::names::suggest(mistake, &name.text, known.iter().map(String::as_str));
-            self.error(mistake);
-            return;
-        };
-        let Some(tensor) = tensor else { return };
-        if let Some(first) = state.next {
-            let mistake = Diagnostic::error("E0401", span, format!("the state `{}` is set twice", name.text))
-                .label("again here")
-                .also(first, "first here");
-            self.error(mistake);
-            return;
-        }
-        let all: BTreeSet<AxisKey> = tensor.axes.iter().chain(&tensor.bound).copied().collect();
-        let fits = tensor.element == state.element && all.iter().all(|axis| state.axes.contains(axis));
-        if self.levels.current() > 0 {
-            self.not_yet(span, "states that are set inside `repeat` and `fold`");
-            return;
-        }
-        if !fits {
-            let wanted = format!("{}{}", state.element, self.show_axes(&state.axes));
-            let mistake =
-                Diagnostic::error("E0210", value.span, format!("the state `{}` is {wanted}", name.text))
-                    .label(format!("this is {}", self.show(&tensor)));
-            self.error(mistake);
-            return;
-        }
-        if let Some(state) = self.states.get_mut(&dotted) {
-            state.next = Some(span);
-        }
-        self.entry_output(&dotted, &tensor, &state.axes, OutputKind::Next);
-    }
-
-    fn observe_statement(&mut self, name: &Name, value: &Expression) {
-        let declared = self.declare(name);
-        let Some(tensor) = self.tensor_expression(value, None) else { return };
-        if !declared {
-            return;
-        }
-        if self.levels.current() > 0 {
-            self.not_yet(name.span, "observed values inside `repeat` and `fold`");
-            return;
-        }
-        let dotted = self.frame().dotted(&name.text);
-        let known = self
-            .levels
-            .get(0)
-            .is_some_and(|level| level.builder.function().outputs.iter().any(|output| output.name == dotted));
-        if known {
-            return;
-        }
-        let axes: Vec<AxisKey> = tensor.bound.iter().chain(&tensor.axes).copied().collect();
-        self.entry_output(&dotted, &tensor, &axes, OutputKind::Observed);
     }
 
     /// An output of the entry.

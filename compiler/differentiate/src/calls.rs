@@ -76,7 +76,8 @@ impl Adjoint<'_> {
             stores.push(self.builder.add_typed(repeat(index), &all, ty));
         }
         self.stored.insert(first, (rounds, stores));
-        Ok(self.builder.add_typed(repeat(*result as usize), &all, node.ty.clone()))
+        let collected = if result < carried { 0 } else { count + 1 };
+        Ok(self.builder.add_typed(repeat(*result as usize + collected), &all, node.ty.clone()))
     }
 
     /// Hands on the cotangents of all results of a call together, at the first node that names one.
@@ -86,6 +87,14 @@ impl Adjoint<'_> {
         let any = siblings.iter().any(|(id, _)| self.cotangent(*id).is_some());
         if !is_first || !any {
             return Ok(());
+        }
+        if let Operation::Repeat { carried, .. } = &node.operation {
+            let collects = |(id, result): &(NodeId, usize)| {
+                *result >= *carried as usize && self.cotangent(*id).is_some()
+            };
+            if siblings.iter().any(collects) {
+                return Err(DifferentiateError::Malformed("what rounds collect has no derivative"));
+            }
         }
         match &node.operation {
             Operation::Call { function, axes, .. } => self.call_rule(node, &siblings, *function, axes),

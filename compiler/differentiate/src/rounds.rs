@@ -81,8 +81,8 @@ fn along(ty: &Type, axis: AxisId) -> Type {
     Type { element: ty.element, axes }
 }
 
-/// One round that also stores what it was given: `(carried…, stores…, counter, stacked…, shared…)` to the next carried values, stores and
-/// counter.
+/// One round that also stores what it was given: `(carried…, stores…, counter, stacked…, shared…)` to the next carried values, stores,
+/// counter, and what the function's rounds collect.
 pub(crate) fn storing(library: &mut Library, id: FunctionId, carried: usize) -> Made<FunctionId> {
     library.make(Kind::Storing { function: id, carried }, |library| {
         let function = library.function(id)?;
@@ -112,6 +112,12 @@ pub(crate) fn storing(library: &mut Library, id: FunctionId, carried: usize) -> 
             result(&mut builder, format!("store{index}"), store, along(ty, rounds).axes);
         }
         count(&mut builder, counter, ScalarFunction::Add)?;
+        for (index, output) in function.outputs.iter().enumerate().skip(carried) {
+            let ty = result_type(&function, index)?;
+            let call = Operation::Call { function: id, axes: identity(&function), result: index as u32 };
+            let collected = builder.add_typed(call, &values, ty.clone());
+            builder.output(output.name.clone(), collected, ty.axes, output.kind);
+        }
         Ok(builder.finish())
     })
 }

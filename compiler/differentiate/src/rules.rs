@@ -28,7 +28,8 @@ impl Adjoint<'_> {
                 self.reduction_rule(node, *kind, axes, self.new_node(id)?, cotangent)
             }
             Operation::Gather { axis } => self.gather_rule(node, *axis, cotangent),
-            Operation::ScatterAdd { into, .. } => self.scatter_rule(node, *into, cotangent),
+            Operation::ScatterAdd { into, .. } => self.scatter_add_rule(node, *into, cotangent),
+            Operation::Scatter { over, axis } => self.scatter_rule(node, over, *axis, cotangent),
             Operation::CumulativeSum { axis } => self.running_rule(node, *axis, cotangent),
             Operation::Sort { axis } => self.sort_rule(node, *axis, cotangent),
             Operation::Pack { into } => self.pack_rule(node, *into, cotangent),

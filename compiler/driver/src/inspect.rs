@@ -142,7 +142,7 @@ fn source(path: &Path, selection: &Selection) -> Result<Inspected, Failure> {
     let outputs = entry.outputs.iter().filter_map(|output| {
         let role = match output.kind {
             OutputKind::Result => "output",
-            OutputKind::Next => return None,
+            OutputKind::Next | OutputKind::Initial => return None,
             OutputKind::Observed => "observed",
         };
         Some(edge(entry, role, &output.name, entry.node(output.node)?.ty.element, &output.axes))

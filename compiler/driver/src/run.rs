@@ -9,7 +9,7 @@ use crate::memory::kernels_in_memory;
 use crate::session::{Failure, Selection, Session};
 use moe_diagnostics::Diagnostic;
 use moe_evaluate::EvaluateError;
-use moe_graph::{OutputKind, ParameterKind};
+use moe_graph::{Function, Module, OutputKind, Parameter, ParameterKind};
 use moe_runtime::command::{read_inputs, run_command, show, LoadedProgram, Outputs, RunOptions};
 use moe_runtime::program::Program;
 use moe_runtime::{sizes, weights, Error, Tensor, WeightFile};
@@ -116,6 +116,7 @@ fn evaluate(
         };
         arguments.push(found.ok_or_else(|| failed(format!("`{}` has no value", parameter.name)))?);
     }
+    begin(module, entry, &mut arguments)?;
     let evaluation = moe_evaluate::evaluate(module, &arguments, &moe_evaluate::Options::default())
         .map_err(Stopped::Fault)?;
     let kinds = entry.outputs.iter().map(|output| output.kind);
@@ -151,7 +152,26 @@ fn weight_tensors(program: &Program, file: Option<&WeightFile>) -> Result<Vec<(S
     Ok(tensors.collect())
 }
 
-/// A state before the first step.
+/// Gives the states that do not begin as zeros their first values.
+fn begin(module: &Module, entry: &Function, arguments: &mut [Tensor]) -> Result<(), Stopped> {
+    if entry.outputs.iter().all(|output| output.kind != OutputKind::Initial) {
+        return Ok(());
+    }
+    let options = moe_evaluate::Options::default();
+    let evaluation = moe_evaluate::evaluate(module, arguments, &options).map_err(Stopped::Fault)?;
+    let first = entry.outputs.iter().zip(evaluation.outputs);
+    for (output, value) in first.filter(|(output, _)| output.kind == OutputKind::Initial) {
+        let is_state = |own: &Parameter| own.kind == ParameterKind::State && own.name == output.name;
+        let place = entry.parameters.iter().position(is_state);
+        place
+            .and_then(|place| arguments.get_mut(place))
+            .into_iter()
+            .for_each(|argument| *argument = value.clone());
+    }
+    Ok(())
+}
+
+/// A state of zeros.
 fn state(program: &Program, name: &str) -> Option<Tensor> {
     let state = program.states.iter().find(|state| state.tensor.name == name)?;
     Tensor::zeros(state.tensor.element, shape(&state.tensor.axes)?)

@@ -26,6 +26,7 @@ pub fn listing(elaborated: &Elaborated) -> String {
     }
     for (title, kind) in [
         ("outputs", OutputKind::Result),
+        ("first values of states", OutputKind::Initial),
         ("next states", OutputKind::Next),
         ("observed", OutputKind::Observed),
     ] {

@@ -1,11 +1,12 @@
 //! Calls, repetitions and folds.
 
 use crate::array::{Array, Value};
+use crate::data::Data;
 use crate::error::EvaluateError;
 use crate::frame::{Context, Frame};
 use crate::lengths::Lengths;
 use crate::nest::Extent;
-use moe_graph::{AxisId, Function, FunctionId, Node, NodeId, Operation, Type};
+use moe_graph::{AxisId, Element, Function, FunctionId, Node, NodeId, Operation, Type};
 
 /// All results of a call; the nodes that name one of them share the work.
 pub(crate) type Results = Vec<Value>;
@@ -40,19 +41,20 @@ impl<'a> Frame<'a> {
                 let callee = self.callee(*function, axes)?;
                 let rounds = self.lengths.of(self.function, *over)?;
                 let (carried, stacked) = (*carried as usize, *stacked as usize);
-                callee.rounds(
-                    &operands,
-                    carried,
-                    &|round, place, value: &Value| {
-                        let is_stacked = place >= carried && place < carried + stacked;
-                        if is_stacked {
-                            entry(value, *over, round)
-                        } else {
-                            Ok(value.clone())
-                        }
-                    },
-                    rounds,
-                )
+                let choose: Choose = &|round, place, value: &Value| {
+                    let is_stacked = place >= carried && place < carried + stacked;
+                    if is_stacked {
+                        entry(value, *over, round)
+                    } else {
+                        Ok(value.clone())
+                    }
+                };
+                let mut collected = callee.collections(carried, *over)?;
+                let mut results = callee.rounds(&operands, carried, choose, rounds, &mut collected)?;
+                for collection in collected {
+                    results.push(collection.stacked(rounds)?);
+                }
+                Ok(results)
             }
             Operation::Fold { function, axes, carried, .. } => {
                 let callee = self.callee(*function, axes)?;
@@ -61,8 +63,9 @@ impl<'a> Frame<'a> {
                 }
                 let count = operands.remove(0);
                 let rounds = usize::try_from(count.array.data.integer(0)).unwrap_or(0);
+                let choose: Choose = &|_, _, value| Ok(value.clone());
                 let mut results =
-                    callee.rounds(&operands, *carried as usize, &|_, _, value| Ok(value.clone()), rounds)?;
+                    callee.rounds(&operands, *carried as usize, choose, rounds, &mut Vec::new())?;
                 for result in &mut results {
                     result.margin =
                         crate::margin::smallest(&[result.margin.as_ref(), count.margin.as_ref()])?;
@@ -135,16 +138,37 @@ impl Callee<'_> {
         carried: usize,
         choose: Choose,
         rounds: usize,
+        collected: &mut [Collection],
     ) -> Result<Results, EvaluateError> {
         let mut values = operands.to_vec();
         for round in 0..rounds {
             let seen = values.iter().enumerate().map(|(place, value)| choose(round, place, value));
             let seen = seen.collect::<Result<Vec<_>, _>>()?;
-            let results = self.call(&seen)?;
-            values.iter_mut().take(carried).zip(results).for_each(|(value, result)| *value = result);
+            let mut results = self.call(&seen)?.into_iter();
+            values.iter_mut().take(carried).zip(&mut results).for_each(|(value, result)| *value = result);
+            collected.iter_mut().zip(results).for_each(|(collection, result)| collection.rounds.push(result));
         }
         values.truncate(carried);
         Ok(values)
+    }
+
+    /// Room for the results beyond the carried ones.
+    fn collections(&self, carried: usize, over: AxisId) -> Result<Vec<Collection>, EvaluateError> {
+        let outputs = self.function.outputs.iter().skip(carried);
+        outputs
+            .map(|output| {
+                let node = self.function.node(output.node);
+                let element = node.ok_or(EvaluateError::Malformed("no such node"))?.ty.element;
+                let outside = |axis: &AxisId| {
+                    self.axes.iter().find(|(inside, _)| inside == axis).map_or(*axis, |(_, outside)| *outside)
+                };
+                let length = |axis: &AxisId| self.lengths.of(self.function, *axis);
+                // Without a round nothing says how long an axis is that nobody gave.
+                let extents =
+                    output.axes.iter().map(|axis| (outside(axis), length(axis).unwrap_or(0))).collect();
+                Ok(Collection { element: self.context.element(element), over, extents, rounds: Vec::new() })
+            })
+            .collect()
     }
 
     fn enter(&self, operands: &[Value]) -> Result<Vec<Value>, EvaluateError> {
@@ -183,6 +207,31 @@ impl Callee<'_> {
             .iter()
             .map(|value| Value { array: renamed(&value.array), margin: value.margin.as_ref().map(renamed) })
             .collect()
+    }
+}
+
+/// A result of all rounds.
+struct Collection {
+    element: Element,
+    over: AxisId,
+    extents: Vec<Extent>,
+    rounds: Vec<Value>,
+}
+
+impl Collection {
+    /// The rounds' results one after the other along the axis of the rounds.
+    fn stacked(self, rounds: usize) -> Result<Value, EvaluateError> {
+        let extents = self.rounds.first().map_or(self.extents, |first| first.array.extents());
+        let total = crate::array::count(extents.iter().map(|(_, length)| *length))?;
+        let mut data = Data::with_room(self.element, total.saturating_mul(rounds))?;
+        for round in &self.rounds {
+            data.append(&round.array.expand(&extents)?.data, 0, 1, total);
+        }
+        let whole: Vec<Extent> = [(self.over, rounds)].into_iter().chain(extents).collect();
+        let (axes, shape) = whole.into_iter().unzip();
+        let array = Array::new(self.element, axes, shape, data);
+        let margins: Vec<Option<&Array>> = self.rounds.iter().map(|round| round.margin.as_ref()).collect();
+        Ok(Value { array, margin: crate::margin::smallest(&margins)? })
     }
 }
 

@@ -268,6 +268,11 @@ impl<'a> Frame<'a> {
                 let (over, extents) = (self.extents(over)?, self.extents(&node.ty.axes)?);
                 lanes::scatter_add(&operand, &self.operand(node, 1)?, &over, &extents, node.span)
             }
+            Operation::Scatter { over, axis } => {
+                let (over, extents) = (self.extents(over)?, self.extents(&node.ty.axes)?);
+                let values = [operand, self.operand(node, 1)?, self.operand(node, 2)?];
+                lanes::scatter(&values, *axis, &over, &extents, node.span)
+            }
             Operation::LargestMask { count, axis } => {
                 lanes::largest_mask(&operand, *axis, self.lengths.count(count)?, background)
             }

@@ -232,3 +232,36 @@ pub(crate) fn scatter_add(
     let (axes, shape) = extents.iter().copied().unzip();
     Ok(Value { array: Array::new(array.element, axes, shape, sums), margin })
 }
+
+/// The base with the entries along `axis` that the index names replaced by the updates; `over` ends, and its last update of an entry
+/// counts.
+pub(crate) fn scatter(
+    [base, updates, index]: &[Value; 3],
+    axis: AxisId,
+    over: &[Extent],
+    extents: &[Extent],
+    span: Option<Span>,
+) -> Result<Value, EvaluateError> {
+    let whole = base.array.expand(extents)?;
+    let mut data = (*whole.data).clone();
+    let (size, stride) = (whole.length(axis).unwrap_or(0), whole.stride(axis));
+    let rest: Vec<Extent> = extents.iter().copied().filter(|(own, _)| *own != axis).collect();
+    let arrays = [&whole, &updates.array, &index.array];
+    let (mut outer, mut inner) = (Walk::new(&rest, &arrays), Walk::new(over, &arrays));
+    while outer.here() {
+        inner.restart();
+        while inner.here() {
+            let place = crate::moves::position(&index.array, outer.offset(2) + inner.offset(2), size, span)?;
+            let source = outer.offset(1) + inner.offset(1);
+            data.set(outer.offset(0) + place * stride, &updates.array.data, source);
+            inner.advance();
+        }
+        outer.advance();
+    }
+    // An update may go to any entry along the axis, so what is behind it is behind all of them.
+    let ended: Vec<AxisId> = over.iter().map(|(own, _)| *own).collect();
+    let behind = margin::smallest(&[updates.margin.as_ref(), index.margin.as_ref()])?;
+    let behind = margin::maybe_over(behind.as_ref(), &ended)?;
+    let margin = margin::smallest(&[base.margin.as_ref(), behind.as_ref()])?;
+    Ok(Value { array: Array::new(whole.element, whole.axes.clone(), whole.shape.clone(), data), margin })
+}

@@ -41,7 +41,7 @@ impl Operation {
                 visit(from);
                 into.iter_mut().for_each(visit);
             }
-            Operation::ScatterAdd { over, into } => {
+            Operation::ScatterAdd { over, into } | Operation::Scatter { over, axis: into } => {
                 over.iter_mut().for_each(&mut *visit);
                 visit(into);
             }

@@ -108,6 +108,8 @@ pub enum OutputKind {
     Next,
     /// It is dead unless somebody asks for it by its dotted name.
     Observed,
+    /// It is the first value of the state of its name, which otherwise begins as zeros. It depends on weights alone.
+    Initial,
 }
 
 /// A function: a graph without cycles. Build it with [`crate::Builder`], which shares equal nodes and works out types and facts.

@@ -100,6 +100,7 @@ impl Operation {
             Operation::Concatenate { .. } => "concatenate",
             Operation::Gather { .. } => "gather",
             Operation::ScatterAdd { .. } => "scatter_add",
+            Operation::Scatter { .. } => "scatter",
             Operation::LargestMask { .. } => "largest_mask",
             Operation::ArgMax { .. } => "arg_max",
             Operation::CumulativeSum { .. } => "cumulative_sum",
@@ -129,6 +130,7 @@ impl Operation {
             | Operation::Pack { .. }
             | Operation::Unpack { .. }
             | Operation::SegmentReduce { .. } => Some(2),
+            Operation::Scatter { .. } => Some(3),
             Operation::Call { .. } | Operation::Repeat { .. } | Operation::Fold { .. } => None,
             _ => Some(1),
         }
@@ -176,7 +178,8 @@ pub fn infer(
         }
         Operation::Concatenate { from, into } => rule.concatenate(from, *into)?,
         Operation::Gather { axis } => rule.gather(*axis)?,
-        Operation::ScatterAdd { over, into } => rule.scatter(over, *into)?,
+        Operation::ScatterAdd { over, into } => rule.scatter_add(over, *into)?,
+        Operation::Scatter { over, axis } => rule.scatter(over, *axis)?,
         Operation::LargestMask { axis, .. } => {
             Type { element: Element::Bool, axes: rule.along(*axis)?.axes.clone() }
         }
@@ -369,7 +372,24 @@ impl Rule<'_> {
         Ok(Type { element: table.element, axes })
     }
 
-    fn scatter(&self, over: &[AxisId], into: AxisId) -> Result<Type, TypeError> {
+    fn scatter(&self, over: &[AxisId], axis: AxisId) -> Result<Type, TypeError> {
+        let (base, updates, index) = (self.along(axis)?, self.operand(1)?, self.operand(2)?);
+        if !index.element.is_integer() {
+            return Err(self.element(index.element));
+        }
+        self.same(base.element, updates.element)?;
+        let twice = over.iter().find(|own| base.has(**own)).copied();
+        let along = [updates, index].iter().any(|ty| ty.has(axis)).then_some(axis);
+        if let Some(axis) = twice.or(along) {
+            return Err(TypeError::TwiceAxis { operation: self.name(), axis: self.axis_name(axis) });
+        }
+        Ok(Type {
+            element: base.element,
+            axes: self.union().into_iter().filter(|own| !over.contains(own)).collect(),
+        })
+    }
+
+    fn scatter_add(&self, over: &[AxisId], into: AxisId) -> Result<Type, TypeError> {
         let (updates, index) = (self.operand(0)?, self.operand(1)?);
         if !index.element.is_integer() {
             return Err(self.element(index.element));

@@ -117,6 +117,15 @@ pub enum Operation {
         /// The result's axis.
         into: AxisId,
     },
+    /// `(base, updates, index)`: the base, with the entries along `axis` that the integer index names replaced by the updates; the axes
+    /// `over` (of the updates and the index) end. Of several updates of one entry the last counts, the first of `over` slowest. An index
+    /// outside the axis is an error while running.
+    Scatter {
+        /// The axes of the updates and the index that end.
+        over: Vec<AxisId>,
+        /// The base's axis that the index is along.
+        axis: AxisId,
+    },
     /// Where the `count` largest entries along an axis are (all, if the axis is shorter): ties go to the lowest coordinate, NaN is
     /// below -inf. The result is `bool`.
     LargestMask {
@@ -159,8 +168,9 @@ pub enum Operation {
     },
     /// A function applied once for each entry of an axis, its first results fed back into its first parameters. The operands are
     /// `carried` first values, then `stacked` values that have the axis `over` (each round sees its entry), then values that all rounds share.
+    /// Results of the function beyond the carried ones are collected: those of all rounds, one after the other along `over`.
     Repeat {
-        /// The function; its results are the next carried values.
+        /// The function; its first results are the next carried values.
         function: FunctionId,
         /// For each axis of the function's parameters and results, the axis here.
         axes: Vec<(AxisId, AxisId)>,
@@ -170,7 +180,7 @@ pub enum Operation {
         carried: u32,
         /// How many values are stacked.
         stacked: u32,
-        /// Which carried value.
+        /// Which carried value, or from `carried` on which collected one: of those the axis `over` comes first.
         result: u32,
     },
     /// `(count, carried…, shared…)`: a function applied `count` times (an `i64` without axes).

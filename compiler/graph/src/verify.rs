@@ -8,7 +8,7 @@ use crate::infer::{infer, TypeError};
 use crate::operation::Operation;
 use crate::support::Fact;
 use crate::{Element, Size};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Something that does not hold of a module: a bug of the pass before.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -67,9 +67,12 @@ pub enum Problem {
     /// An output that leaves out axes of its node.
     #[error("the output `{0}` leaves out an axis of its node")]
     OutputAxes(String),
-    /// A next value of something that is no state of that type.
+    /// A next or first value of something that is no state of that type.
     #[error("`{0}` is no state of that type")]
     NoState(String),
+    /// A first value of a state that is not the same in every step.
+    #[error("the first value of `{0}` depends on more than weights")]
+    Unsteady(String),
 }
 
 /// Checks a module: operands before uses, types as inferred, axes there and distinct, lists sorted, calls that fit, outputs with all axes of their
@@ -208,8 +211,17 @@ impl Verifier<'_> {
                     .take(*stacked as usize)
                     .for_each(|ty| ty.axes.retain(|axis| axis != over));
                 let seen: Vec<&Type> = seen.iter().collect();
-                self.call(*function, axes, &seen, *result, &node.ty);
-                self.carried(*function, *carried, *result);
+                if result < carried {
+                    self.call(*function, axes, &seen, *result, &node.ty);
+                } else {
+                    let mut round = node.ty.clone();
+                    if round.axes.first() != Some(over) {
+                        self.report(Problem::Call("a collected result begins with the axis of the rounds"));
+                    }
+                    round.axes.retain(|axis| axis != over);
+                    self.call(*function, axes, &seen, *result, &round);
+                }
+                self.carried(*function, *carried);
             }
             Operation::Fold { function, axes, carried, result } => {
                 match types.split_first() {
@@ -218,7 +230,10 @@ impl Verifier<'_> {
                     }
                     _ => self.report(Problem::Call("the count is no i64 without axes")),
                 }
-                self.carried(*function, *carried, *result);
+                if result >= carried {
+                    self.report(Problem::Call("the result is not carried"));
+                }
+                self.carried(*function, *carried);
             }
             _ => {}
         }
@@ -237,7 +252,7 @@ impl Verifier<'_> {
         }
     }
 
-    fn carried(&mut self, function: FunctionId, carried: u32, result: u32) {
+    fn carried(&mut self, function: FunctionId, carried: u32) {
         let Some(callee) = self.module.function(function) else { return };
         let fits = |(output, parameter): (&Output, &crate::function::Parameter)| {
             let element = callee.node(output.node).map(|node| node.ty.element);
@@ -246,7 +261,7 @@ impl Verifier<'_> {
                 && output.axes.iter().all(|axis| parameter.ty.has(*axis))
         };
         let count = carried as usize;
-        if result >= carried || callee.outputs.len() < count || callee.parameters.len() < count {
+        if callee.outputs.len() < count || callee.parameters.len() < count {
             self.report(Problem::Call("too many values are carried"));
         } else if !callee.outputs.iter().zip(&callee.parameters).take(count).all(fits) {
             self.report(Problem::Call("a carried value changes its type"));
@@ -271,7 +286,7 @@ impl Verifier<'_> {
         if !node.ty.axes.iter().all(|axis| output.axes.contains(axis)) {
             self.report(Problem::OutputAxes(output.name.clone()));
         }
-        if output.kind == OutputKind::Next {
+        if matches!(output.kind, OutputKind::Next | OutputKind::Initial) {
             let state =
                 self.function.parameters.iter().find(|parameter| {
                     parameter.kind == ParameterKind::State && parameter.name == output.name
@@ -281,6 +296,26 @@ impl Verifier<'_> {
                 self.report(Problem::NoState(output.name.clone()));
             }
         }
+        if output.kind == OutputKind::Initial && !self.is_fixed(output.node) {
+            self.report(Problem::Unsteady(output.name.clone()));
+        }
+    }
+
+    /// Whether a value is the same in every step: it depends on no input and no state.
+    fn is_fixed(&self, node: NodeId) -> bool {
+        let mut open = vec![node];
+        let mut seen = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            let Some(node) = self.function.node(id).filter(|_| seen.insert(id)) else { continue };
+            if let Operation::Parameter(index) = node.operation {
+                let kind = self.function.parameters.get(index as usize).map(|parameter| parameter.kind);
+                if kind != Some(ParameterKind::Weight) {
+                    return false;
+                }
+            }
+            open.extend(&node.operands);
+        }
+        true
     }
 }
 

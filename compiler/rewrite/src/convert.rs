@@ -59,11 +59,14 @@ pub fn roots(function: &Function, loaded: &Loaded) -> Vec<Id> {
         .collect()
 }
 
-/// Those of them that every step computes: not what is only observed.
+/// Those of them that every step computes: not what is only observed, nor how states begin.
 pub fn always(function: &Function, loaded: &Loaded) -> Vec<Id> {
     let class =
         |node: NodeId| Some(loaded.graph.find(loaded.classes.get(node.0 as usize).copied().flatten()?));
-    let outputs = function.outputs.iter().filter(|output| output.kind != OutputKind::Observed);
+    let outputs = function
+        .outputs
+        .iter()
+        .filter(|output| !matches!(output.kind, OutputKind::Observed | OutputKind::Initial));
     outputs.filter_map(|output| class(output.node)).collect()
 }
 

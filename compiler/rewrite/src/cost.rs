@@ -124,6 +124,12 @@ pub fn work(operation: &Operation, operands: &[&Type], ty: &Type) -> Work {
         Operation::ScatterAdd { .. } => {
             Work { operations: arithmetic(Speed::Simple, 2, 1, first).operations, ..laid_out(ty, 1) }
         }
+        // Written where the base lies: what is not replaced costs nothing.
+        Operation::Scatter { .. } => {
+            let updates = operands.get(1).map_or(&[] as &[AxisId], |ty| &ty.axes);
+            let bytes = operands.get(1).map(|ty| bytes(ty, 2)).into_iter().collect();
+            Work { bytes, launches: 1, ..arithmetic(Speed::Simple, 2, 0, updates) }
+        }
         Operation::Expect { .. } => arithmetic(Speed::Simple, 1, 0, first),
         Operation::Gather { .. } => Work { bytes: vec![bytes(ty, 1)], ..Work::default() },
         Operation::Pad { .. } | Operation::Concatenate { .. } => laid_out(ty, 1),

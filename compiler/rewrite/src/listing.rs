@@ -103,6 +103,7 @@ pub fn describe(function: &Function, operation: &Operation) -> String {
         Operation::Concatenate { into, .. } => format!("concatenate along {}:", one(into)),
         Operation::Gather { axis } => format!("gather along {}:", one(axis)),
         Operation::ScatterAdd { into, .. } => format!("scatter_add along {}:", one(into)),
+        Operation::Scatter { axis, .. } => format!("scatter along {}:", one(axis)),
         Operation::LargestMask { count, axis } => format!("largest_mask {count} over {}:", one(axis)),
         Operation::ArgMax { axis } | Operation::CumulativeSum { axis } | Operation::Sort { axis } => {
             format!("{name} over {}:", one(axis))

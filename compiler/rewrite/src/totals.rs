@@ -27,9 +27,13 @@ impl Totals {
     }
 }
 
-/// The nodes that results and next states need. Observed outputs are dead unless asked for.
+/// The nodes that results and next states need. Observed outputs are dead unless asked for, and a state
+/// begins once.
 pub fn needed(function: &Function) -> BTreeSet<NodeId> {
-    let results = function.outputs.iter().filter(|output| output.kind != OutputKind::Observed);
+    let results = function
+        .outputs
+        .iter()
+        .filter(|output| !matches!(output.kind, OutputKind::Observed | OutputKind::Initial));
     let mut open: Vec<NodeId> = results.map(|output| output.node).collect();
     let mut needed = BTreeSet::new();
     while let Some(id) = open.pop() {

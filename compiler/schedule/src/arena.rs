@@ -5,7 +5,7 @@ use crate::assembly::{Draft, Home};
 use crate::sizes::aligned;
 use moe_graph::Size;
 use moe_runtime::program::{Count, SizeExpression, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// From the first to the last step that touches a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,12 +89,40 @@ fn walk(buffers: &[Draft], steps: &[Step], clock: &mut usize, lives: &mut BTreeM
                 let begin = *clock;
                 walk(buffers, &repeat.body, clock, lives);
                 *clock += 1;
-                for life in lives.values_mut() {
+                // What rounds fill entry by entry has its place from the first round on.
+                let mut filled = BTreeSet::new();
+                parts(buffers, &repeat.body, &mut filled);
+                for (buffer, life) in lives.iter_mut() {
+                    if filled.contains(buffer) {
+                        life.first = life.first.min(begin);
+                    }
                     if life.first <= begin && life.last > begin {
                         life.last = *clock;
                     }
                 }
             }
+        }
+    }
+}
+
+/// The buffers in the arena of which steps touch a part that moves from round to round.
+fn parts(buffers: &[Draft], steps: &[Step], found: &mut BTreeSet<u32>) {
+    for step in steps {
+        match step {
+            Step::Launch(launch) => {
+                for buffer in &launch.buffers {
+                    let mut place = *buffer;
+                    while let Some(Home::Round { buffer, .. }) =
+                        buffers.get(place as usize).map(|draft| &draft.home)
+                    {
+                        place = *buffer;
+                    }
+                    if place != *buffer {
+                        found.insert(place);
+                    }
+                }
+            }
+            Step::Repeat(repeat) => parts(buffers, &repeat.body, found),
         }
     }
 }

@@ -64,6 +64,8 @@ pub(crate) struct Written {
     /// Operations of one item, about, for the share of a thread.
     pub work: Size,
     pub flops: SizeExpression,
+    /// Bytes read and written; `None`: all of the buffers.
+    pub bytes: Option<Size>,
 }
 
 /// The items that a thread takes at a time should be worth this many operations.
@@ -128,7 +130,7 @@ impl Assembly {
 
     /// Adds a launch of a kernel; equal kernels become one.
     pub fn launch(&mut self, written: Written) -> Result<(), ScheduleError> {
-        let bytes = self.bytes_of(&written.buffers);
+        let bytes = written.bytes.clone().unwrap_or_else(|| self.bytes_of(&written.buffers));
         let bytes = self.symbols.expression(&bytes);
         let sizes = written.sizes.iter().map(|size| self.symbols.expression(size)).collect();
         let extent = self.symbols.expression(&written.extent);

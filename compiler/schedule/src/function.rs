@@ -7,6 +7,7 @@ use crate::materialize::{decide, is_heavy, Decisions};
 use crate::packing;
 use crate::pointwise::pointwise;
 use crate::reduction::Reduction;
+use crate::scatter::scatter;
 use crate::scene::{Packing, Scene, Storage};
 use crate::selection::{expect, scatter_add, Selection};
 use crate::sizes::product;
@@ -23,7 +24,7 @@ pub(crate) struct Planner<'a, 's> {
     pub decisions: Decisions,
     /// Where the values that the caller wants go, as far as it says.
     pub destinations: BTreeMap<NodeId, Storage>,
-    pub repeated: BTreeMap<(Operation, Vec<NodeId>), Vec<Storage>>,
+    pub repeated: BTreeMap<(Operation, Vec<NodeId>), BTreeMap<u32, Storage>>,
 }
 
 /// Packings by axis, as the nodes of a function name them: the mask of each packed axis.
@@ -136,6 +137,14 @@ impl<'a, 's> Planner<'a, 's> {
             Operation::Sort { axis } => selection(*axis).sort(self.assembly),
             Operation::ScatterAdd { over, into } => {
                 scatter_add(&self.scene, self.assembly, self.target, node, storage, over, *into)
+            }
+            Operation::Scatter { over, axis } => {
+                let base = *node.operands.first().ok_or(ScheduleError::Malformed("a missing operand"))?;
+                let in_place = self.storage_of(base).is_ok_and(|base| base.buffer == storage.buffer);
+                if !in_place {
+                    self.copy_to(base, storage)?;
+                }
+                scatter(&self.scene, self.assembly, self.target, node, storage, over, *axis)
             }
             operation if is_heavy(operation) => Err(ScheduleError::Malformed("a node without a kernel")),
             _ => pointwise(&self.scene, self.assembly, self.target, id, storage),

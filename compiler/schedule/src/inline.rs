@@ -210,7 +210,7 @@ fn translate(
             [from, places, taps].into_iter().for_each(axis);
             [stride, dilation, before].into_iter().for_each(size);
         }
-        Operation::ScatterAdd { over, into } => {
+        Operation::ScatterAdd { over, into } | Operation::Scatter { over, axis: into } => {
             over.iter_mut().for_each(axis);
             axis(into);
         }

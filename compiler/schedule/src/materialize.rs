@@ -35,6 +35,7 @@ pub(crate) fn is_heavy(operation: &Operation) -> bool {
             | Operation::CumulativeSum { .. }
             | Operation::Sort { .. }
             | Operation::ScatterAdd { .. }
+            | Operation::Scatter { .. }
             | Operation::SegmentReduce { .. }
             | Operation::Repeat { .. }
             | Operation::Fold { .. }

@@ -2,10 +2,9 @@
 
 use crate::arena;
 use crate::assembly::{Assembly, Draft, Home};
+use crate::deliver::{deliver, Delivery};
 use crate::error::ScheduleError;
-use crate::function::Planner;
 use crate::inline;
-use crate::pointwise::copy;
 use crate::scene::{Scene, Storage};
 use crate::sizes::product;
 use moe_grammar::Span;
@@ -44,6 +43,7 @@ pub fn plan(request: &PlanRequest) -> Result<Plan, ScheduleError> {
     let function = inline::entry(request.module)?;
     let mut edge = Edge { request, function: &function, program: empty(request), assembly: Assembly::new() };
     let storages = edge.parameters();
+    edge.begin(&storages)?;
     edge.steps(storages)?;
     Ok(edge.finish())
 }
@@ -65,6 +65,7 @@ fn empty(request: &PlanRequest) -> Program {
         kernels: Vec::new(),
         faults: Vec::new(),
         prepare: Vec::new(),
+        begin: Vec::new(),
         step: Vec::new(),
         observations: Vec::new(),
     }
@@ -75,12 +76,6 @@ struct Edge<'a> {
     function: &'a Function,
     program: Program,
     assembly: Assembly,
-}
-
-/// What is still to be copied when all values are there.
-struct Late {
-    node: NodeId,
-    storage: Storage,
 }
 
 impl Edge<'_> {
@@ -136,46 +131,46 @@ impl Edge<'_> {
     }
 
     fn is_wanted(&self, output: &Output) -> bool {
-        output.kind != OutputKind::Observed
-            || self.request.observe.iter().any(|pattern| matches(pattern, &output.name))
+        matches!(output.kind, OutputKind::Result | OutputKind::Next)
+            || output.kind == OutputKind::Observed
+                && self.request.observe.iter().any(|pattern| matches(pattern, &output.name))
     }
 
     fn steps(&mut self, storages: BTreeMap<NodeId, Storage>) -> Result<(), ScheduleError> {
         let function = self.function;
         let outputs: Vec<&Output> = function.outputs.iter().filter(|output| self.is_wanted(output)).collect();
-        let mut destinations: BTreeMap<NodeId, Storage> = BTreeMap::new();
-        let mut late = Vec::new();
-        let mut states = Vec::new();
-        for output in &outputs {
-            let storage = self.output(output)?;
-            if output.kind == OutputKind::Next {
-                states.push((storage.clone(), self.state(&output.name)?));
-            }
-            let node = function.node(output.node).ok_or(ScheduleError::Malformed("no such node"))?;
-            let given = storages.contains_key(&output.node) || matches!(node.operation, Operation::Table(_));
-            let same =
-                output.axes.len() == node.ty.axes.len() && output.axes.iter().all(|axis| node.ty.has(*axis));
-            if given || !same || destinations.contains_key(&output.node) {
-                late.push(Late { node: output.node, storage });
-            } else {
-                destinations.insert(output.node, storage);
-            }
+        let mut targets = Vec::new();
+        for output in outputs {
+            targets.push(Delivery { node: output.node, storage: self.output(output)? });
         }
-        let wanted: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
-        let scene = Scene { function, storages, packings: BTreeMap::new(), origin: self.request.origin };
-        let (module, target) = (self.request.module, self.request.target);
-        let mut planner = Planner::new(module, target, &mut self.assembly, scene, &wanted, destinations)?;
-        planner.run()?;
-        for late in late {
-            planner.copy_to(late.node, &late.storage)?;
+        self.deliver(storages, &targets)
+    }
+
+    /// The steps that give states their first values, where those are not zeros.
+    fn begin(&mut self, storages: &BTreeMap<NodeId, Storage>) -> Result<(), ScheduleError> {
+        let function = self.function;
+        let mut targets = Vec::new();
+        for output in function.outputs.iter().filter(|output| output.kind == OutputKind::Initial) {
+            targets.push(Delivery { node: output.node, storage: self.state(output)? });
         }
-        // States change when all that reads them is done.
-        for (from, state) in states {
-            let length = product(&planner.scene.sizes(&from.layout));
-            let (from, to, element) = (from.buffer, state.buffer, from.element);
-            copy(&planner.scene, planner.assembly, target, from, to, element, &length)?;
+        if targets.is_empty() {
+            return Ok(());
         }
+        let states = |storage: &Storage| targets.iter().any(|target| target.storage.buffer == storage.buffer);
+        let weights = storages.iter().filter(|(_, storage)| !states(storage));
+        self.deliver(weights.map(|(id, storage)| (*id, storage.clone())).collect(), &targets)?;
+        self.program.begin = self.assembly.steps.first_mut().map(std::mem::take).unwrap_or_default();
         Ok(())
+    }
+
+    fn deliver(
+        &mut self,
+        storages: BTreeMap<NodeId, Storage>,
+        targets: &[Delivery],
+    ) -> Result<(), ScheduleError> {
+        let (function, origin) = (self.function, self.request.origin);
+        let scene = Scene { function, storages, packings: BTreeMap::new(), origin };
+        deliver(self.request.module, self.request.target, &mut self.assembly, scene, targets)
     }
 
     /// Where an output goes.
@@ -189,7 +184,7 @@ impl Edge<'_> {
                 let place = Place::Output(self.program.outputs.len() as u32 - 1);
                 Ok(self.fixed(&output.name, element, &output.axes, place))
             }
-            OutputKind::Next => Ok(self.arena(output, element)),
+            OutputKind::Next | OutputKind::Initial => self.state(output),
             OutputKind::Observed => {
                 let storage = self.arena(output, element);
                 if let Some(draft) = self.assembly.buffers.get_mut(storage.buffer as usize) {
@@ -207,10 +202,10 @@ impl Edge<'_> {
         self.assembly.storage(&output.name, element, output.axes.clone(), product(&sizes))
     }
 
-    /// The buffer of a state.
-    fn state(&self, name: &str) -> Result<Storage, ScheduleError> {
+    /// The memory of a state.
+    fn state(&self, output: &Output) -> Result<Storage, ScheduleError> {
         let unknown = ScheduleError::Malformed("a next value of no state");
-        let index = self.program.states.iter().position(|state| state.tensor.name == name);
+        let index = self.program.states.iter().position(|state| state.tensor.name == output.name);
         let index = index.ok_or(unknown.clone())? as u32;
         let buffer = self
             .assembly
@@ -219,13 +214,17 @@ impl Edge<'_> {
             .position(|draft| matches!(draft.home, Home::Fixed(Place::State(state)) if state == index));
         let buffer = buffer.ok_or(unknown)? as u32;
         let element = self.assembly.buffers.get(buffer as usize).map_or(Element::F32, |draft| draft.element);
-        Ok(Storage { buffer, name: name.to_owned(), element, layout: Vec::new() })
+        Ok(Storage { buffer, name: output.name.clone(), element, layout: output.axes.clone() })
     }
 
     fn finish(mut self) -> Plan {
         let mut assembly = self.assembly;
         let steps: Vec<Step> = assembly.steps.pop().unwrap_or_default();
-        let arena = arena::plan(&assembly.buffers, &steps);
+        let begin = arena::plan(&assembly.buffers, &self.program.begin);
+        let mut arena = arena::plan(&assembly.buffers, &steps);
+        // Nothing is handed from the one to the other but states.
+        arena.offsets.extend(begin.offsets);
+        arena.bytes = arena.bytes.maximum(&begin.bytes);
         let zero = moe_graph::Size::constant(0);
         let mut program = self.program;
         for (id, draft) in assembly.buffers.iter().enumerate() {

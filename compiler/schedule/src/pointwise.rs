@@ -45,6 +45,7 @@ pub(crate) fn written(
         extent,
         work,
         flops,
+        bytes: None,
     }
 }
 

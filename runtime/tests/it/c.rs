@@ -3,6 +3,7 @@
 use crate::fakes::*;
 use moe_runtime::c::*;
 use moe_runtime::command::LoadedProgram;
+use moe_runtime::program::FORMAT_VERSION;
 use moe_runtime::{Description, Element, Kernels};
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::{null, null_mut};
@@ -168,10 +169,11 @@ fn a_description_is_what_the_linker_put_down() {
         weights: null(),
         weights_length: 0,
     };
-    let loaded = unsafe { of(1, program.len()).load() }.unwrap();
+    let loaded = unsafe { of(u64::from(FORMAT_VERSION), program.len()).load() }.unwrap();
     assert_eq!(loaded.program, scaling());
     assert!(loaded.weights.is_none());
     let message = |description: Description| unsafe { description.load() }.err().unwrap().to_string();
-    assert_eq!(message(of(9, program.len())), "the program has format 9 and this runtime reads format 1");
-    assert!(message(of(1, program.len() / 2)).starts_with("the program is damaged: "));
+    let expected = format!("the program has format 9 and this runtime reads format {FORMAT_VERSION}");
+    assert_eq!(message(of(9, program.len())), expected);
+    assert!(message(of(u64::from(FORMAT_VERSION), program.len() / 2)).starts_with("the program is damaged: "));
 }

@@ -137,6 +137,7 @@ pub fn empty() -> Program {
             .collect(),
         faults: vec![Fault { code: "E0901".into(), message: "an entry is negative".into() }],
         prepare: Vec::new(),
+        begin: Vec::new(),
         step: Vec::new(),
         observations: Vec::new(),
     }

@@ -121,6 +121,24 @@ fn lookups() {
 }
 
 #[test]
+fn replaced_entries() {
+    // Six updates of five entries: some replace others.
+    let mut g = Graph::new(30);
+    let [v, d, n] = g.axes([5, 2, 6]);
+    let (base, updates) = (g.values(&[v, d], -1.0, 1.0), g.values(&[n, d], -1.0, 1.0));
+    let index = g.indices(&[n], 5);
+    let node = g.add(Operation::Scatter { over: vec![n], axis: v }, &[base, updates, index]);
+    g.check(node);
+    // One index for all updates, and a base that lacks an axis.
+    let mut g = Graph::new(31);
+    let [v, d, n] = g.axes([5, 2, 3]);
+    let (base, updates) = (g.values(&[v], -1.0, 1.0), g.values(&[n, d], -1.0, 1.0));
+    let index = g.indices(&[d], 5);
+    let node = g.add(Operation::Scatter { over: vec![n], axis: v }, &[base, updates, index]);
+    g.check(node);
+}
+
+#[test]
 fn running_sums_and_order() {
     let mut g = Graph::new(10);
     let [n, d] = g.axes([5, 3]);

@@ -99,6 +99,7 @@ pub fn boxes(module: &Module, function: &Function) -> (Vec<Shape>, Vec<Called>) 
             OutputKind::Result => output.name.clone(),
             OutputKind::Next => format!("next {}", output.name),
             OutputKind::Observed => format!("observe {}", output.name),
+            OutputKind::Initial => format!("first {}", output.name),
         };
         let node = function.node(output.node);
         shapes.push(Shape {

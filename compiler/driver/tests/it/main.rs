@@ -6,3 +6,4 @@ mod generated;
 mod reference;
 mod road;
 mod stages;
+mod states;

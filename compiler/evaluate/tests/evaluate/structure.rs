@@ -86,6 +86,24 @@ fn gather_aligns_shared_axes_and_scatter_adds_back() {
 }
 
 #[test]
+fn scatter_replaces_entries_and_the_last_update_counts() {
+    let mut g = Graph::new();
+    let (v, n, d) = (g.axis("V", 3), g.axis("N", 3), g.axis("D", 2));
+    let base = g.f32(&[v], &[0.5, 1.5, 2.5]);
+    let rows = g.f32(&[n, d], &[10.0, 11.0, 20.0, 21.0, 30.0, 31.0]);
+    let index = g.i64(&[n], &[2, 0, 2]);
+    let put = g.add(Operation::Scatter { over: vec![n], axis: v }, &[base, rows, index]);
+    let found = g.evaluate(&[put]).unwrap();
+    assert_eq!(found.outputs[0].to_f64(), [20.0, 21.0, 1.5, 1.5, 30.0, 31.0]);
+    let mut g = Graph::new();
+    let v = g.axis("V", 3);
+    let (base, index) = (g.f32(&[v], &[0.0; 3]), g.i64(&[], &[3]));
+    let one = g.f32(&[], &[1.0]);
+    let put = g.add(Operation::Scatter { over: Vec::new(), axis: v }, &[base, one, index]);
+    assert!(g.evaluate(&[put]).is_err());
+}
+
+#[test]
 fn packing_gathers_rows_and_unpacking_fills_the_background() {
     let mut g = Graph::new();
     let (n, e, d) = (g.axis("N", 3), g.axis("E", 2), g.axis("D", 2));

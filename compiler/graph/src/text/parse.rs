@@ -116,7 +116,7 @@ impl FunctionReader<'_> {
 
     fn output(&mut self) -> Result<(), TextError> {
         let word = self.reader.word()?;
-        let kinds = [OutputKind::Result, OutputKind::Next, OutputKind::Observed];
+        let kinds = [OutputKind::Result, OutputKind::Next, OutputKind::Observed, OutputKind::Initial];
         let Some(kind) = kinds.into_iter().find(|kind| output_kind(*kind) == word) else {
             return self.reader.error(format!("`{word}` is no kind of output"));
         };
@@ -256,13 +256,14 @@ impl FunctionReader<'_> {
                 Ok(Operation::Split { from, into: self.axes()? })
             }
             "window" => self.window(),
-            "merge" | "concatenate" | "scatter_add" => {
+            "merge" | "concatenate" | "scatter_add" | "scatter" => {
                 let from = self.axes()?;
                 self.reader.expect("->")?;
                 let into = self.axis()?;
                 Ok(match name {
                     "merge" => Operation::Merge { from, into },
                     "concatenate" => Operation::Concatenate { from, into },
+                    "scatter" => Operation::Scatter { over: from, axis: into },
                     _ => Operation::ScatterAdd { over: from, into },
                 })
             }

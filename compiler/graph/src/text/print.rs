@@ -64,6 +64,7 @@ pub(super) fn output_kind(kind: OutputKind) -> &'static str {
         OutputKind::Result => "result",
         OutputKind::Next => "next",
         OutputKind::Observed => "observed",
+        OutputKind::Initial => "initial",
     }
 }
 
@@ -181,7 +182,8 @@ impl Printer<'_> {
             Operation::Rename { from, to } => arrow(&[*from], &[*to]),
             Operation::Merge { from, into }
             | Operation::Concatenate { from, into }
-            | Operation::ScatterAdd { over: from, into } => arrow(from, &[*into]),
+            | Operation::ScatterAdd { over: from, into }
+            | Operation::Scatter { over: from, axis: into } => arrow(from, &[*into]),
             Operation::Split { from, into } => arrow(&[*from], into),
             Operation::Slice { from, into, start } => format!("{}, from {start}", arrow(&[*from], &[*into])),
             Operation::Pad { from, into, before, value } => {

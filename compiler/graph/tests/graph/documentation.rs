@@ -24,6 +24,7 @@ fn row(operation: &Operation) -> &'static str {
         | Operation::Concatenate { .. }
         | Operation::Gather { .. }
         | Operation::ScatterAdd { .. }
+        | Operation::Scatter { .. }
         | Operation::LargestMask { .. }
         | Operation::ArgMax { .. }
         | Operation::CumulativeSum { .. }

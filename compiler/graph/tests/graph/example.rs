@@ -80,7 +80,10 @@ fn lookups(b: &mut Builder, x: NodeId, n: AxisId, d: AxisId) -> Vec<NodeId> {
     let updates = b.map(ScalarFunction::Add, &[x, looked_up]).unwrap();
     let scattered = b.add(Operation::ScatterAdd { over: vec![n, d], into: k }, &[updates, index]).unwrap();
     let plain = Operation::Map { function: ScalarFunction::Divide, absorb: Absorb::Left };
-    vec![scattered, b.add(plain, &[x, looked_up]).unwrap()]
+    let newest = b.reduce(ReduceKind::Sum, &[d], x).unwrap();
+    let at = b.add(Operation::Coordinate(n), &[]).unwrap();
+    let replaced = b.add(Operation::Scatter { over: vec![n], axis: k }, &[scattered, newest, at]).unwrap();
+    vec![scattered, b.add(plain, &[x, looked_up]).unwrap(), replaced]
 }
 
 fn calls(b: &mut Builder, x: NodeId, d: AxisId, layers: AxisId, stack: NodeId) -> Vec<NodeId> {

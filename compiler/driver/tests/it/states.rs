@@ -1,0 +1,279 @@
+//! States, loops and observed values over several steps: evaluator = Cranelift = LLVM, before and after rewriting.
+
+use moe_check::{load, SourceFile, Sources};
+use moe_driver::{kernels_in_memory, Backend, Cache};
+use moe_graph::{Module, OutputKind, ParameterKind};
+use moe_kernel::Plan;
+use moe_runtime::program::{Place, Step};
+use moe_runtime::{Context, Model, Tensor, WeightFile};
+use std::collections::BTreeMap;
+
+const MODELS: &str = include_str!("models/states.moe");
+
+/// The numbers of one step, by name: a result or an observed value.
+type Seen = BTreeMap<String, Tensor>;
+
+fn elaborated(model: &str) -> Module {
+    let file = SourceFile { path: "states.moe".to_owned(), module: Vec::new(), text: MODELS.to_owned() };
+    let program = load(Sources { files: vec![file] });
+    let text = |diagnostics: Vec<moe_diagnostics::Diagnostic>| {
+        let place = |own: &moe_diagnostics::Diagnostic| {
+            own.primary.as_ref().map(|label| {
+                MODELS.get(label.span.start as usize..label.span.end as usize).unwrap_or("").to_owned()
+            })
+        };
+        diagnostics
+            .iter()
+            .map(|own| format!("{} {} {:?}", own.code, own.message, place(own)))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(text(program.check_file(moe_grammar::FileId(0))), "");
+    match program.elaborate(moe_grammar::FileId(0), model, &BTreeMap::new()) {
+        Ok(elaborated) => elaborated.module,
+        Err(found) => panic!("{model}: {}", text(found)),
+    }
+}
+
+fn rewritten(module: &Module) -> Module {
+    let options = moe_rewrite::Options { prefer_rewritten: true, ..Default::default() };
+    let module = moe_rewrite::rewrite(module, &options).unwrap().module;
+    assert_eq!(moe_graph::verify(&module), Ok(()), "{}", moe_graph::print_module(&module));
+    module
+}
+
+/// The steps as the evaluator takes them, each state handed on from step to step.
+fn by_evaluator(module: &Module, weights: &Seen, steps: &[Vec<Tensor>]) -> Vec<Seen> {
+    let entry = module.entry().unwrap();
+    let mut states: Seen = Seen::new();
+    let mut seen = Vec::new();
+    for inputs in steps {
+        let evaluate = |states: &Seen| {
+            let mut inputs = inputs.iter();
+            let arguments: Vec<Tensor> = entry
+                .parameters
+                .iter()
+                .map(|parameter| match parameter.kind {
+                    ParameterKind::Input => inputs.next().unwrap().clone(),
+                    ParameterKind::Weight => weights[&parameter.name].clone(),
+                    ParameterKind::State => states[&parameter.name].clone(),
+                })
+                .collect();
+            let outputs = moe_evaluate::evaluate(module, &arguments, &Default::default()).unwrap().outputs;
+            entry
+                .outputs
+                .iter()
+                .map(|output| (output.kind, output.name.clone()))
+                .zip(outputs)
+                .collect::<Vec<_>>()
+        };
+        if states.is_empty() {
+            let size = |axis| usize::try_from(entry.size(axis).as_constant().unwrap()).unwrap();
+            for parameter in entry.parameters.iter().filter(|own| own.kind == ParameterKind::State) {
+                let shape = parameter.ty.axes.iter().map(|axis| size(*axis)).collect();
+                states.insert(parameter.name.clone(), Tensor::zeros(parameter.ty.element, shape).unwrap());
+            }
+            let first = evaluate(&states);
+            states.extend(
+                first
+                    .into_iter()
+                    .filter(|((kind, _), _)| *kind == OutputKind::Initial)
+                    .map(|((_, name), own)| (name, own)),
+            );
+        }
+        let outputs = evaluate(&states);
+        let mut now = Seen::new();
+        for ((kind, name), tensor) in outputs {
+            match kind {
+                OutputKind::Next => drop(states.insert(name, tensor)),
+                OutputKind::Result | OutputKind::Observed => drop(now.insert(name, tensor)),
+                OutputKind::Initial => {}
+            }
+        }
+        seen.push(now);
+    }
+    seen
+}
+
+fn planned(module: &Module, target: &moe_kernel::Target) -> Plan {
+    let request = moe_schedule::PlanRequest {
+        module,
+        model: "states",
+        target,
+        weight_sources: &BTreeMap::new(),
+        observe: &["*".to_owned()],
+        origin: &|_| String::new(),
+    };
+    let plan = match moe_schedule::plan(&request) {
+        Ok(plan) => plan,
+        Err(error) => panic!("{error}\n{}", moe_graph::print_module(module)),
+    };
+    plan.kernels.iter().for_each(|kernel| moe_kernel::verify(kernel).unwrap());
+    plan
+}
+
+fn by_backend(module: &Module, backend: &Backend, weights: &Seen, steps: &[Vec<Tensor>]) -> Vec<Seen> {
+    let plan = planned(module, &backend.target("native").unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let kernels = kernels_in_memory(backend, &plan.kernels, &Cache::at(folder.path())).unwrap();
+    let weights: Vec<(String, Tensor)> = weights.clone().into_iter().collect();
+    let file = (!weights.is_empty()).then(|| WeightFile::from_tensors("weights", &weights).unwrap());
+    let model = Model::new(plan.program.clone(), kernels, file).unwrap();
+    let mut context = Context::new(&model, Some(2)).unwrap();
+    let run = |context: &mut Context| {
+        let mut seen = Vec::new();
+        for inputs in steps {
+            let results = context.run(inputs).unwrap();
+            let names = plan.program.outputs.iter().map(|output| output.name.clone());
+            let mut now: Seen = names.zip(results).collect();
+            let observed: Vec<String> = context.observable().map(str::to_owned).collect();
+            for name in observed {
+                let tensor = context.observe(&name).unwrap().unwrap();
+                now.insert(name, tensor);
+            }
+            seen.push(now);
+        }
+        seen
+    };
+    let first = run(&mut context);
+    // A context that has been reset begins anew.
+    context.reset();
+    assert_eq!(run(&mut context), first);
+    first
+}
+
+fn compare(model: &str, weights: &[(&str, Tensor)], steps: &[Vec<Tensor>]) -> Vec<Seen> {
+    let weights: Seen = weights.iter().map(|(name, tensor)| ((*name).to_owned(), tensor.clone())).collect();
+    let module = elaborated(model);
+    assert_eq!(moe_graph::verify(&module), Ok(()), "{}", moe_graph::print_module(&module));
+    let read = moe_graph::parse_module(&moe_graph::print_module(&module)).unwrap();
+    assert_eq!(moe_graph::print_module(&read), moe_graph::print_module(&module));
+    let expected = by_evaluator(&module, &weights, steps);
+    let rewritten = rewritten(&module);
+    assert_eq!(by_evaluator(&rewritten, &weights, steps), expected, "{model} rewritten");
+    let llvm = moe_driver::choose(None).ok().map(|(backend, _)| backend);
+    let backends =
+        llvm.into_iter().filter(|backend| matches!(backend, Backend::Llvm(_))).chain([Backend::Cranelift]);
+    for backend in backends {
+        for module in [&module, &rewritten] {
+            let found = by_backend(module, &backend, &weights, steps);
+            assert_eq!(found, expected, "{model}\n{}", moe_graph::print_module(module));
+        }
+    }
+    expected
+}
+
+fn floats(shape: &[usize], from: f32) -> Tensor {
+    let count = shape.iter().product::<usize>();
+    let entries: Vec<f32> = (0..count).map(|place| from + place as f32 * 0.25).collect();
+    Tensor::from_f32(shape.to_vec(), &entries).unwrap()
+}
+
+fn indices(shape: &[usize], values: &[i64]) -> Tensor {
+    Tensor::from_i64(shape.to_vec(), values).unwrap()
+}
+
+/// The names of the kernels of a step that write to a state.
+fn writers(model: &str) -> Vec<String> {
+    fn walk(steps: &[Step], plan: &Plan, names: &mut Vec<String>) {
+        let program = &plan.program;
+        for step in steps {
+            let launch = match step {
+                Step::Launch(launch) => launch,
+                Step::Repeat(repeat) => {
+                    walk(&repeat.body, plan, names);
+                    continue;
+                }
+            };
+            let kernel = &plan.kernels[launch.kernel as usize];
+            let state = |(buffer, parameter): (&u32, &moe_kernel::BufferParameter)| {
+                let mut place = &program.buffers[*buffer as usize].place;
+                while let Place::Round { buffer, .. } = place {
+                    place = &program.buffers[*buffer as usize].place;
+                }
+                parameter.written && matches!(place, Place::State(_))
+            };
+            if launch.buffers.iter().zip(&kernel.buffers).any(state) {
+                names.push(
+                    kernel
+                        .name
+                        .trim_end_matches(|letter: char| letter == '_' || letter.is_ascii_digit())
+                        .to_owned(),
+                );
+            }
+        }
+    }
+    let plan = planned(&elaborated(model), &moe_cranelift::target());
+    let mut names = Vec::new();
+    walk(&plan.program.step, &plan, &mut names);
+    names
+}
+
+#[test]
+fn a_cache_is_filled_row_by_row() {
+    let steps: Vec<Vec<Tensor>> =
+        (0..5).map(|step| vec![floats(&[4], step as f32), indices(&[], &[(step * 3) % 8])]).collect();
+    let seen = compare("Rows", &[], &steps);
+    assert_eq!(seen[1]["output"].to_f64(), [1.0, 1.5, 2.0, 2.5]);
+}
+
+#[test]
+fn layers_have_caches_of_their_own() {
+    let scale = ("layers.scale", floats(&[3, 4], 0.5));
+    let steps = vec![
+        vec![floats(&[5, 4], 0.25), indices(&[5], &[0, 1, 2, 3, 4])],
+        vec![floats(&[1, 4], -1.0), indices(&[1], &[5])],
+        vec![floats(&[2, 4], 1.0), indices(&[2], &[6, 6])],
+    ];
+    compare("Layers", &[scale], &steps);
+}
+
+#[test]
+fn an_update_of_few_rows_copies_no_cache() {
+    for model in ["Rows", "Layers"] {
+        assert_eq!(writers(model), ["scatter"], "{model}");
+    }
+    assert_eq!(writers("Both"), ["scatter"]);
+    assert_eq!(writers("Swapped"), ["copy", "copy"]);
+}
+
+#[test]
+fn old_and_new_values_are_read_side_by_side() {
+    let steps: Vec<Vec<Tensor>> =
+        (0..4).map(|step| vec![floats(&[4], step as f32), indices(&[], &[step % 3])]).collect();
+    compare("Both", &[], &steps);
+    compare("Swapped", &[], &steps);
+}
+
+#[test]
+fn states_begin_as_what_is_said() {
+    let weights = [("start", floats(&[4], 2.0)), ("parts.start", floats(&[2, 4], 1.0))];
+    let steps = vec![vec![floats(&[4], 0.0)], vec![floats(&[4], 1.0)], vec![floats(&[4], 2.0)]];
+    let seen = compare("Begins", &weights, &steps);
+    assert_eq!(seen[0]["seven"].to_f64(), [7.0]);
+    assert_eq!(seen[1]["seven"].to_f64(), [8.0]);
+}
+
+#[test]
+fn a_fold_steps_the_states_in_it() {
+    let rounds = |count: i64| vec![floats(&[4], 0.5), indices(&[], &[count])];
+    let seen =
+        compare("Steps", &[("layers.scale", floats(&[2, 4], 0.5))], &[rounds(3), rounds(0), rounds(2)]);
+    assert_eq!(seen[2]["count"].to_f64(), [5.0]);
+}
+
+#[test]
+fn parts_of_a_stack_called_by_number_have_their_entries() {
+    let steps = vec![vec![floats(&[4], 0.0)], vec![floats(&[4], 1.0)]];
+    compare("Numbered", &[], &steps);
+}
+
+#[test]
+fn rounds_are_observed_one_after_the_other() {
+    let steps =
+        vec![vec![floats(&[4], 0.0), indices(&[], &[2])], vec![floats(&[4], 1.0), indices(&[], &[0])]];
+    let seen = compare("Watched", &[], &steps);
+    assert_eq!(seen[0]["inner.norm"].shape(), [3]);
+    assert_eq!(seen[0]["last"].to_f64(), [2.0]);
+    assert_eq!(seen[1]["last"].to_f64(), [0.0]);
+}
