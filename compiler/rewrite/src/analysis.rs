@@ -3,6 +3,7 @@
 //! Facts come from the support rules of the graph, with classes as the keys of masks. A class keeps the best fact of its terms, by a
 //! total order, so that the result does not depend on the order in which terms are found.
 
+use crate::classes::Classes;
 use crate::language::{class, key, Term};
 use crate::masks::Candidate;
 use crate::sign::{sign, Sign};
@@ -27,9 +28,44 @@ pub struct Data {
     pub fact: Option<Fact>,
     /// What is known of the sign of its entries.
     pub sign: Sign,
+    /// Where what is known comes from, if that is recorded.
+    pub evidence: Evidence,
+}
+
+/// The derivations that the parts of [`Data`] come from, by index in [`Knowledge::derivations`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Evidence {
+    /// That of the fact.
+    pub fact: Option<u32>,
+    /// That of the sign.
+    pub sign: Option<u32>,
+}
+
+impl Evidence {
+    /// The derivations, each once.
+    pub fn numbers(&self) -> Vec<u32> {
+        let other = self.sign.filter(|sign| self.fact != Some(*sign));
+        self.fact.into_iter().chain(other).collect()
+    }
+}
+
+/// What was known of a term from what was known of its operands.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Derivation {
+    /// The term.
+    pub term: Term,
+    /// The class that it was in then: the key of a mask that it made.
+    pub class: Id,
+    /// What its operands' data came from.
+    pub operands: Vec<Evidence>,
 }
 
 impl Data {
+    /// Nothing is known but the type.
+    pub fn of_type(ty: Type) -> Self {
+        Data { ty, fact: None, sign: Sign::Any, evidence: Evidence::default() }
+    }
+
     /// The number it is everywhere, if it is one.
     pub fn constant(&self) -> Option<Scalar> {
         self.fact.as_ref().filter(|fact| fact.support.is_empty()).map(|fact| fact.background)
@@ -49,6 +85,8 @@ pub struct Knowledge {
     pub nominal: Nominal,
     /// The first thing that went wrong: a bug in a rule.
     pub problem: Option<String>,
+    /// Where all data come from; `None` if that is not recorded.
+    pub derivations: Option<Vec<Derivation>>,
 }
 
 impl Knowledge {
@@ -93,10 +131,14 @@ impl Analysis<Term> for Knowledge {
 
     fn make(graph: &mut Graph, term: &Term, id: Id) -> Data {
         match type_of(graph, &term.operation, &term.operands) {
-            Ok(ty) => Data { fact: fact_of(graph, term, &ty, id), sign: sign(graph, term), ty },
+            Ok(ty) => {
+                let (fact, sign) = (fact_of(graph, term, &ty, id), sign(graph, term));
+                let evidence = derive(graph, term, id, (fact.is_some(), sign != Sign::Any));
+                Data { ty, fact, sign, evidence }
+            }
             Err(problem) => {
                 graph.analysis.report(problem);
-                Data { ty: Type::scalar(Element::F32), fact: None, sign: Sign::Any }
+                Data::of_type(Type::scalar(Element::F32))
             }
         }
     }
@@ -111,12 +153,15 @@ impl Analysis<Term> for Knowledge {
         };
         let sign = a.sign.max(b.sign);
         let mut merged = DidMerge(a.sign != sign, b.sign != sign);
-        a.sign = sign;
+        if a.sign != sign {
+            (a.sign, a.evidence.sign) = (sign, b.evidence.sign);
+        }
         match order {
             Ordering::Less => merged.1 = true,
             Ordering::Equal => {}
             Ordering::Greater => {
                 a.fact = b.fact;
+                a.evidence.fact = b.evidence.fact;
                 merged.0 = true;
             }
         }
@@ -124,23 +169,36 @@ impl Analysis<Term> for Knowledge {
     }
 }
 
+/// Records where the data of a term come from, if its fact or its sign is known.
+fn derive(graph: &mut Graph, term: &Term, class: Id, (fact, sign): (bool, bool)) -> Evidence {
+    let operands = term.operands.iter().map(|operand| graph[*operand].data.evidence).collect();
+    let Some(derivations) = graph.analysis.derivations.as_mut().filter(|_| fact || sign) else {
+        return Evidence::default();
+    };
+    let number = derivations.len() as u32;
+    derivations.push(Derivation { term: term.clone(), class, operands });
+    Evidence { fact: fact.then_some(number), sign: sign.then_some(number) }
+}
+
 /// The type of an operation on classes, its axes in order of their ids.
-pub fn type_of(graph: &Graph, operation: &Operation, operands: &[Id]) -> Result<Type, String> {
-    let types: Vec<&Type> = operands.iter().map(|operand| &graph[*operand].data.ty).collect();
-    let inferred = infer(&graph.analysis.function, operation, &types).map_err(|error| error.to_string())?;
+pub fn type_of(graph: &dyn Classes, operation: &Operation, operands: &[Id]) -> Result<Type, String> {
+    let types: Vec<&Type> = operands.iter().map(|operand| &graph.data(*operand).ty).collect();
+    let inferred =
+        infer(&graph.knowledge().function, operation, &types).map_err(|error| error.to_string())?;
     let mut ty = inferred
-        .or_else(|| graph.analysis.given.get(operation).cloned())
+        .or_else(|| graph.knowledge().given.get(operation).cloned())
         .ok_or_else(|| format!("{} has no type", operation.name()))?;
     ty.axes.sort();
     Ok(ty)
 }
 
-fn fact_of(graph: &Graph, term: &Term, ty: &Type, id: Id) -> Option<Fact> {
+/// What is known of a term that is in the class `id`, from what is known of its operands.
+pub fn fact_of(graph: &dyn Classes, term: &Term, ty: &Type, id: Id) -> Option<Fact> {
     let facts: Vec<Option<Fact>> = term
         .operands
         .iter()
         .map(|operand| {
-            let fact = graph[*operand].data.fact.as_ref()?;
+            let fact = graph.data(*operand).fact.as_ref()?;
             let expression = canonical(graph, &fact.support.expression);
             let support = Support { expression, ..fact.support.clone() };
             Some(Fact { background: fact.background, support })
@@ -151,22 +209,21 @@ fn fact_of(graph: &Graph, term: &Term, ty: &Type, id: Id) -> Option<Fact> {
         .iter()
         .zip(&facts)
         .map(|(operand, fact)| {
-            let class = &graph[*operand];
             // One-hot comparisons are recognized by their coordinate.
             let coordinate = |term: &&Term| matches!(term.operation, Operation::Coordinate(_));
             Known {
                 key: key(graph.find(*operand)),
-                operation: class.nodes.iter().find(coordinate).map(|term| &term.operation),
-                ty: &class.data.ty,
+                operation: graph.terms(*operand).iter().find(coordinate).map(|term| &term.operation),
+                ty: &graph.data(*operand).ty,
                 fact: fact.as_ref(),
             }
         })
         .collect();
-    moe_graph::fact(&term.operation, &known, ty, key(id), &|axis| graph.analysis.size(axis))
+    moe_graph::fact(&term.operation, &known, ty, key(id), &|axis| graph.knowledge().size(axis))
 }
 
 /// The expression with the classes that its keys have become.
-pub fn canonical(graph: &Graph, expression: &SupportExpression) -> SupportExpression {
+pub fn canonical(graph: &dyn Classes, expression: &SupportExpression) -> SupportExpression {
     let found = |id: u32| key(graph.find(class(id)));
     match expression {
         SupportExpression::Empty => SupportExpression::Empty,

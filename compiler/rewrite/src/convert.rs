@@ -21,11 +21,11 @@ pub struct Loaded {
     pub origins: Origins,
 }
 
-/// The live nodes of a function as terms, with `proofs` so that equalities can be explained.
+/// The live nodes of a function as terms, with `proofs` so that where facts come from is kept.
 pub fn load(function: &Function, nominal: Nominal, proofs: bool) -> Result<Loaded, RewriteError> {
     let axes = Function { name: function.name.clone(), axes: function.axes.clone(), ..Function::default() };
-    let graph = Graph::new(Knowledge { function: axes, nominal, ..Knowledge::default() });
-    let mut graph = if proofs { graph.with_explanations_enabled() } else { graph };
+    let derivations = proofs.then(Vec::new);
+    let mut graph = Graph::new(Knowledge { function: axes, nominal, derivations, ..Knowledge::default() });
     let mut origins = Origins::default();
     let mut classes: Vec<Option<Id>> = Vec::new();
     for (node, live) in function.nodes.iter().zip(live_nodes(function)) {
@@ -76,6 +76,8 @@ pub struct Stored {
     pub function: Function,
     /// The rows to expect along its packed axes.
     pub rows: BTreeMap<AxisId, Size>,
+    /// The packed axes that the e-graph knows, and what they are in the function.
+    pub axes: BTreeMap<AxisId, AxisId>,
     /// The rule that each node comes from; `None` for nodes of the source.
     pub rules: Vec<Option<&'static str>>,
 }
@@ -97,7 +99,7 @@ pub fn store(function: &Function, loaded: &Loaded, chosen: &Chosen) -> Result<St
     let function = writer.builder.finish();
     let mut rules = writer.rules;
     rules.resize(function.nodes.len(), None);
-    Ok(Stored { function, rows: writer.rows, rules })
+    Ok(Stored { function, rows: writer.rows, axes: writer.axes, rules })
 }
 
 fn same_type(function: &Function, builder: &Builder, old: NodeId, new: NodeId) -> Result<(), RewriteError> {

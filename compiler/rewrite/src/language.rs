@@ -1,6 +1,7 @@
 //! The language of the e-graph: the graph's own operations, attributes included, with classes as operands.
 
-use egg::{Id, Language};
+pub use egg::Id;
+use egg::Language;
 use moe_graph::Operation;
 
 /// An operation on classes.

@@ -7,6 +7,7 @@
 //! `README.md` has the rules for writing rules.
 
 mod analysis;
+mod classes;
 mod convert;
 mod cost;
 mod dense;
@@ -15,6 +16,7 @@ mod language;
 mod listing;
 mod machine;
 mod masks;
+mod proof;
 mod report;
 mod rule;
 mod rules;
@@ -25,6 +27,7 @@ mod totals;
 
 pub use dense::DenseWork;
 pub use machine::MachineDescription;
+pub use proof::{FunctionProof, Line, Proof, Refusal, TextProblem};
 pub use report::{FunctionReport, PackedAxis, Report, RuleUse};
 pub use totals::Totals;
 
@@ -33,6 +36,7 @@ use convert::{load, roots, store, Loaded, Stored};
 use extract::{extract, Chosen, Price};
 use language::Term;
 use moe_graph::{Function, Module, TypeError};
+use proof::Log;
 use rule::Rule;
 use saturate::{saturate, Limits};
 use sizes::Nominal;
@@ -112,6 +116,15 @@ pub enum RewriteError {
     /// An operation does not take its operands.
     #[error(transparent)]
     Graph(#[from] TypeError),
+    /// What was done has no proof.
+    #[error("what was chosen cannot be proven equal to what was written: {why}")]
+    Proof {
+        /// What is missing.
+        why: String,
+    },
+    /// The proof does not hold.
+    #[error("the proof does not hold: {0}")]
+    Refused(#[from] Refusal),
 }
 
 /// A rule as people see it.
@@ -143,6 +156,34 @@ pub fn rules() -> Vec<RuleDescription> {
 /// # Errors
 /// If the module is not well formed, or a rule is wrong.
 pub fn rewrite(module: &Module, options: &Options) -> Result<Rewritten, RewriteError> {
+    Ok(rewrite_each(module, options, false)?.0)
+}
+
+/// As [`rewrite`], with a proof that each function made computes what was written. It has been checked.
+///
+/// # Errors
+/// If the module is not well formed, a rule is wrong, or what was done cannot be proven.
+pub fn prove(module: &Module, options: &Options) -> Result<(Rewritten, Proof), RewriteError> {
+    let (rewritten, proof) = rewrite_each(module, options, true)?;
+    check_proof(&proof)?;
+    proof.connects(module, &rewritten.module).map_err(|why| RewriteError::Proof { why })?;
+    Ok((rewritten, proof))
+}
+
+/// Checks a proof by itself: that each line holds and that its results follow. [`Proof::connects`] says what it is a proof of.
+///
+/// # Errors
+/// With the first line that does not hold.
+pub fn check_proof(proof: &Proof) -> Result<(), Refusal> {
+    let rules = rules::all();
+    proof::check(proof, &rules.iter().collect::<Vec<_>>())
+}
+
+fn rewrite_each(
+    module: &Module,
+    options: &Options,
+    proofs: bool,
+) -> Result<(Rewritten, Proof), RewriteError> {
     let rules = rules::all();
     let chosen = |rule: &&Rule| {
         let asked = |group: &str| options.fast_math.iter().any(|name| name == group);
@@ -152,12 +193,15 @@ pub fn rewrite(module: &Module, options: &Options) -> Result<Rewritten, RewriteE
     let rules: Vec<&Rule> = rules.iter().filter(chosen).collect();
     let mut rewritten = Module { functions: Vec::new(), entry: module.entry };
     let mut report = Report::new(nominal(options), options.machine);
+    let terms = Module { functions: Vec::new(), entry: module.entry };
+    let mut proof = Proof { terms, functions: Vec::new() };
     for function in &module.functions {
-        let stored = rewrite_function(function, &rules, options, &mut report)?;
+        let mut log = proofs.then(Log::default);
+        let stored = rewrite_function(function, &rules, options, &mut report, log.as_mut(), &mut proof)?;
         rewritten.functions.push(stored.function);
     }
     report.entry = module.entry as usize;
-    Ok(Rewritten { module: rewritten, report })
+    Ok((Rewritten { module: rewritten, report }, proof))
 }
 
 fn nominal(options: &Options) -> Nominal {
@@ -169,24 +213,38 @@ fn rewrite_function(
     rules: &[&Rule],
     options: &Options,
     report: &mut Report,
+    mut log: Option<&mut Log>,
+    proof: &mut Proof,
 ) -> Result<Stored, RewriteError> {
-    let mut loaded = load(function, nominal(options), false)?;
-    let fired = explore(&mut loaded, rules, options)?;
+    let mut loaded = load(function, nominal(options), log.is_some())?;
+    let fired = explore(&mut loaded, rules, options, log.as_deref_mut())?;
     let chosen = choose(function, &loaded, options)?;
     let stored = store(function, &loaded, &chosen)?;
+    if let Some(log) = log {
+        let roots = proof::roots(function);
+        let recorded = proof::record(function, &loaded, &chosen, log, &roots, &stored.axes);
+        let (terms, lines) = recorded.map_err(|why| RewriteError::Proof { why })?;
+        proof.terms.functions.push(terms);
+        proof.functions.push(lines);
+    }
     report.dense.extend(dense::find(function, &loaded, &chosen));
     report.add(function, &stored, rules, &fired);
     Ok(stored)
 }
 
 /// Both phases; how often each rule fired.
-fn explore(loaded: &mut Loaded, rules: &[&Rule], options: &Options) -> Result<Vec<usize>, RewriteError> {
+fn explore(
+    loaded: &mut Loaded,
+    rules: &[&Rule],
+    options: &Options,
+    mut log: Option<&mut Log>,
+) -> Result<Vec<usize>, RewriteError> {
     let limits = Limits { terms: options.term_limit, rounds: options.round_limit };
     let mut fired = vec![0; rules.len()];
     let (graph, origins) = (&mut loaded.graph, &mut loaded.origins);
     let first: Vec<&Rule> = rules.iter().copied().filter(|rule| !rule.packs).collect();
     let mut counts = vec![0; first.len()];
-    saturate(graph, &first, limits, origins, &mut counts);
+    saturate(graph, &first, limits, origins, &mut counts, log.as_deref_mut());
     let mut counts = counts.into_iter();
     for (count, rule) in fired.iter_mut().zip(rules) {
         if !rule.packs {
@@ -196,7 +254,8 @@ fn explore(loaded: &mut Loaded, rules: &[&Rule], options: &Options) -> Result<Ve
     if rules.iter().any(|rule| rule.packs) {
         masks::choose(graph, options.mask_limit);
         origins.extend(graph, None, None);
-        saturate(graph, rules, limits, origins, &mut fired);
+        log.iter_mut().for_each(|log| log.chose_masks(graph));
+        saturate(graph, rules, limits, origins, &mut fired, log);
     }
     match graph.analysis.problem.take() {
         Some(problem) => Err(RewriteError::Rule { function: graph.analysis.function.name.clone(), problem }),
@@ -241,7 +300,6 @@ fn price(graph: &Graph, term: &Term, id: egg::Id, machine: &MachineDescription) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use egg::{FlatTerm, Language};
     use moe_graph::{
         Builder, Element, OutputKind, ParameterKind, ReduceKind, Scalar, ScalarFunction, Size, Type,
     };
@@ -264,34 +322,6 @@ mod tests {
         let sum = b.reduce(ReduceKind::Sum, &[e], weighed).unwrap();
         b.output("y", sum, vec![n], OutputKind::Result);
         b.finish()
-    }
-
-    /// Rules build nothing but patterns, so each step from what was written to what is chosen can be explained.
-    #[test]
-    fn what_is_chosen_has_a_proof_by_the_rules() {
-        let (function, options) = (mixture(), Options { prefer_rewritten: true, ..Options::default() });
-        let rules = rules::all();
-        let rules: Vec<&Rule> = rules.iter().collect();
-        let mut loaded = load(&function, nominal(&options), true).unwrap();
-        let written = loaded.classes.last().copied().flatten().unwrap();
-        let written = loaded.graph.id_to_expr(written);
-        explore(&mut loaded, &rules, &options).unwrap();
-        let chosen = choose(&function, &loaded, &options).unwrap();
-        let root = roots(&function, &loaded)[0];
-        let form = chosen[&root].build_recexpr(|id| chosen[&id].clone());
-        let mut explanation = loaded.graph.explain_equivalence(&written, &form);
-        let mut steps = Vec::new();
-        explanation.make_flat_explanation().iter().for_each(|term| rules_of(term, &mut steps));
-        for name in ["pack-bounded", "pack-map", "pack-reduce", "segment-reduce"] {
-            assert!(steps.iter().any(|step| step == name), "{name} is not in {steps:?}");
-        }
-        let named = |step: &String| rules.iter().any(|rule| rule.name == step);
-        assert!(steps.iter().all(named), "a step by no rule in {steps:?}");
-    }
-
-    fn rules_of(term: &FlatTerm<Term>, steps: &mut Vec<String>) {
-        steps.extend(term.forward_rule.iter().chain(&term.backward_rule).map(ToString::to_string));
-        term.children.iter().for_each(|child| rules_of(child, steps));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //!
 //! A support that is a union, an intersection or a projection of masks becomes a `bool` value of the graph here.
 
-use crate::analysis::{canonical, type_of, Graph};
+use crate::analysis::{canonical, Evidence, Graph};
+use crate::classes::{Classes, Growing};
 use crate::language::{class, key, Term};
 use egg::Id;
 use moe_graph::{
@@ -25,6 +26,8 @@ pub struct Candidate {
     pub expression: SupportExpression,
     /// How many true entries to expect: the bound, or less for part of a bounded mask.
     pub rows: Size,
+    /// The value whose support it is, and where that is known from.
+    pub witness: (Id, Evidence),
 }
 
 /// The largest fraction of true entries at which packing is considered at all.
@@ -32,17 +35,17 @@ const USEFUL: f64 = 0.999;
 
 /// Finds the supports that bound a value, and adds a mask and a packed axis for each, at most `limit`. Those that are there already stay.
 pub fn choose(graph: &mut Graph, limit: usize) {
-    for support in supports(graph) {
+    for (support, witness) in supports(graph) {
         let known = |candidate: &Candidate| canonical(graph, &candidate.expression) == support.expression;
         if graph.analysis.candidates.len() >= limit || graph.analysis.candidates.iter().any(known) {
             continue;
         }
-        add(graph, &support);
+        add(graph, &support, witness);
     }
     graph.rebuild();
 }
 
-fn add(graph: &mut Graph, support: &Support) -> Option<()> {
+fn add(graph: &mut Graph, support: &Support, witness: (Id, Evidence)) -> Option<()> {
     let mask = realize(graph, &support.expression)?;
     let axes: BTreeSet<AxisId> = graph[mask].data.ty.axes.iter().copied().collect();
     if axes != support.axes || graph[mask].data.ty.element != Element::Bool {
@@ -56,15 +59,15 @@ fn add(graph: &mut Graph, support: &Support) -> Option<()> {
     graph.analysis.function.axes.push(Axis { name, size: bound, ragged: true });
     let axis = AxisId(graph.analysis.function.axes.len() as u32 - 1);
     let expression = support.expression.clone();
-    graph.analysis.candidates.push(Candidate { mask, axis, axes, expression, rows });
+    graph.analysis.candidates.push(Candidate { mask, axis, axes, expression, rows, witness });
     Some(())
 }
 
 /// The bounded supports of values, in order of their classes. A support along a packed axis is not packed again.
-fn supports(graph: &Graph) -> Vec<Support> {
+fn supports(graph: &Graph) -> Vec<(Support, (Id, Evidence))> {
     let mut classes: Vec<_> = graph.classes().collect();
     classes.sort_by_key(|class| class.id);
-    let mut found: Vec<Support> = Vec::new();
+    let mut found: Vec<(Support, (Id, Evidence))> = Vec::new();
     for class in classes {
         let Some(fact) = class.data.fact.as_ref().filter(|fact| !fact.support.is_empty()) else { continue };
         let expression = canonical(graph, &fact.support.expression);
@@ -74,10 +77,10 @@ fn supports(graph: &Graph) -> Vec<Support> {
             // Where a value is a single entry there are no rows to leave out.
             && !support.axes.is_empty()
             && !support.axes.iter().any(ragged)
-            && !found.iter().any(|known| known.expression == support.expression)
+            && !found.iter().any(|(known, _)| known.expression == support.expression)
             && density(graph, &support).is_some_and(|density| density < USEFUL)
         {
-            found.push(support);
+            found.push((support, (class.id, class.data.evidence)));
         }
     }
     found
@@ -93,23 +96,23 @@ fn density(graph: &Graph, support: &Support) -> Option<f64> {
     )
 }
 
-fn volume<'a>(graph: &Graph, axes: impl IntoIterator<Item = &'a AxisId>) -> Size {
-    axes.into_iter().fold(Size::constant(1), |product, axis| product.multiply(&graph.analysis.size(*axis)))
+fn volume<'a>(graph: &dyn Classes, axes: impl IntoIterator<Item = &'a AxisId>) -> Size {
+    axes.into_iter().fold(Size::constant(1), |product, axis| product.multiply(&graph.knowledge().size(*axis)))
 }
 
 /// How many true entries to expect of a support: bounds where there are bounds, the same fraction for part of a mask.
-fn rows(graph: &Graph, expression: &SupportExpression) -> Option<Size> {
+fn rows(graph: &dyn Classes, expression: &SupportExpression) -> Option<Size> {
     Some(expected(graph, expression)?.0)
 }
 
-fn expected(graph: &Graph, expression: &SupportExpression) -> Option<(Size, BTreeSet<AxisId>)> {
+fn expected(graph: &dyn Classes, expression: &SupportExpression) -> Option<(Size, BTreeSet<AxisId>)> {
     match expression {
         SupportExpression::Empty => Some((Size::constant(0), BTreeSet::new())),
         SupportExpression::Mask(mask) => {
-            let data = &graph[class(*mask)].data;
+            let data = graph.data(class(*mask));
             let axes: BTreeSet<AxisId> = data.ty.axes.iter().copied().collect();
             let own = data.fact.as_ref().map(|fact| &fact.support).filter(|support| support.axes == axes);
-            let size = |axis| graph.analysis.size(axis);
+            let size = |axis| graph.knowledge().size(axis);
             Some((own.map_or_else(|| volume(graph, &axes), |support| support.degree(&axes, &size)), axes))
         }
         SupportExpression::Union(parts) => together(graph, parts, |a, b| a.add(b)),
@@ -119,7 +122,7 @@ fn expected(graph: &Graph, expression: &SupportExpression) -> Option<(Size, BTre
 }
 
 fn together(
-    graph: &Graph,
+    graph: &dyn Classes,
     parts: &BTreeSet<SupportExpression>,
     combine: impl Fn(&Size, &Size) -> Size,
 ) -> Option<(Size, BTreeSet<AxisId>)> {
@@ -135,7 +138,7 @@ fn together(
 }
 
 fn applied(
-    graph: &Graph,
+    graph: &dyn Classes,
     operation: &Operation,
     operands: &[SupportOperand],
 ) -> Option<(Size, BTreeSet<AxisId>)> {
@@ -156,20 +159,20 @@ fn applied(
         Operation::Pad { from, into, .. } => moved(&mut axes, &[*from], &[*into], rows),
         Operation::Window { from, places, taps, .. } => {
             let shown = volume(graph, &[*places, *taps]);
-            let rows = part(rows, shown, graph.analysis.size(*from))?;
+            let rows = part(rows, shown, graph.knowledge().size(*from))?;
             moved(&mut axes, &[*from], &[*places, *taps], rows)
         }
         Operation::Slice { from, into, .. } => {
-            let rows = part(rows, graph.analysis.size(*into), graph.analysis.size(*from))?;
+            let rows = part(rows, graph.knowledge().size(*into), graph.knowledge().size(*from))?;
             moved(&mut axes, &[*from], &[*into], rows)
         }
         Operation::Gather { axis } => {
             let index = operands.iter().find_map(|operand| match operand {
-                SupportOperand::Value(id) => Some(&graph[class(*id)].data.ty.axes),
+                SupportOperand::Value(id) => Some(&graph.data(class(*id)).ty.axes),
                 SupportOperand::Support(_) => None,
             })?;
             let new: Vec<AxisId> = index.iter().copied().filter(|axis| !axes.contains(axis)).collect();
-            let rows = part(rows, volume(graph, &new), graph.analysis.size(*axis))?;
+            let rows = part(rows, volume(graph, &new), graph.knowledge().size(*axis))?;
             moved(&mut axes, &[*axis], &new, rows)
         }
         _ => return None,
@@ -184,13 +187,13 @@ fn moved(axes: &mut BTreeSet<AxisId>, from: &[AxisId], into: &[AxisId], rows: Si
 }
 
 /// The support as a `bool` value.
-fn realize(graph: &mut Graph, expression: &SupportExpression) -> Option<Id> {
-    let folded = |graph: &mut Graph, parts: &BTreeSet<SupportExpression>, function| {
+pub fn realize(graph: &mut dyn Growing, expression: &SupportExpression) -> Option<Id> {
+    let folded = |graph: &mut dyn Growing, parts: &BTreeSet<SupportExpression>, function| {
         let parts: Option<Vec<Id>> = parts.iter().map(|part| realize(graph, part)).collect();
         let operation = Operation::Map { function, absorb: Absorb::Neither };
         let mut parts = parts?.into_iter();
         let first = parts.next()?;
-        parts.try_fold(first, |a, b| push(graph, operation.clone(), vec![a, b]))
+        parts.try_fold(first, |a, b| graph.grow(Term { operation: operation.clone(), operands: vec![a, b] }))
     };
     match expression {
         SupportExpression::Empty => None,
@@ -205,18 +208,13 @@ fn realize(graph: &mut Graph, expression: &SupportExpression) -> Option<Id> {
                     SupportOperand::Value(value) => Some(class(*value)),
                 })
                 .collect();
-            push(graph, (**operation).clone(), operands?)
+            graph.grow(Term { operation: (**operation).clone(), operands: operands? })
         }
     }
 }
 
-fn push(graph: &mut Graph, operation: Operation, operands: Vec<Id>) -> Option<Id> {
-    type_of(graph, &operation, &operands).ok()?;
-    Some(graph.add(Term { operation, operands }))
-}
-
 /// Whether a value whose support this is can be packed by the mask.
-pub fn covers(graph: &Graph, candidate: &Candidate, support: &SupportExpression) -> bool {
+pub fn covers(graph: &dyn Classes, candidate: &Candidate, support: &SupportExpression) -> bool {
     let (mask, axes) = (SupportExpression::Mask(key(graph.find(candidate.mask))), &candidate.axes);
     let own = canonical(graph, support);
     let candidate = canonical(graph, &candidate.expression);
@@ -224,9 +222,9 @@ pub fn covers(graph: &Graph, candidate: &Candidate, support: &SupportExpression)
 }
 
 /// What is known of where a mask is true: itself, and the support of its fact.
-pub fn of_mask(graph: &Graph, mask: Id) -> SupportExpression {
+pub fn of_mask(graph: &dyn Classes, mask: Id) -> SupportExpression {
     let own = SupportExpression::Mask(key(graph.find(mask)));
-    let known = graph[mask].data.fact.as_ref().filter(|fact| !fact.background.is_true());
+    let known = graph.data(mask).fact.as_ref().filter(|fact| !fact.background.is_true());
     let known = known.map(|fact| canonical(graph, &fact.support.expression));
     let parts: BTreeSet<SupportExpression> = known.into_iter().chain([own.clone()]).collect();
     if parts.len() > 1 {

@@ -3,7 +3,8 @@
 //! Operators carry attributes (axes, scalar functions), so a left side matches operators by a test, and the right side is built of
 //! operators and of the classes found. Both sides of every application are patterns without conditions: each step can be explained.
 
-use crate::analysis::{Data, Graph};
+use crate::analysis::Data;
+use crate::classes::Classes;
 use crate::language::Term;
 use egg::{ENodeOrVar, Id, PatternAst, RecExpr, Subst, Var};
 use moe_graph::{AxisId, Element, Fact, Operation, Scalar, Type};
@@ -68,6 +69,16 @@ impl Tree {
         (pattern, classes)
     }
 
+    /// Whether it packs or unpacks along an axis.
+    pub fn names(&self, axis: AxisId) -> bool {
+        match self {
+            Tree::Class(_) => false,
+            Tree::Term(operation, operands) => {
+                packed_axis(operation) == Some(axis) || operands.iter().any(|operand| operand.names(axis))
+            }
+        }
+    }
+
     fn write(&self, pattern: &mut PatternAst<Term>, classes: &mut Subst) -> Id {
         match self {
             Tree::Class(id) => {
@@ -83,15 +94,32 @@ impl Tree {
     }
 }
 
+/// The packed axis that an operation goes into or comes from.
+pub fn packed_axis(operation: &Operation) -> Option<AxisId> {
+    match operation {
+        Operation::Pack { into: axis }
+        | Operation::Unpack { from: axis, .. }
+        | Operation::SegmentReduce { from: axis, .. } => Some(*axis),
+        _ => None,
+    }
+}
+
 /// A place where a left side was found.
 pub struct Site<'a> {
     /// The e-graph.
-    pub graph: &'a Graph,
+    pub graph: &'a dyn Classes,
     /// The class of the whole left side.
     pub root: Id,
     /// What was found there.
     pub left: Tree,
     names: Vec<(&'static str, Id, Option<Term>)>,
+}
+
+impl Site<'_> {
+    /// The same place, with questions answered by somebody else.
+    pub fn with(self, graph: &dyn Classes) -> Site<'_> {
+        Site { graph, root: self.root, left: self.left, names: self.names }
+    }
 }
 
 impl Site<'_> {
@@ -124,7 +152,7 @@ impl Site<'_> {
 
     /// What is known of a class.
     pub fn data(&self, name: &str) -> &Data {
-        &self.graph[self.class(name)].data
+        &self.graph.data(self.class(name))
     }
 
     /// Its type.
@@ -157,7 +185,7 @@ impl Site<'_> {
     /// # Errors
     /// If it lacks axes along which the whole is constant.
     pub fn alone(&self, name: &str) -> Result<Vec<Tree>, &'static str> {
-        require(self.ty(name) == &self.graph[self.root].data.ty, "it lacks an axis of the result")?;
+        require(self.ty(name) == &self.graph.data(self.root).ty, "it lacks an axis of the result")?;
         Ok(vec![self.tree(name)])
     }
 }
@@ -175,10 +203,45 @@ pub fn require(condition: bool, otherwise: &'static str) -> Result<(), &'static 
 }
 
 /// All places in a class where a shape is found.
-pub fn matches<'a>(graph: &'a Graph, shape: &Shape, class: Id) -> Vec<Site<'a>> {
+pub fn matches<'a>(graph: &'a dyn Classes, shape: &Shape, class: Id) -> Vec<Site<'a>> {
     let partial = Partial::default();
     let found = find(graph, shape, class, &partial);
     found.into_iter().map(|(left, partial)| Site { graph, root: class, left, names: partial.names }).collect()
+}
+
+/// The places where a term itself has a shape, its operands' own terms taken as they are.
+pub fn structural<'a>(
+    graph: &'a dyn Classes,
+    term: &dyn Fn(Id) -> Option<&'a Term>,
+    shape: &Shape,
+    id: Id,
+) -> Option<Site<'a>> {
+    let names = fits(graph, term, shape, id, &Partial::default())?.names;
+    Some(Site { graph, root: graph.find(id), left: Tree::Class(id), names })
+}
+
+fn fits<'a>(
+    graph: &'a dyn Classes,
+    term: &dyn Fn(Id) -> Option<&'a Term>,
+    shape: &Shape,
+    id: Id,
+    partial: &Partial,
+) -> Option<Partial> {
+    match shape {
+        Shape::Any(name) => partial.with(name, graph.find(id), None),
+        Shape::Every(name, test) => {
+            let own = term(id).filter(|term| test(&term.operation))?;
+            partial.with(name, graph.find(id), Some(own))
+        }
+        Shape::Term(name, test, shapes) => {
+            let own = term(id).filter(|term| test(&term.operation) && term.operands.len() == shapes.len())?;
+            let mut partial = partial.with(name, graph.find(id), Some(own))?;
+            for (operand, shape) in own.operands.iter().zip(shapes) {
+                partial = fits(graph, term, shape, *operand, &partial)?;
+            }
+            Some(partial)
+        }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -201,14 +264,14 @@ impl Partial {
     }
 }
 
-fn find(graph: &Graph, shape: &Shape, class: Id, partial: &Partial) -> Vec<(Tree, Partial)> {
+fn find(graph: &dyn Classes, shape: &Shape, class: Id, partial: &Partial) -> Vec<(Tree, Partial)> {
     let class = graph.find(class);
     match shape {
         Shape::Any(name) => {
             partial.with(name, class, None).map(|partial| (Tree::Class(class), partial)).into_iter().collect()
         }
         Shape::Every(name, test) => {
-            let terms = graph[class].nodes.iter().filter(|term| test(&term.operation));
+            let terms = graph.terms(class).iter().filter(|term| test(&term.operation));
             terms
                 .filter_map(|term| {
                     let operands = term.operands.iter().map(|id| Tree::Class(graph.find(*id))).collect();
@@ -222,7 +285,7 @@ fn find(graph: &Graph, shape: &Shape, class: Id, partial: &Partial) -> Vec<(Tree
         Shape::Term(name, test, shapes) => {
             let fits = |term: &&Term| term.operands.len() == shapes.len() && test(&term.operation);
             let mut found = Vec::new();
-            for term in graph[class].nodes.iter().filter(fits) {
+            for term in graph.terms(class).iter().filter(fits) {
                 let Some(partial) = partial.with(name, class, Some(term)) else { continue };
                 let mut ways = vec![(Vec::new(), partial)];
                 for (operand, shape) in term.operands.iter().zip(shapes) {

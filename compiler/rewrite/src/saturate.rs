@@ -1,8 +1,10 @@
 //! Applying rules until nothing new is found, or a limit on terms or rounds is met; never a limit on time.
 
 use crate::analysis::Graph;
+use crate::classes::Watched;
+use crate::language::Id;
+use crate::proof::{Application, Log};
 use crate::rule::{matches, Rule, Tree};
-use egg::Id;
 use moe_grammar::Span;
 
 /// Where terms come from, by the id under which each was added.
@@ -41,24 +43,29 @@ struct Step {
     root: Id,
     left: Tree,
     right: Tree,
+    rests: Option<Application>,
 }
 
-/// Applies the rules; `fired` counts for each how often it made two classes one.
+/// Applies the rules; `fired` counts for each how often it made two classes one, `log` notes each time in full.
 pub fn saturate(
     graph: &mut Graph,
     rules: &[&Rule],
     limits: Limits,
     origins: &mut Origins,
     fired: &mut [usize],
+    mut log: Option<&mut Log>,
 ) {
     for _ in 0..limits.rounds {
         let mut changed = false;
-        for step in search(graph, rules) {
+        for step in search(graph, rules, log.is_some()) {
             if graph.nodes().len() >= limits.terms {
                 break;
             }
             if apply(graph, rules, &step, origins) {
                 changed = true;
+                if let (Some(log), Some(rests)) = (&mut log, step.rests) {
+                    log.applied(rests);
+                }
                 if let Some(count) = fired.get_mut(step.rule) {
                     *count += 1;
                 }
@@ -71,7 +78,7 @@ pub fn saturate(
     }
 }
 
-fn search(graph: &Graph, rules: &[&Rule]) -> Vec<Step> {
+fn search(graph: &Graph, rules: &[&Rule], logged: bool) -> Vec<Step> {
     let mut classes: Vec<Id> = graph.classes().map(|class| class.id).collect();
     classes.sort();
     let mut steps = Vec::new();
@@ -80,13 +87,13 @@ fn search(graph: &Graph, rules: &[&Rule]) -> Vec<Step> {
             entry.left.iter().flat_map(|shape| classes.iter().map(move |class| (shape, class)))
         {
             for site in matches(graph, shape, *class) {
+                let watched = Watched::new(graph);
+                let site = if logged { site.with(&watched) } else { site };
                 let Ok(trees) = (entry.right)(&site) else { continue };
-                let left = site.left.clone();
-                steps.extend(trees.into_iter().map(|right| Step {
-                    rule,
-                    root: site.root,
-                    left: left.clone(),
-                    right,
+                let (root, left, read) = (site.root, site.left, watched.read());
+                steps.extend(trees.into_iter().map(|right| {
+                    let rests = logged.then(|| Application::new(graph, entry.name, &left, &right, &read));
+                    Step { rule, root, left: left.clone(), right, rests }
                 }));
             }
         }

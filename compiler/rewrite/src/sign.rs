@@ -1,6 +1,7 @@
 //! What is known of the sign of a class's entries.
 
-use crate::analysis::{Data, Graph};
+use crate::analysis::Data;
+use crate::classes::Classes;
 use crate::language::Term;
 use moe_graph::{Element, Operation, ReduceKind, Scalar, ScalarFunction};
 
@@ -17,10 +18,10 @@ pub enum Sign {
 }
 
 /// What follows from the operation.
-pub fn sign(graph: &Graph, term: &Term) -> Sign {
-    let of = |place: usize| term.operands.get(place).map_or(Sign::Any, |id| of_class(&graph[*id].data));
+pub fn sign(graph: &dyn Classes, term: &Term) -> Sign {
+    let of = |place: usize| term.operands.get(place).map_or(Sign::Any, |id| of_class(graph.data(*id)));
     let all = || (0..term.operands.len()).map(of).min().unwrap_or_default();
-    let float = term.operands.first().is_some_and(|id| graph[*id].data.ty.element.is_float());
+    let float = term.operands.first().is_some_and(|id| graph.data(*id).ty.element.is_float());
     match &term.operation {
         Operation::Constant(value) => of_number(value),
         Operation::Coordinate(_) | Operation::SizeOf(_) => Sign::NotNegative,
@@ -35,7 +36,7 @@ pub fn sign(graph: &Graph, term: &Term) -> Sign {
             }
         }
         Operation::Reduce { kind: ReduceKind::Sum | ReduceKind::Product, axes } if float => {
-            let full = |axis| graph.analysis.size(axis).as_constant().is_some_and(|size| size > 0);
+            let full = |axis| graph.knowledge().size(axis).as_constant().is_some_and(|size| size > 0);
             if axes.iter().all(|axis| full(*axis)) {
                 of(0)
             } else {

@@ -166,13 +166,13 @@ fn join(site: &Site) -> Result<Vec<Tree>, &'static str> {
 /// Whether a class is a contraction over less than half of what it has along `axes`, and along its others.
 fn is_low_rank(site: &Site, name: &str, axes: &[AxisId]) -> bool {
     let entries = |axes: &mut dyn Iterator<Item = &AxisId>| {
-        axes.map(|axis| site.graph.analysis.entries(*axis)).product::<f64>()
+        axes.map(|axis| site.graph.knowledge().entries(*axis)).product::<f64>()
     };
     let (along, others): (Vec<AxisId>, Vec<AxisId>) =
         site.ty(name).axes.iter().partition(|axis| axes.contains(axis));
     let room = entries(&mut along.iter()).min(entries(&mut others.iter()));
-    let product = |id: &egg::Id| site.graph[*id].nodes.iter().any(|term| is_multiply(&term.operation));
-    site.graph[site.class(name)].nodes.iter().any(|term| match &term.operation {
+    let product = |id: &egg::Id| site.graph.terms(*id).iter().any(|term| is_multiply(&term.operation));
+    site.graph.terms(site.class(name)).iter().any(|term| match &term.operation {
         Operation::Reduce { kind: ReduceKind::Sum, axes } => {
             entries(&mut axes.iter()) * 2.0 <= room && term.operands.iter().all(product)
         }

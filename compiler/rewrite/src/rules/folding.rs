@@ -144,9 +144,9 @@ fn twice(site: &Site) -> Result<Vec<Tree>, &'static str> {
 
 fn fold_constants(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let numbers: Option<Vec<Scalar>> =
-        site.operands("map").iter().map(|operand| site.graph[*operand].data.constant()).collect();
+        site.operands("map").iter().map(|operand| site.graph.data(*operand).constant()).collect();
     let numbers = numbers.ok_or("an operand is no constant")?;
-    require(site.graph[site.root].data.ty.axes.is_empty(), "it has axes")?;
+    require(site.graph.data(site.root).ty.axes.is_empty(), "it has axes")?;
     let folded = match site.operation("map")? {
         Operation::Map { function, absorb } => function.apply(*absorb, &numbers),
         Operation::Cast(element) => numbers.first().map(|number| number.cast(*element)),
@@ -204,7 +204,7 @@ fn absent_axis(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(!absent.is_empty(), "the operand varies along every axis")?;
     let times = absent
         .iter()
-        .try_fold(1_i64, |times, axis| times.checked_mul(site.graph.analysis.size(*axis).as_constant()?))
+        .try_fold(1_i64, |times, axis| times.checked_mul(site.graph.knowledge().size(*axis).as_constant()?))
         .filter(|times| *times >= 1)
         .ok_or("the axis may be empty")?;
     let inner = Tree::Term(Operation::Reduce { kind, axes: rest }, vec![site.tree("x")]);

@@ -88,7 +88,7 @@ fn choice(site: &Site) -> Result<(AxisId, i64), &'static str> {
     require(!site.varies("i", &[*axis]), "the index varies along the axis")?;
     let off = site.constant("off").ok_or("what stands elsewhere varies")?;
     require(off.is_zero(), "what stands elsewhere is not 0")?;
-    let length = site.graph.analysis.size(*axis).as_constant().filter(|length| *length > 0);
+    let length = site.graph.knowledge().size(*axis).as_constant().filter(|length| *length > 0);
     Ok((*axis, length.ok_or("the axis may be empty")?))
 }
 

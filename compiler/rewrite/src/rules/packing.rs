@@ -161,7 +161,7 @@ fn bounded(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let fact = site.fact("t").ok_or("nothing bounds it")?;
     require(!fact.support.is_empty(), "it is constant")?;
     let is_mask = site.element("t") == Element::Bool;
-    let candidates = site.graph.analysis.candidates.iter();
+    let candidates = site.graph.knowledge().candidates.iter();
     let fits = candidates.filter(|candidate| {
         let axes = &site.ty("t").axes;
         // Of a mask, what an outer mask leaves out is left out: an inner gate is then only worked out for what an outer one chose.
@@ -185,7 +185,7 @@ fn bounded(site: &Site) -> Result<Vec<Tree>, &'static str> {
 
 /// The operand packed by the mask of the site, if it has any of the mask's axes.
 fn pack(site: &Site, operand: egg::Id) -> Result<Tree, &'static str> {
-    let (Operation::Pack { into }, ty) = (site.operation("pack")?, &site.graph[operand].data.ty) else {
+    let (Operation::Pack { into }, ty) = (site.operation("pack")?, &site.graph.data(operand).ty) else {
         return Err("no packing");
     };
     require(!ty.has(*into), "an operand has the packed axis already")?;
@@ -308,7 +308,7 @@ fn masks_over<'a>(
     support: &'a SupportExpression,
 ) -> impl Iterator<Item = &'a Candidate> {
     let axes = &site.ty(value).axes;
-    site.graph.analysis.candidates.iter().filter(move |candidate| {
+    site.graph.knowledge().candidates.iter().filter(move |candidate| {
         candidate.axes.iter().all(|axis| axes.contains(axis))
             && !axes.contains(&candidate.axis)
             && covers(site.graph, candidate, support)
@@ -356,7 +356,7 @@ fn placed(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let place = SupportExpression::Apply(Box::new(slice), vec![mask]);
     // What is unpacked by the same mask already would only be packed and unpacked again.
     let unpacked = |axis: AxisId| {
-        let mut terms = site.graph[site.class("t")].nodes.iter();
+        let mut terms = site.graph.terms(site.class("t")).iter();
         terms.any(|term| matches!(term.operation, Operation::Unpack { from, .. } if from == axis))
     };
     let fits = masks_over(site, "t", &place).filter(|candidate| !unpacked(candidate.axis));

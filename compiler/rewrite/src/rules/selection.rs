@@ -124,7 +124,7 @@ fn chosen_along(site: &Site) -> Result<AxisId, &'static str> {
 
 fn among_all(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let Operation::LargestMask { count, axis } = site.operation("choice")? else { return Err("no choice") };
-    require(site.graph.analysis.size(*axis).at_most(count), "there may be more than it takes")?;
+    require(site.graph.knowledge().size(*axis).at_most(count), "there may be more than it takes")?;
     site.alone("a")
 }
 
@@ -145,7 +145,7 @@ fn before_widening(site: &Site) -> Result<Vec<Tree>, &'static str> {
 /// Absorption by the condition's own branch stays as it is: a selection has none.
 fn select_twice(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let tree = map(F::Select, Absorb::Neither, vec![site.tree("c"), site.tree("a"), site.tree("d")]);
-    let whole = &site.graph[site.root].data.ty;
+    let whole = &site.graph.data(site.root).ty;
     let covered = |axis: &AxisId| ["c", "a", "d"].iter().any(|name| site.ty(name).has(*axis));
     require(whole.axes.iter().all(covered), "what is left out has an axis that the rest lacks")?;
     Ok(vec![tree])
@@ -207,7 +207,7 @@ fn before_monotone(site: &Site) -> Result<Vec<Tree>, &'static str> {
         let scaled = site.operation("scaled").is_ok();
         require(!scaled || of_class(site.data("c")) == Sign::Positive, "the factor may be 0 or less")?;
     }
-    let whole = site.ty("x").axes.len() == site.graph[site.root].data.ty.axes.len();
+    let whole = site.ty("x").axes.len() == site.graph.data(site.root).ty.axes.len();
     require(whole, "the scores lack an axis of the choice")?;
     Ok(vec![Tree::Term(site.operation("choice")?.clone(), vec![site.tree("x")])])
 }

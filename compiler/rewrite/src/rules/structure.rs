@@ -82,7 +82,7 @@ fn split_of_merge(site: &Site) -> Result<Vec<Tree>, &'static str> {
         return Err("no movement");
     };
     require(into == merged && from.len() == parts.len(), "another axis is split")?;
-    let size = |axis: &AxisId| site.graph.analysis.size(*axis);
+    let size = |axis: &AxisId| site.graph.knowledge().size(*axis);
     require(from.iter().zip(parts).all(|(a, b)| size(a) == size(b)), "the parts have other sizes")?;
     if from == parts {
         return site.alone("x");
@@ -124,7 +124,7 @@ fn slice_of_pad(site: &Site) -> Result<Vec<Tree>, &'static str> {
         return Err("no slice");
     };
     require(padded == sliced, "another axis is sliced")?;
-    let size = |axis: AxisId| site.graph.analysis.size(axis);
+    let size = |axis: AxisId| site.graph.knowledge().size(axis);
     let end = start.add(&size(*into));
     let within = before.at_most(start) && end.at_most(&before.add(&size(*from)));
     require(within, "padding is in the slice")?;
@@ -139,7 +139,7 @@ fn slice_of_concatenate(site: &Site) -> Result<Vec<Tree>, &'static str> {
         return Err("no slice");
     };
     require(whole == sliced, "another axis is sliced")?;
-    let size = |axis: AxisId| site.graph.analysis.size(axis);
+    let size = |axis: AxisId| site.graph.knowledge().size(axis);
     let end = start.add(&size(*into));
     let mut before = moe_graph::Size::constant(0);
     for (part, own) in site.operands("inner").iter().zip(from) {

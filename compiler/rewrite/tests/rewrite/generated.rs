@@ -3,7 +3,7 @@
 use crate::compare::{assert_equal, Data, Random};
 use crate::model::{shape, Model};
 use moe_graph::{NodeId, Operation, ReduceKind, ScalarFunction as F, Size};
-use moe_rewrite::{rewrite, Options};
+use moe_rewrite::{prove, Options};
 use std::collections::BTreeMap;
 
 /// How many graphs; more with `MOE_GENERATED`.
@@ -105,7 +105,7 @@ fn generated_graphs_keep_their_meaning() {
         let module = graph(seed).module();
         for prefer_rewritten in [true, false] {
             let options = Options { prefer_rewritten, ..Options::default() };
-            let rewritten = rewrite(&module, &options)
+            let (rewritten, _) = prove(&module, &options)
                 .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", moe_graph::print_module(&module)));
             for used in &rewritten.report.functions[0].rules {
                 *fired.entry(used.name).or_default() += used.chosen;

@@ -9,5 +9,6 @@ mod generated;
 mod language;
 mod mixtures;
 mod model;
+mod proof;
 mod report;
 mod rules;

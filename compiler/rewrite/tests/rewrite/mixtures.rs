@@ -3,7 +3,7 @@
 use crate::compare::{assert_equal, DATA};
 use crate::model::{shape, Model, Shape};
 use moe_graph::{Element, Operation, ReduceKind, Scalar, ScalarFunction, Size};
-use moe_rewrite::{rewrite, Options, Rewritten};
+use moe_rewrite::{prove, rewrite, Options, Rewritten};
 
 /// Sizes at which dispatch pays.
 fn large() -> Shape {
@@ -25,7 +25,7 @@ fn dispatches(build: fn(&mut Model), most: f64) -> Rewritten {
         model.module()
     };
     let module = make(&large());
-    let rewritten = rewrite(&module, &Options::default()).unwrap();
+    let rewritten = prove(&module, &Options::default()).unwrap().0;
     for rows in [0, 1, 3] {
         assert_equal(&module, &rewritten.module, rows, DATA[0], 7, "large");
     }
@@ -37,7 +37,7 @@ fn dispatches(build: fn(&mut Model), most: f64) -> Rewritten {
         let module = make(&shape);
         for prefer_rewritten in [false, true] {
             let options = Options { prefer_rewritten, ..Options::default() };
-            let rewritten = rewrite(&module, &options).unwrap();
+            let rewritten = prove(&module, &options).unwrap().0;
             for (rows, data) in [0, 1, 5].into_iter().flat_map(|rows| DATA.map(|data| (rows, data))) {
                 let what = format!("{shape:?}, {rows} rows, {data:?}\n{}", rewritten.report.render());
                 assert_equal(&module, &rewritten.module, rows, data, 3, &what);
@@ -463,7 +463,7 @@ fn packed_rows_may_be_bounded_again() {
         let module = model.module();
         for prefer_rewritten in [false, true] {
             let options = Options { prefer_rewritten, ..Options::default() };
-            let rewritten = rewrite(&module, &options).unwrap();
+            let rewritten = prove(&module, &options).unwrap().0;
             for (rows, data) in [0, 1, 5].into_iter().flat_map(|rows| DATA.map(|data| (rows, data))) {
                 let what = format!("{shape:?}, {rows} rows, {data:?}\n{}", rewritten.report.render());
                 assert_equal(&module, &rewritten.module, rows, data, 3, &what);
