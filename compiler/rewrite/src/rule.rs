@@ -152,7 +152,7 @@ impl Site<'_> {
 
     /// What is known of a class.
     pub fn data(&self, name: &str) -> &Data {
-        &self.graph.data(self.class(name))
+        self.graph.data(self.class(name))
     }
 
     /// Its type.
