@@ -79,11 +79,14 @@ pub(crate) fn window(maker: &mut Maker) -> Option<Known> {
     let value = maker.float_value()?;
     let from = any_axis(maker, value)?;
     let taps = maker.axis("W", 2);
-    let places = if maker.random.once_in(2) {
-        maker.axis("O", 3)
-    } else {
-        let (name, size, length) = (maker.name("O"), size(maker, from), maker.length_of(from));
-        maker.sized_axis(name, size, length)
+    let places = match maker.random.below(3) {
+        0 => maker.axis("O", 3),
+        // As many places as entries: the axis stays.
+        1 => from,
+        _ => {
+            let (name, size, length) = (maker.name("O"), size(maker, from), maker.length_of(from));
+            maker.sized_axis(name, size, length)
+        }
     };
     let rest = maker.axes(value.node).into_iter().filter(|axis| *axis != from);
     let all: Vec<AxisId> = rest.chain([places, taps]).collect();

@@ -134,11 +134,13 @@ fn varies_by_segment(scene: &Scene, id: NodeId, packed: AxisId, segments: &BTree
         Operation::Coordinate(_)
         | Operation::Rename { .. }
         | Operation::Merge { .. }
-        | Operation::Split { .. } => {
+        | Operation::Split { .. }
+        | Operation::Window { .. } => {
             let through = match &node.operation {
                 Operation::Rename { to, .. } => *to != packed,
                 Operation::Merge { into, .. } => *into != packed,
                 Operation::Split { into, .. } => !into.contains(&packed),
+                Operation::Window { places, taps, .. } => *places != packed && *taps != packed,
                 _ => false,
             };
             through && node.operands.iter().all(|id| varies_by_segment(scene, *id, packed, segments))
