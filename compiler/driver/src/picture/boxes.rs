@@ -59,6 +59,8 @@ pub struct Called {
     pub function: FunctionId,
     /// How often, in words; empty for once.
     pub times: String,
+    /// For each of its parameters, the weight that it stands for, if it does for one.
+    pub weights: Vec<Option<String>>,
 }
 
 /// What a formula is made of that is not in it.
@@ -314,7 +316,8 @@ impl<'a> Folding<'a> {
                         Some(times) => format!("{name}, {times}"),
                         None => name.to_owned(),
                     };
-                    let call = Called { function, times: times.unwrap_or_default() };
+                    let weights = self.passed_weights(node);
+                    let call = Called { function, times: times.unwrap_or_default(), weights };
                     if !called.contains(&call) {
                         called.push(call);
                     }
@@ -345,6 +348,13 @@ impl<'a> Folding<'a> {
         let known = self.function.parameters.iter();
         known.filter(|parameter| parameter.kind == ParameterKind::Weight).find(|known| known.name == name)?;
         Some(name)
+    }
+
+    /// For each parameter of the function that a node applies, the weight that is passed.
+    fn passed_weights(&self, node: &moe_graph::Node) -> Vec<Option<String>> {
+        // The count of a fold comes before its parameters.
+        let before = usize::from(is_fold(&node.operation));
+        node.operands.iter().skip(before).map(|operand| self.weight_name(*operand)).collect()
     }
 
     /// The boxes that a box reads, each once.
