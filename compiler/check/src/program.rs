@@ -516,7 +516,12 @@ fn unknown_settings(definition: &Definition, settings: &BTreeMap<String, Setting
         .map(|name| {
             let message = format!("`{}` has no static parameter `{name}`", definition.name.text);
             let mistake = Diagnostic::error("E0217", definition.name.span, message).label("defined here");
-            crate::names::suggest(mistake, name, known.iter().copied())
+            let mistake = crate::names::suggest(mistake, name, known.iter().copied());
+            match (&mistake.hint, known.as_slice()) {
+                (Some(_), _) => mistake,
+                (None, []) => mistake.hint("it has none"),
+                (None, known) => mistake.hint(format!("it has {}", known.join(", "))),
+            }
         })
         .collect()
 }

@@ -119,7 +119,11 @@ fn read_file(path: &Path) -> Result<String, Diagnostic> {
         Diagnostic::plain_error("E0010", format!("cannot read {}: {why}", path.display()))
             .hint("give the path of a `.moe` file")
     };
-    let size = std::fs::metadata(path).map_err(|error| cannot(&error))?.len();
+    let metadata = std::fs::metadata(path).map_err(|error| cannot(&error))?;
+    if metadata.is_dir() {
+        return Err(cannot(&"it is a folder"));
+    }
+    let size = metadata.len();
     if size > LARGEST_FILE {
         return Err(cannot(&format!(
             "it has {size} bytes, and the largest source file is {LARGEST_FILE} bytes"

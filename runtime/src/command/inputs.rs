@@ -56,6 +56,9 @@ pub fn is_safetensors(file: &str) -> bool {
     Path::new(file).extension().is_some_and(|extension| extension == "safetensors")
 }
 
+/// How many tensors of a file are named in a message.
+const MOST_NAMES: usize = 5;
+
 /// The inputs of a program, in its order.
 ///
 /// # Errors
@@ -88,8 +91,15 @@ pub fn read_inputs(program: &Program, given: &[String]) -> Result<Vec<Tensor>, E
     if let Some(first) = missing.first() {
         let names = missing.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let what = if missing.len() == 1 { "input" } else { "inputs" };
-        return Err(Error::new(codes::NAMES, format!("{what} {names} of `{}` not given", program.model))
-            .hint(format!("give --input {first}={first}.npy")));
+        let mut error = Error::new(codes::NAMES, format!("{what} {names} of `{}` not given", program.model));
+        for file in files {
+            let there = open(file)?;
+            let there: Vec<String> =
+                there.entries().keys().take(MOST_NAMES).map(|key| format!("`{key}`")).collect();
+            error = error
+                .note(format!("{file} holds no tensor of this name; it begins with {}", there.join(", ")));
+        }
+        return Err(error.hint(format!("give --input {first}={first}.npy")));
     }
     found.into_iter().flatten().map(Source::read).collect()
 }

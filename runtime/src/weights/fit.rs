@@ -58,9 +58,9 @@ pub fn load(program: &Program, file: Option<&WeightFile>) -> Result<Vec<LoadedWe
             count => format!("{count} weights"),
         };
         let message = format!("`{}` has {count} and no file of weights was given", program.model);
-        return Err(
-            Error::new(codes::WEIGHTS_NEEDED, message).hint("give the file with --weights W.safetensors")
-        );
+        return Err(Error::new(codes::WEIGHTS_NEEDED, message).hint(
+            "give the file with --weights W.safetensors; `moe weights F.moe -o W.safetensors` makes one to begin with",
+        ));
     };
     let fitter = Fitter { program, file };
     fitter.plans()?.iter().map(|plan| fitter.load(plan)).collect()

@@ -152,3 +152,20 @@ fn a_reader_that_goes_away_is_no_error() {
     let said = person.run(std::path::Path::new("sh"), &["-c", &format!("{moe} check nothing.moe 2>&-")]);
     assert_eq!(said.status, 1);
 }
+
+#[test]
+fn what_is_missing_is_said_with_the_way_to_it() {
+    let person = Person::new();
+    person.write("small.moe", SMALL);
+    person.write("w.safetensors", safetensors(&small_weights()));
+    person.write("x.npy", npy_f32(&[1, 3], &[1.0, 2.0, 3.0]));
+    let run = ["run", "small.moe", "--weights", "w.safetensors"];
+    person
+        .moe(&[&run[..], &["--input", "w.safetensors"]].concat())
+        .wrong(&["holds no tensor", "gate.weight"]);
+    person.moe(&["run", "small.moe", "--input", "x.npy"]).wrong(&["--weights", "moe weights"]);
+    person.moe(&["run", "."]).wrong(&["it is a folder"]);
+    person
+        .moe(&[&run[..], &["--input", "x.npy", "--set", "Hidden=3"]].concat())
+        .wrong(&["E0217", "it has D, E, K"]);
+}
