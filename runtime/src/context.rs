@@ -7,13 +7,14 @@ use crate::execute::{Counts, Execution};
 use crate::memory::{ensure_available, zeroed_vector, AlignedBytes};
 use crate::model::Model;
 use crate::pool::{thread_count, Pool};
-use crate::resolve::{resolve, Location, ReadyStep, Resolved};
+use crate::resolve::{resolve, Location, ReadyStep, Resolved, THREAD_ALIGNMENT};
 use crate::tensor::{byte_length, Tensor, TensorMut, TensorRef};
 
 /// What one caller needs to run a model step by step.
 pub struct Context {
     model: Model,
     pool: Pool,
+    /// Memory for the launches of a step, then that of each thread.
     arena: AlignedBytes,
     states: Vec<State>,
     /// The program at the sizes of the latest step.
@@ -193,6 +194,7 @@ impl Context {
             symbols: &resolved.symbols,
             buffers: &resolved.buffers,
             addresses,
+            thread_bytes: resolved.thread_bytes,
             pool: &mut self.pool,
             counts: counting.then_some(self.counts.as_mut_slice()),
             rounds: Vec::new(),
@@ -243,10 +245,13 @@ impl Context {
     /// Memory for the arena and, in a first step, for the state; whether it is such a step.
     fn make_room(&mut self, resolved: &Resolved) -> Result<bool, Error> {
         let program = self.model.program();
-        if self.arena.len() < resolved.arena_bytes {
+        let of_threads = resolved.thread_bytes.checked_mul(self.pool.threads());
+        let needed = of_threads.and_then(|bytes| bytes.checked_add(thread_begin(resolved)));
+        let needed = needed.unwrap_or(usize::MAX);
+        if self.arena.len() < needed {
             // The old one is given back first: both at once may be too much.
             self.arena = AlignedBytes::default();
-            self.arena = AlignedBytes::zeroed(resolved.arena_bytes, &arena_in_words(program, resolved))?;
+            self.arena = AlignedBytes::zeroed(needed, &arena_in_words(program, resolved))?;
         }
         let begun = !self.states.is_empty();
         if begun {
@@ -284,6 +289,7 @@ impl Context {
             Location::Output(index) => outputs.get_mut(index).map(|output| output.bytes.as_mut_ptr()),
             Location::State(index) => self.states.get_mut(index).map(|state| state.memory.address()),
             Location::Arena(offset) => Some(arena.wrapping_add(offset)),
+            Location::Thread(offset) => Some(arena.wrapping_add(thread_begin(resolved)).wrapping_add(offset)),
             shared => Some(self.model.shared_address(shared)),
         };
         let locations = resolved.buffers.iter().map(|buffer| buffer.location);
@@ -323,6 +329,14 @@ impl Context {
         ensure_available(length, name)?;
         Ok(Tensor::new(observation.tensor.element, shape.clone(), bytes.to_vec()))
     }
+}
+
+/// Where the scratch memory of the first thread begins, from the start of the arena.
+fn thread_begin(resolved: &Resolved) -> usize {
+    if resolved.thread_bytes == 0 {
+        return resolved.arena_bytes;
+    }
+    resolved.arena_bytes.next_multiple_of(THREAD_ALIGNMENT)
 }
 
 fn arena_in_words(program: &crate::program::Program, resolved: &Resolved) -> String {

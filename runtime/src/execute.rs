@@ -42,6 +42,8 @@ pub struct Execution<'a> {
     pub buffers: &'a [ReadyBuffer],
     /// The address of each buffer; those that move from round to round have none.
     pub addresses: &'a [*mut u8],
+    /// The bytes from one thread's scratch memory to the next one's; `addresses` are those of the first.
+    pub thread_bytes: usize,
     /// The threads.
     pub pool: &'a mut Pool,
     /// Where work is counted, when it is: one for each kernel of the program.
@@ -89,12 +91,14 @@ impl Execution<'_> {
             let address = self.address(*index);
             self.arguments.push(address);
         }
+        let stride = self.arguments_by_thread(launch);
         let Some(function) = self.kernels.function(launch.kernel) else {
             return Err(Error::new(codes::BUG, "a kernel is missing"));
         };
         let call = Call {
             function,
             buffers: self.arguments.as_ptr(),
+            stride,
             sizes: launch.sizes.as_ptr(),
             extent: launch.extent,
             grain: launch.grain,
@@ -108,6 +112,24 @@ impl Execution<'_> {
             self.add(launch);
         }
         Ok(())
+    }
+
+    /// Where a launch uses scratch memory of threads, arguments for each thread; gives how many pointers lie from one's to the next one's.
+    fn arguments_by_thread(&mut self, launch: &ReadyLaunch) -> usize {
+        let place = |index: &usize| self.buffers.get(*index).map(|buffer| buffer.location);
+        let is_own: Vec<bool> =
+            launch.buffers.iter().map(|index| matches!(place(index), Some(Location::Thread(_)))).collect();
+        if !is_own.contains(&true) {
+            return 0;
+        }
+        let first = self.arguments.clone();
+        for thread in 1..self.pool.threads() {
+            let shift = thread.wrapping_mul(self.thread_bytes);
+            let moved = first.iter().zip(&is_own);
+            let moved = moved.map(|(address, own)| if *own { address.wrapping_add(shift) } else { *address });
+            self.arguments.extend(moved);
+        }
+        first.len()
     }
 
     fn count(&self, count: ReadyCount, room: u64) -> Result<usize, Error> {

@@ -153,6 +153,7 @@ impl Parts {
             symbols: &[],
             buffers: &buffers,
             addresses: &addresses,
+            thread_bytes: 0,
             pool: &mut Pool::new(threads),
             counts: None,
             rounds: Vec::new(),

@@ -20,6 +20,8 @@ pub struct Call {
     pub function: KernelFunction,
     /// Its buffers.
     pub buffers: *const *mut u8,
+    /// How many pointers after those of one thread those of the next lie; 0 where all have the same.
+    pub stride: usize,
     /// Its sizes.
     pub sizes: *const i64,
     /// How many items there are.
@@ -30,9 +32,10 @@ pub struct Call {
 
 impl Call {
     /// SAFETY: the caller of [`Pool::run`] vouches for the function and its arguments.
-    unsafe fn range(&self, begin: i64, end: i64) -> i32 {
+    unsafe fn range(&self, thread: usize, begin: i64, end: i64) -> i32 {
+        let buffers = self.buffers.wrapping_add(thread.wrapping_mul(self.stride));
         // SAFETY: as above.
-        unsafe { (self.function)(self.buffers, self.sizes, begin, end) }
+        unsafe { (self.function)(buffers, self.sizes, begin, end) }
     }
 }
 
@@ -49,7 +52,7 @@ struct Work<'a> {
 impl Work<'_> {
     /// Takes chunks until there are none. Chunks are taken in order, so all below a failing one are done, and the lowest
     /// failure is the same whoever finds it.
-    fn help(&self) {
+    fn help(&self, thread: usize) {
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             if index >= self.chunks {
@@ -58,7 +61,7 @@ impl Work<'_> {
             let begin = index as i64 * self.chunk;
             let end = begin.saturating_add(self.chunk).min(self.call.extent);
             // SAFETY: the caller of `Pool::run` vouches for the call, which outlives the launch.
-            let status = unsafe { self.call.range(begin, end) };
+            let status = unsafe { self.call.range(thread, begin, end) };
             if status != 0 {
                 self.next.fetch_max(self.chunks, Ordering::Relaxed);
                 let mut failure = lock(&self.failure);
@@ -123,7 +126,7 @@ impl Pool {
     /// If a thread cannot be started.
     ///
     /// # Safety
-    /// The function may be called with these buffers and sizes for any disjoint ranges below the extent, from several
+    /// The function may be called with the buffers of a thread, one for each thread, and sizes for any disjoint ranges below the extent, from several
     /// threads at once.
     pub unsafe fn run(&mut self, call: &Call, alone: bool) -> Result<i32, Error> {
         if call.extent <= 0 {
@@ -133,7 +136,7 @@ impl Pool {
         let chunks = call.extent.unsigned_abs().div_ceil(chunk.unsigned_abs());
         if alone || self.threads == 1 || chunks == 1 {
             // SAFETY: the caller vouches for it.
-            return Ok(unsafe { call.range(0, call.extent) });
+            return Ok(unsafe { call.range(0, 0, call.extent) });
         }
         self.start()?;
         let work = Work { call, chunk, chunks, next: AtomicU64::new(0), failure: Mutex::new(None) };
@@ -156,7 +159,7 @@ impl Pool {
         for _ in 0..helpers {
             self.shared.wake.notify_one();
         }
-        work.help();
+        work.help(0);
         let mut slot = lock(&self.shared.slot);
         slot.work = None;
         while slot.helping > 0 {
@@ -168,12 +171,14 @@ impl Pool {
         while self.workers.len() + 1 < self.threads {
             let shared = Arc::clone(&self.shared);
             let name = format!("moe-{}", self.workers.len() + 1);
-            let worker = Builder::new().name(name).spawn(move || serve(&shared)).map_err(|error| {
-                Error::new(codes::THREADS, format!("cannot start a thread: {error}")).hint(format!(
-                    "{} were asked for; ask for fewer with --threads or MOE_THREADS",
-                    self.threads
-                ))
-            })?;
+            let thread = self.workers.len() + 1;
+            let worker =
+                Builder::new().name(name).spawn(move || serve(&shared, thread)).map_err(|error| {
+                    Error::new(codes::THREADS, format!("cannot start a thread: {error}")).hint(format!(
+                        "{} were asked for; ask for fewer with --threads or MOE_THREADS",
+                        self.threads
+                    ))
+                })?;
             self.workers.push(worker);
         }
         Ok(())
@@ -207,8 +212,8 @@ impl Drop for Helping<'_> {
     }
 }
 
-/// The life of a worker.
-fn serve(shared: &Shared) {
+/// The life of a worker, by its number; the caller's is 0.
+fn serve(shared: &Shared, thread: usize) {
     let mut seen = 0;
     let mut slot = lock(&shared.slot);
     loop {
@@ -222,7 +227,7 @@ fn serve(shared: &Shared) {
                 drop(slot);
                 let helping = Helping(shared);
                 // SAFETY: `share` does not return, and so the work lives, before `helping` is dropped.
-                unsafe { &*work.0 }.help();
+                unsafe { &*work.0 }.help(thread);
                 drop(helping);
                 slot = lock(&shared.slot);
             }
@@ -281,7 +286,14 @@ mod tests {
         let sum = AtomicI64::new(0);
         let buffers = [std::ptr::from_ref(&sum).cast_mut().cast::<u8>()];
         let sizes = [fail_from];
-        let call = Call { function: add, buffers: buffers.as_ptr(), sizes: sizes.as_ptr(), extent, grain };
+        let call = Call {
+            function: add,
+            buffers: buffers.as_ptr(),
+            stride: 0,
+            sizes: sizes.as_ptr(),
+            extent,
+            grain,
+        };
         // SAFETY: `add` takes one atomic and one size.
         let status = unsafe { pool.run(&call, false) }.unwrap();
         (status, sum.into_inner())

@@ -8,7 +8,7 @@ use crate::element::Element;
 use serde::{Deserialize, Serialize};
 
 /// The version of this form. A program and a runtime of different versions refuse each other.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The machine code of a kernel.
 ///
@@ -141,6 +141,8 @@ pub enum Place {
     Prepared(SizeExpression),
     /// Scratch memory of one context: an offset in bytes into its arena.
     Arena(SizeExpression),
+    /// Scratch memory of one thread, for one call of a kernel: an offset in bytes into its own, which no other thread sees.
+    Thread(SizeExpression),
     /// Kept from step to step in one context, by index in [`Program::states`].
     State(u32),
     /// Part of another buffer: the entry of the current round of an enclosing [`Repeat`]. Its address is the other buffer's plus the
@@ -273,6 +275,8 @@ pub struct Program {
     pub buffers: Vec<Buffer>,
     /// The bytes of a context's arena.
     pub arena_bytes: SizeExpression,
+    /// The bytes of each thread's scratch memory.
+    pub thread_bytes: SizeExpression,
     /// The bytes of the model's arena of prepared weights; without free sizes.
     pub prepared_bytes: SizeExpression,
     /// The kernels, in the order of the table of functions.

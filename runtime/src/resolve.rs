@@ -21,6 +21,8 @@ pub enum Location {
     Prepared(usize),
     /// Bytes from the start of the arena.
     Arena(usize),
+    /// Bytes from the start of the scratch memory of the thread that calls.
+    Thread(usize),
     /// The start of a state.
     State(usize),
     /// `stride` bytes for each round of the repeat at `depth`, from the start of another buffer.
@@ -96,6 +98,9 @@ pub enum ReadyCount {
     Buffer(usize),
 }
 
+/// How the scratch memories of threads are aligned, so that no two share a line of a cache.
+pub const THREAD_ALIGNMENT: usize = 128;
+
 /// A program at given free sizes.
 #[derive(Clone, Debug)]
 pub struct Resolved {
@@ -113,6 +118,8 @@ pub struct Resolved {
     pub arena_bytes: usize,
     /// What gives states their first values.
     pub begin: Vec<ReadyStep>,
+    /// The bytes of each thread's scratch memory, a multiple of [`THREAD_ALIGNMENT`].
+    pub thread_bytes: usize,
     /// The steps.
     pub steps: Vec<ReadyStep>,
 }
@@ -134,10 +141,11 @@ pub fn resolve(program: &Program, symbols: &[i64]) -> Result<Resolved, Error> {
         buffers: program.buffers.iter().map(|buffer| resolver.buffer(buffer)).collect::<Result<_, _>>()?,
         arena_bytes: resolver.bytes(&program.arena_bytes, "the arena")?,
         begin: Vec::new(),
+        thread_bytes: resolver.thread_bytes()?,
         steps: Vec::new(),
     };
     for (buffer, ready) in program.buffers.iter().zip(&resolved.buffers) {
-        resolver.check_room(buffer, ready, resolved.arena_bytes)?;
+        resolver.check_room(buffer, ready, resolved.arena_bytes, resolved.thread_bytes)?;
     }
     for (observation, shape) in program.observations.iter().zip(&resolved.observations) {
         let have = resolved.buffers.get(observation.buffer as usize).map_or(0, |buffer| buffer.bytes);
@@ -167,7 +175,7 @@ pub fn resolve_prepare(program: &Program) -> Result<(Vec<ReadyBuffer>, Vec<Ready
             continue;
         }
         let ready = resolver.buffer(buffer)?;
-        resolver.check_room(buffer, &ready, 0)?;
+        resolver.check_room(buffer, &ready, 0, 0)?;
         buffers.push(ready);
     }
     let launches = program.prepare.iter().map(|launch| resolver.launch(launch)).collect::<Result<_, _>>()?;
@@ -221,6 +229,12 @@ impl Resolver<'_> {
         usize::try_from(self.value(size, what)?).map_err(|_| self.wrong_size(what))
     }
 
+    fn thread_bytes(&self) -> Result<usize, Error> {
+        let what = "the scratch memory of a thread";
+        let bytes = self.bytes(&self.program.thread_bytes, what)?;
+        bytes.checked_next_multiple_of(THREAD_ALIGNMENT).ok_or_else(|| self.wrong_size(what))
+    }
+
     fn shape(&self, tensor: &TensorDescription) -> Result<Vec<usize>, Error> {
         let what = format!("`{}`", tensor.name);
         let shape: Vec<usize> =
@@ -240,6 +254,7 @@ impl Resolver<'_> {
             Place::Constant(index) => Location::Constant(*index as usize),
             Place::Prepared(offset) => Location::Prepared(self.bytes(offset, &what)?),
             Place::Arena(offset) => Location::Arena(self.bytes(offset, &what)?),
+            Place::Thread(offset) => Location::Thread(self.bytes(offset, &what)?),
             Place::State(index) => Location::State(*index as usize),
             Place::Round { buffer, depth, stride } => Location::Round {
                 buffer: *buffer as usize,
@@ -251,7 +266,13 @@ impl Resolver<'_> {
     }
 
     /// That a buffer fits the place where it lies. Parts of others are checked with their repeat.
-    fn check_room(&self, buffer: &Buffer, ready: &ReadyBuffer, arena_bytes: usize) -> Result<(), Error> {
+    fn check_room(
+        &self,
+        buffer: &Buffer,
+        ready: &ReadyBuffer,
+        arena_bytes: usize,
+        thread_bytes: usize,
+    ) -> Result<(), Error> {
         let program = self.program;
         let of = |tensor: Option<&TensorDescription>| {
             let Some(tensor) = tensor else { return Ok(0) };
@@ -265,6 +286,7 @@ impl Resolver<'_> {
             Location::Constant(index) => (0, program.constants.get(index).map_or(0, Vec::len)),
             Location::Prepared(offset) => (offset, self.bytes(&program.prepared_bytes, "prepared weights")?),
             Location::Arena(offset) => (offset, arena_bytes),
+            Location::Thread(offset) => (offset, thread_bytes),
             Location::Round { .. } => return Ok(()),
         };
         match begin.checked_add(ready.bytes) {

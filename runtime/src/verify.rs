@@ -49,6 +49,7 @@ impl Verifier<'_> {
         self.edges()?;
         program.buffers.iter().try_for_each(|buffer| self.buffer(buffer))?;
         self.size(&program.arena_bytes, "the arena")?;
+        self.size(&program.thread_bytes, "the scratch memory of a thread")?;
         self.fixed(&program.prepared_bytes, "prepared weights")?;
         for launch in &program.prepare {
             self.launch(launch, 0)?;
@@ -118,7 +119,7 @@ impl Verifier<'_> {
                 self.fixed(offset, name)?;
                 self.fixed(&buffer.length, name)
             }
-            Place::Arena(offset) => self.size(offset, name),
+            Place::Arena(offset) | Place::Thread(offset) => self.size(offset, name),
             Place::Round { stride, .. } => {
                 self.size(stride, name)?;
                 self.depth(buffer).map(|_| ())

@@ -2,7 +2,7 @@
 
 use crate::error::ScheduleError;
 use crate::scene::Storage;
-use crate::sizes::Symbols;
+use crate::sizes::{aligned, Symbols};
 use moe_grammar::Span;
 use moe_graph::{AxisId, Element, Size};
 use moe_kernel::{BufferParameter, Kernel, Statement, ValueType};
@@ -31,6 +31,8 @@ impl Faults {
 pub(crate) enum Home {
     Fixed(Place),
     Arena,
+    /// This many bytes into the scratch memory of each thread.
+    Thread(Size),
     /// The entry of the current round of the repeat at a depth.
     Round {
         buffer: u32,
@@ -80,6 +82,8 @@ pub(crate) struct Assembly {
     pub constants: Vec<Vec<u8>>,
     pub kernels: Vec<Kernel>,
     same: HashMap<Vec<u8>, u32>,
+    /// The bytes of each thread's scratch memory.
+    pub thread_bytes: Size,
     /// The steps of each repeat that is open, the program's own first.
     pub steps: Vec<Vec<Step>>,
 }
@@ -104,6 +108,21 @@ impl Assembly {
 
     pub fn scratch(&mut self, name: &str, element: Element, length: Size) -> u32 {
         self.storage(name, element, Vec::new(), length).buffer
+    }
+
+    /// Buffers of `f32` in the scratch memory of a thread, for one kernel: names and lengths. Those of other kernels lie in the same place.
+    pub fn of_thread(&mut self, wanted: &[(&str, Size)]) -> Vec<u32> {
+        let mut bytes = Size::constant(0);
+        let mut buffers = Vec::new();
+        for (name, length) in wanted {
+            let (name, element, length) = ((*name).to_owned(), Element::F32, length.clone());
+            let own = aligned(&length.multiply(&Size::constant(element.bytes() as i64)));
+            let home = Home::Thread(bytes.clone());
+            buffers.push(self.buffer(Draft { name, element, length, home, kept: false }));
+            bytes = bytes.add(&own);
+        }
+        self.thread_bytes = self.thread_bytes.maximum(&bytes);
+        buffers
     }
 
     /// The buffer of constant bytes.
@@ -143,7 +162,9 @@ impl Assembly {
     }
 
     fn bytes_of(&self, buffers: &[u32]) -> Size {
-        buffers.iter().filter_map(|id| self.buffers.get(*id as usize)).fold(Size::constant(0), |sum, b| {
+        let own = |draft: &&Draft| !matches!(draft.home, Home::Thread(_));
+        let buffers = buffers.iter().filter_map(|id| self.buffers.get(*id as usize)).filter(own);
+        buffers.fold(Size::constant(0), |sum, b| {
             sum.add(&b.length.multiply(&Size::constant(b.element.bytes() as i64)))
         })
     }

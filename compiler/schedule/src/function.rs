@@ -1,6 +1,7 @@
 //! Scheduling a function: each stored value in the order of the graph, the packing of a mask where the mask is there.
 
 use crate::assembly::Assembly;
+use crate::attention;
 use crate::contraction;
 use crate::error::ScheduleError;
 use crate::materialize::{decide, is_heavy, Decisions};
@@ -152,6 +153,9 @@ impl<'a, 's> Planner<'a, 's> {
     }
 
     fn reduction(&mut self, id: NodeId, root: NodeId, storage: &Storage) -> Result<(), ScheduleError> {
+        if let Some(attention) = self.decisions.attention.get(&id) {
+            return attention::schedule(&self.scene, self.assembly, self.target, attention, root, storage);
+        }
         if contraction::schedule(&self.scene, self.assembly, self.target, id, root, storage)? {
             return Ok(());
         }

@@ -5,6 +5,7 @@
 
 mod arena;
 mod assembly;
+mod attention;
 mod contiguity;
 mod contraction;
 mod deliver;

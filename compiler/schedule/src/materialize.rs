@@ -1,5 +1,6 @@
 //! Which values are stored, and which are worked out where they are wanted.
 
+use crate::attention::{self, Attention};
 use crate::contraction::product_of;
 use moe_graph::{Function, Node, NodeId, Operation, ScalarFunction};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,15 +15,19 @@ pub(crate) struct Decisions {
     pub stored: BTreeSet<NodeId>,
     /// Reductions that are not stored, by the stored node that is computed from each in the same kernel.
     pub fused: BTreeMap<NodeId, NodeId>,
+    /// Sums of weighted values whose kernels work out the weights too.
+    pub attention: BTreeMap<NodeId, Attention>,
 }
 
 /// Decides for the nodes behind `wanted`, which are stored.
 pub(crate) fn decide(function: &Function, wanted: &[NodeId]) -> Decisions {
     let mut decider = Decider::new(function, wanted);
+    decider.gather_attention();
     decider.required();
     decider.fuse();
     decider.share();
-    Decisions { live: decider.live, stored: decider.stored, fused: decider.fused }
+    let Decider { live, stored, fused, attention, .. } = decider;
+    Decisions { live, stored, fused, attention }
 }
 
 /// Whether a node is worked out by a kernel of its own.
@@ -57,6 +62,7 @@ struct Decider<'a> {
     fused: BTreeMap<NodeId, NodeId>,
     /// The root that each node of a fused region is computed for.
     regions: BTreeMap<NodeId, NodeId>,
+    attention: BTreeMap<NodeId, Attention>,
 }
 
 impl<'a> Decider<'a> {
@@ -76,7 +82,8 @@ impl<'a> Decider<'a> {
         }
         let wanted = wanted.iter().copied().collect();
         let (stored, fused, regions) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        Decider { function, live, users, wanted, stored, fused, regions }
+        let attention = BTreeMap::new();
+        Decider { function, live, users, wanted, stored, fused, regions, attention }
     }
 
     fn node(&self, id: NodeId) -> Option<&'a Node> {
@@ -87,12 +94,21 @@ impl<'a> Decider<'a> {
         self.node(id).map(|node| &node.operation)
     }
 
+    /// Finds attention: what lies between scores and result is worked out where the result is.
+    fn gather_attention(&mut self) {
+        self.attention = attention::find(self.function, &self.live, &self.users, &self.wanted);
+        for (root, attention) in &self.attention {
+            self.regions.extend(attention.members.iter().map(|member| (*member, *root)));
+        }
+    }
+
     /// Stores what must be in memory for those who read it.
     fn required(&mut self) {
         self.stored.extend(&self.wanted);
         for id in self.live.clone() {
             let Some(node) = self.node(id) else { continue };
-            if is_heavy(&node.operation) || is_given(&node.operation) {
+            let inside = self.regions.contains_key(&id);
+            if (is_heavy(&node.operation) || is_given(&node.operation)) && !inside {
                 self.stored.insert(id);
             }
             let operands = match &node.operation {
@@ -106,7 +122,9 @@ impl<'a> Decider<'a> {
                     self.handed_over(node);
                     Vec::new()
                 }
-                Operation::Reduce { .. } => self.read_often(node),
+                Operation::Reduce { .. } => {
+                    self.read_often(node).into_iter().filter(|id| !self.regions.contains_key(id)).collect()
+                }
                 _ => Vec::new(),
             };
             for operand in operands {
@@ -178,7 +196,7 @@ impl<'a> Decider<'a> {
     fn can_fuse(&self, id: NodeId) -> bool {
         let reduces =
             matches!(self.operation(id), Some(Operation::Reduce { .. } | Operation::SegmentReduce { .. }));
-        reduces && !self.wanted.contains(&id)
+        reduces && !self.wanted.contains(&id) && !self.regions.contains_key(&id)
     }
 
     /// The last node that can be computed where a reduction is, with all that lies between.

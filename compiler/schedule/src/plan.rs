@@ -61,6 +61,7 @@ fn empty(request: &PlanRequest) -> Program {
         constants: Vec::new(),
         buffers: Vec::new(),
         arena_bytes: SizeExpression::Constant(0),
+        thread_bytes: SizeExpression::Constant(0),
         prepared_bytes: SizeExpression::Constant(0),
         kernels: Vec::new(),
         faults: Vec::new(),
@@ -234,6 +235,7 @@ impl Edge<'_> {
                     let offset = arena.offsets.get(&(id as u32)).unwrap_or(&zero);
                     Place::Arena(assembly.symbols.expression(offset))
                 }
+                Home::Thread(offset) => Place::Thread(assembly.symbols.expression(offset)),
                 Home::Round { buffer, depth, stride } => {
                     let stride = assembly.symbols.expression(stride);
                     Place::Round { buffer: *buffer, depth: *depth, stride }
@@ -244,6 +246,8 @@ impl Edge<'_> {
             program.buffers.push(Buffer { name, element, length, place });
         }
         program.arena_bytes = assembly.symbols.expression(&arena.bytes);
+        let of_thread = assembly.thread_bytes.clone();
+        program.thread_bytes = assembly.symbols.expression(&of_thread);
         program.symbols = assembly.symbols.names().iter().map(|name| Symbol { name: name.clone() }).collect();
         program.constants = assembly.constants;
         program.faults = assembly.faults.list;

@@ -130,6 +130,7 @@ pub fn empty() -> Program {
         constants: Vec::new(),
         buffers: Vec::new(),
         arena_bytes: size(0),
+        thread_bytes: size(0),
         prepared_bytes: size(0),
         kernels: TABLE
             .iter()

@@ -1,44 +1,8 @@
 //! The examples of the tree, from their source to results.
 
-use crate::support::{plan, random, Machine, Split, AVX2, CRANELIFT};
-use moe_check::{load, SourceFile, Sources};
-use moe_grammar::FileId;
+use crate::support::{first_model, plan, random, Machine, Split, AVX2, CRANELIFT};
 use moe_graph::{Element, Module};
 use moe_runtime::Tensor;
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn library(folder: &Path, module: &[String], files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        let mut module = module.to_vec();
-        module.push(path.file_stem().unwrap().to_string_lossy().into_owned());
-        if path.is_dir() {
-            library(&path, &module, files);
-        } else if path.extension().is_some_and(|extension| extension == "moe") {
-            let text = fs::read_to_string(&path).unwrap();
-            files.push(SourceFile { path: format!("{}.moe", module.join("/")), module, text });
-        }
-    }
-}
-
-/// The first model of a file, rewritten.
-fn model(path: &str) -> Module {
-    let text = fs::read_to_string(root().join(path)).unwrap();
-    let mut files = vec![SourceFile { path: "main.moe".to_owned(), module: vec!["main".to_owned()], text }];
-    library(&root().join("stdlib"), &["std".to_owned()], &mut files);
-    let program = load(Sources { files });
-    let name = program.models(FileId(0)).remove(0).name;
-    let elaborated = program.elaborate(FileId(0), &name, &BTreeMap::new()).unwrap();
-    moe_rewrite::rewrite(&elaborated.module, &moe_rewrite::Options::default()).unwrap().module
-}
 
 fn given(module: &Module, rows: usize) -> Vec<Tensor> {
     let entry = module.entry().unwrap();
@@ -65,7 +29,7 @@ fn given(module: &Module, rows: usize) -> Vec<Tensor> {
 
 /// Runs a model on five rows; gives the operations of its grouped products.
 fn check(path: &str) -> Vec<i64> {
-    let module = model(path);
+    let module = first_model(path);
     let given = given(&module, 5);
     let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
     let mut operations = Vec::new();

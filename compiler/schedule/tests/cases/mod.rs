@@ -1,3 +1,4 @@
+mod attention;
 mod examples;
 mod generated;
 mod mathematics;

@@ -1,11 +1,15 @@
 //! A small machine for programs: buffers as bytes, kernels by the interpreter, items in odd ranges, memory poisoned.
 
+mod sources;
+
 use moe_graph::Module;
 use moe_kernel::{interpret, Kernel, Plan, Target};
 use moe_runtime::program::{Count, Launch, Place, Program, SizeExpression, Step};
 use moe_runtime::sizes::evaluate;
 use moe_runtime::Tensor;
 use std::collections::BTreeMap;
+
+pub use sources::{first_model, model};
 
 pub const CRANELIFT: Target = Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false };
 pub const AVX2: Target = Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true };
@@ -53,6 +57,7 @@ pub struct Machine<'a> {
     pub states: Vec<Vec<u8>>,
     outputs: Vec<Vec<u8>>,
     arena: Vec<u8>,
+    thread: Vec<u8>,
     rounds: Vec<i64>,
     split: Split,
     /// For each launch done, its kernel's name and the operations it counted.
@@ -81,6 +86,7 @@ impl<'a> Machine<'a> {
         }
         let symbols: Vec<i64> = program.symbols.iter().map(|symbol| bound[&symbol.name]).collect();
         let arena = vec![POISON; evaluate(&program.arena_bytes, &symbols).unwrap() as usize];
+        let thread = vec![POISON; evaluate(&program.thread_bytes, &symbols).unwrap() as usize];
         let mut machine = Machine {
             program,
             kernels: &plan.kernels,
@@ -90,6 +96,7 @@ impl<'a> Machine<'a> {
             states,
             outputs: vec![],
             arena,
+            thread,
             rounds: vec![],
             split,
             log: vec![],
@@ -117,6 +124,10 @@ impl<'a> Machine<'a> {
             Place::Arena(offset) => {
                 let offset = self.size(&offset) as usize;
                 (&mut self.arena, offset)
+            }
+            Place::Thread(offset) => {
+                let offset = self.size(&offset) as usize;
+                (&mut self.thread, offset)
             }
             Place::Round { buffer, depth, stride } => {
                 let shift = (self.rounds[depth as usize] * self.size(&stride)) as usize;
@@ -181,6 +192,12 @@ impl<'a> Machine<'a> {
         let mut buffers: Vec<Vec<u8>> = launch.buffers.iter().map(|buffer| self.read(*buffer)).collect();
         self.check_apart(kernel, launch);
         for (begin, end) in self.ranges(extent) {
+            // Another thread's scratch memory may hold anything.
+            for (buffer, bytes) in launch.buffers.iter().zip(&mut buffers) {
+                if matches!(self.program.buffers[*buffer as usize].place, Place::Thread(_)) {
+                    bytes.fill(POISON);
+                }
+            }
             let status = interpret(kernel, &mut buffers, &sizes, begin, end);
             let status = status.unwrap_or_else(|error| panic!("{error}\n{}", moe_kernel::print(kernel)));
             if status != 0 {

@@ -1,0 +1,465 @@
+//! The kernel: items are blocks of rows; each goes over the keys block by block.
+
+use super::find::{Attention, Softmax};
+use super::mask::{ranges, Block};
+use super::panels::Panels;
+use super::{KEYS, ROWS, TILE};
+use crate::assembly::Assembly;
+use crate::emit::Emitter;
+use crate::error::ScheduleError;
+use crate::nest::{blocks, extent_of, operations, Chunk, Stretch};
+use crate::point::{parts, Coordinate, Point};
+use crate::pointwise::written;
+use crate::scalar::absorbed;
+use crate::scene::{Scene, Storage};
+use crate::sizes::{ceiling, product};
+use moe_graph::{AxisId, Element, NodeId, ScalarFunction, Size};
+use moe_kernel::{BinaryOperation, Comparison, Operation, Statement, Target, Value, ValueType};
+use moe_runtime::program::SizeExpression;
+
+/// A kernel for attention.
+pub(super) struct Kernel<'a> {
+    pub attention: &'a Attention,
+    /// What is stored: the sum or what is computed from it entry by entry.
+    pub root: NodeId,
+    pub storage: &'a Storage,
+    /// The keys of each score, where they lie in panels; without, there are so few rows that keys are read as they lie.
+    pub panels: Vec<Panels>,
+    /// How many rows a register tile has.
+    pub tile: i64,
+    /// How many vectors of keys or columns.
+    pub vectors: usize,
+    /// How many rows there is room for.
+    pub rows: i64,
+}
+
+/// Scratch memory of a thread, by parameter of the kernel: scores by score, row and key of a block, and what is kept of each row.
+pub(super) struct Scratch {
+    pub scores: Vec<u32>,
+    /// Sums of weighted values, a row after the other.
+    pub sums: u32,
+    /// How long a row of sums is.
+    pub width: Value,
+    largest: u32,
+    total: u32,
+}
+
+/// A block of rows while its kernel is written.
+pub(super) struct Rows<'p> {
+    /// The coordinates along the batch.
+    pub batch: &'p Point,
+    /// Where the rows begin and end, counted along the axes of rows taken as one.
+    pub begin: Value,
+    pub end: Value,
+    pub count: Value,
+}
+
+/// Schedules attention with what is computed from it in the same place.
+pub(crate) fn schedule(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    target: &Target,
+    attention: &Attention,
+    root: NodeId,
+    storage: &Storage,
+) -> Result<(), ScheduleError> {
+    let lanes = (target.vector_bytes / 4).max(1);
+    let total = product(&scene.sizes(&attention.rows));
+    let few = total.as_constant().filter(|total| *total <= TILE);
+    let mut panels = Vec::new();
+    if few.is_none() {
+        for score in &attention.scores {
+            panels.push(Panels::lay(scene, assembly, target, attention, score, lanes)?);
+        }
+    }
+    let tile = few.unwrap_or(TILE).max(1);
+    let rows = total.as_constant().map_or(ROWS, |total| (total.clamp(1, ROWS) + tile - 1) / tile * tile);
+    let vectors = if target.vector_registers >= 32 { 4 } else { 2 };
+    let kernel = Kernel { attention, root, storage, panels, tile, vectors, rows };
+    kernel.schedule(scene, assembly, target, lanes, &total)
+}
+
+impl Kernel<'_> {
+    fn schedule(
+        &self,
+        scene: &Scene,
+        assembly: &mut Assembly,
+        target: &Target,
+        lanes: u32,
+        total: &Size,
+    ) -> Result<(), ScheduleError> {
+        let attention = self.attention;
+        let width =
+            ceiling(&scene.size(attention.column), lanes.into()).multiply(&Size::constant(lanes.into()));
+        let rows = Size::constant(self.rows);
+        let block = rows.multiply(&Size::constant(KEYS));
+        let mut lengths: Vec<(&str, Size)> =
+            attention.scores.iter().map(|_| ("scores", block.clone())).collect();
+        lengths.extend([("sums", rows.multiply(&width)), ("largest", rows.clone()), ("total", rows)]);
+        let buffers = assembly.of_thread(&lengths);
+        let mut sizes = vec![blocks(total, self.rows)];
+        sizes.extend(scene.sizes(&attention.batch));
+        let flops = self.flops(scene, assembly);
+        let mut emitter = Emitter::new(scene, &mut assembly.faults, target, lanes);
+        let e = &mut emitter;
+        e.output(self.storage);
+        let mut own: Vec<u32> = buffers
+            .iter()
+            .zip(&lengths)
+            .map(|(id, (name, _))| e.buffer(*id, name, Element::F32, true))
+            .collect();
+        let [total_of, largest, sums] = [(); 3].map(|()| own.pop().unwrap_or(0));
+        let width = e.w.size(&width);
+        let scratch = Scratch { scores: own, sums, width, largest, total: total_of };
+        let (items, digits) = e.open_items(&sizes);
+        let mut batch = Point::default();
+        for (axis, digit) in attention.batch.iter().zip(digits.iter().skip(1)) {
+            batch.set(*axis, Coordinate::Scalar(*digit));
+        }
+        let number = digits.first().copied().unwrap_or(Value(0));
+        let rows = self.block_of_rows(e, &batch, number, total);
+        self.item(e, &scratch, &rows)?;
+        e.close_items(items);
+        let mut kernel = written(emitter, "attention", extent_of(&sizes), Size::constant(1 << 20), flops);
+        kernel.span = scene.node(attention.node)?.span;
+        assembly.launch(kernel)
+    }
+
+    /// The operations of the products, as if no block were skipped.
+    fn flops(&self, scene: &Scene, assembly: &mut Assembly) -> SizeExpression {
+        let attention = self.attention;
+        let mut axes: Vec<AxisId> = attention.batch.iter().chain(&attention.rows).copied().collect();
+        axes.push(attention.keys);
+        let inner = attention.scores.iter().map(|score| scene.size(score.inner));
+        let each = inner.fold(scene.size(attention.column), |sum, inner| sum.add(&inner));
+        let each = each.as_constant().unwrap_or(64).saturating_mul(2);
+        operations(scene, &mut assembly.symbols, &axes, each)
+    }
+
+    /// The rows of an item; the last rows come first, since under a causal mask they are the longest work.
+    fn block_of_rows<'p>(&self, e: &mut Emitter, batch: &'p Point, number: Value, total: &Size) -> Rows<'p> {
+        let end = e.w.size(total);
+        if total.as_constant().is_some_and(|total| total <= self.rows) {
+            return Rows { batch, begin: e.w.index(0), end, count: end };
+        }
+        let count = e.w.size(&blocks(total, self.rows));
+        let last = e.w.offset(count, -1);
+        let number = e.w.subtract(last, number);
+        let length = e.w.index(self.rows);
+        let begin = e.w.multiply(number, length);
+        let next = e.w.add(begin, length);
+        let end = e.w.minimum(next, end);
+        let count = e.w.subtract(end, begin);
+        Rows { batch, begin, end, count }
+    }
+
+    /// The point of a row, counted from the first of the block; of the last row for those beyond it.
+    pub fn row(&self, e: &mut Emitter, rows: &Rows, number: Value) -> Point {
+        let mut row = e.w.add(rows.begin, number);
+        let known = e.w.known(row).zip(e.w.known(rows.end)).is_some_and(|(row, end)| row < end);
+        if !known {
+            let last = e.w.offset(rows.end, -1);
+            row = e.w.minimum(row, last);
+        }
+        let axes = &self.attention.rows;
+        let mut point = rows.batch.clone();
+        if !axes.is_empty() {
+            for (axis, part) in axes.iter().zip(parts(Coordinate::Scalar(row), e.scene.sizes(axes))) {
+                let part = e.plain(&part);
+                point.set(*axis, part);
+            }
+        }
+        point
+    }
+
+    fn item(&self, e: &mut Emitter, scratch: &Scratch, rows: &Rows) -> Result<(), ScheduleError> {
+        let attention = self.attention;
+        self.clear(e, scratch);
+        let along = if attention.rows.is_empty() {
+            Default::default()
+        } else {
+            ranges(e, &attention.rows, rows.begin, rows.end)
+        };
+        let (zero, end) = (e.w.index(0), e.extent(attention.keys));
+        let count = e.w.size(&blocks(&e.scene.size(attention.keys), KEYS));
+        let open = e.w.open_loop(zero, count, 1, &[]);
+        let width = e.w.index(KEYS);
+        let begin = e.w.multiply(open.index, width);
+        let next = e.w.add(begin, width);
+        let keys = Stretch { begin, end: e.w.minimum(next, end), whole: None };
+        let mut along = along;
+        let last = e.w.offset(keys.end, -1);
+        along.insert(attention.keys, (keys.begin, last));
+        let may = Block { ranges: &along, point: rows.batch }.may(e, &attention.masks)?;
+        let guard = may.map(|may| e.w.open_if(may));
+        for place in 0..attention.scores.len() {
+            self.scores(e, scratch, rows, place, open.index, keys)?;
+        }
+        self.each_row(e, rows, &mut |e, number, row| self.weights(e, scratch, row, number, keys))?;
+        self.weighted_values(e, scratch, rows, keys)?;
+        if let Some(guard) = guard {
+            e.w.close_if(guard, &[]);
+        }
+        e.w.close_loop(open, &[]);
+        self.each_row(e, rows, &mut |e, number, row| self.finish(e, scratch, row, number))
+    }
+
+    /// Nothing is summed yet.
+    fn clear(&self, e: &mut Emitter, scratch: &Scratch) {
+        let (zero, rows) = (e.w.index(0), e.w.index(self.rows));
+        let nothing = e.w.constant(moe_graph::Scalar::zero(Element::F32), 1);
+        let lowest = e.w.number(nothing, f64::NEG_INFINITY);
+        let open = e.w.open_loop(zero, rows, 1, &[]);
+        for (buffer, value) in [(scratch.largest, lowest), (scratch.total, nothing)] {
+            e.w.statement(Statement::Store { buffer, index: open.index, value, mask: None });
+        }
+        e.w.close_loop(open, &[]);
+        let end = e.w.multiply(rows, scratch.width);
+        let value = e.w.splat(nothing, e.lanes);
+        let open = e.w.open_loop(zero, end, e.lanes.into(), &[]);
+        e.w.statement(Statement::Store { buffer: scratch.sums, index: open.index, value, mask: None });
+        e.w.close_loop(open, &[]);
+    }
+
+    fn each_row(
+        &self,
+        e: &mut Emitter,
+        rows: &Rows,
+        each: &mut dyn FnMut(&mut Emitter, Value, &Point) -> Result<(), ScheduleError>,
+    ) -> Result<(), ScheduleError> {
+        let zero = e.w.index(0);
+        let open = e.w.open_loop(zero, rows.count, 1, &[]);
+        let point = self.row(e, rows, open.index);
+        each(e, open.index, &point)?;
+        e.w.close_loop(open, &[]);
+        Ok(())
+    }
+
+    /// A row's weights for a block of keys, in place of its scores.
+    fn weights(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        row: &Point,
+        number: Value,
+        keys: Stretch,
+    ) -> Result<(), ScheduleError> {
+        let width = e.w.index(KEYS);
+        let first = e.w.multiply(number, width);
+        let target = scratch.scores.first().copied().unwrap_or(0);
+        let place = Place { row, first, keys, target };
+        match &self.attention.softmax {
+            None => self.plain_weights(e, scratch, &place, number),
+            Some(softmax) => self.shares(e, scratch, &place, number, softmax),
+        }
+    }
+
+    /// Works out a node at a chunk of keys, its scores being in scratch memory.
+    fn along_keys(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        place: &Place,
+        chunk: Chunk,
+        node: NodeId,
+    ) -> Result<(Value, Value), ScheduleError> {
+        let at = e.w.subtract(chunk.begin, place.keys.begin);
+        let index = e.w.add(place.first, at);
+        let point = e.lanes_at(place.row, self.attention.keys, chunk.begin, chunk.mask);
+        for (score, buffer) in self.attention.scores.iter().zip(&scratch.scores) {
+            let value = load(e, *buffer, index, e.lanes);
+            e.bind(score.node, &point, value)?;
+        }
+        let value = e.emit(node, &point)?;
+        Ok((e.w.splat(value, e.lanes), index))
+    }
+
+    fn plain_weights(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        place: &Place,
+        number: Value,
+    ) -> Result<(), ScheduleError> {
+        let zero = e.w.constant(moe_graph::Scalar::zero(Element::F32), e.lanes);
+        let is_summed = !self.attention.sums.is_empty();
+        let mut so_far = load(e, scratch.total, number, 1);
+        e.over_keys(place.keys, &mut so_far, &mut |e, chunk, so_far| {
+            let (value, index) = self.along_keys(e, scratch, place, chunk, self.attention.weight)?;
+            let value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, zero));
+            store(e, place.target, index, value);
+            if !is_summed {
+                return Ok(so_far);
+            }
+            let sum = e.w.reduce_lanes(BinaryOperation::Add, value);
+            Ok(e.w.add(so_far, sum))
+        })?;
+        if is_summed {
+            store(e, scratch.total, number, so_far);
+        }
+        Ok(())
+    }
+
+    /// Weights `exp(entry - largest so far)`; what was summed before is scaled down where the largest rises.
+    fn shares(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        place: &Place,
+        number: Value,
+        softmax: &Softmax,
+    ) -> Result<(), ScheduleError> {
+        let zero = e.w.constant(moe_graph::Scalar::zero(Element::F32), e.lanes);
+        let lowest = e.w.number(zero, f64::NEG_INFINITY);
+        let mut most = lowest;
+        e.over_keys(place.keys, &mut most, &mut |e, chunk, most| {
+            let (value, index) = self.along_keys(e, scratch, place, chunk, softmax.entries)?;
+            let value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, lowest));
+            store(e, place.target, index, value);
+            Ok(e.w.binary(BinaryOperation::Maximum, most, value))
+        })?;
+        let most = e.w.reduce_lanes(BinaryOperation::Maximum, most);
+        let before = load(e, scratch.largest, number, 1);
+        let largest = e.w.binary(BinaryOperation::Maximum, before, most);
+        let shift = finite(e, largest);
+        store(e, scratch.largest, number, largest);
+        let mut sum = zero;
+        e.over_keys(place.keys, &mut sum, &mut |e, chunk, sum| {
+            let at = e.w.subtract(chunk.begin, place.keys.begin);
+            let index = e.w.add(place.first, at);
+            let entry = load(e, place.target, index, e.lanes);
+            let difference = e.w.subtract(entry, shift);
+            let mut value = crate::mathematics::exponential(&mut e.w, difference);
+            value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, zero));
+            store(e, place.target, index, value);
+            Ok(e.w.add(sum, value))
+        })?;
+        let sum = e.w.reduce_lanes(BinaryOperation::Add, sum);
+        let fall = e.w.subtract(before, shift);
+        let scale = crate::mathematics::exponential(&mut e.w, fall);
+        let total = load(e, scratch.total, number, 1);
+        let total = e.w.multiply_add(total, scale, sum);
+        store(e, scratch.total, number, total);
+        let one = e.w.number(scale, 1.0);
+        let rises = e.w.compare(Comparison::NotEqual, scale, one);
+        let guard = e.w.open_if(rises);
+        let begin = e.w.multiply(number, scratch.width);
+        let end = e.w.add(begin, scratch.width);
+        let open = e.w.open_loop(begin, end, e.lanes.into(), &[]);
+        let value = load(e, scratch.sums, open.index, e.lanes);
+        let value = e.w.multiply(value, scale);
+        store(e, scratch.sums, open.index, value);
+        e.w.close_loop(open, &[]);
+        e.w.close_if(guard, &[]);
+        Ok(())
+    }
+
+    /// Stores a row's results, or what is computed from them.
+    fn finish(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        row: &Point,
+        number: Value,
+    ) -> Result<(), ScheduleError> {
+        let attention = self.attention;
+        let (begin, end) = (e.w.index(0), e.extent(attention.column));
+        let whole = e.w.known(end);
+        let stretch = Stretch { begin, end, whole };
+        let first = e.w.multiply(number, scratch.width);
+        let mut total = load(e, scratch.total, number, 1);
+        let largest = load(e, scratch.largest, number, 1);
+        let mut scale = None;
+        if let Some(softmax) = &attention.softmax {
+            e.bind(softmax.largest, row, largest)?;
+            if softmax.shift != softmax.largest {
+                // The sums are as if the largest had been taken away.
+                let (own, shift) = (finite(e, largest), e.emit(softmax.shift, row)?);
+                let rise = e.w.subtract(own, shift);
+                let factor = crate::mathematics::exponential(&mut e.w, rise);
+                total = e.w.multiply(total, factor);
+                scale = Some(factor);
+            }
+        }
+        for sum in &attention.sums {
+            e.bind(*sum, row, total)?;
+        }
+        let factors = attention.factors.iter().map(|factor| e.emit(factor.scalar, row));
+        let factors = factors.collect::<Result<Vec<_>, _>>()?;
+        e.chunks(stretch, 1, &mut |e, chunk| {
+            let index = e.w.add(first, chunk.begin);
+            let mut value = load(e, scratch.sums, index, e.lanes);
+            if let Some(scale) = scale {
+                value = e.w.multiply(value, scale);
+            }
+            for (factor, scalar) in attention.factors.iter().zip(&factors) {
+                let sum = value;
+                let function = if factor.divides { ScalarFunction::Divide } else { ScalarFunction::Multiply };
+                value = if factor.divides { e.w.divide(sum, *scalar) } else { e.w.multiply(sum, *scalar) };
+                if factor.absorbs {
+                    let [absorption, _] = function.absorbing();
+                    value = absorbed(&mut e.w, Some(sum), absorption, value);
+                }
+            }
+            let point = e.lanes_at(row, attention.column, chunk.begin, chunk.mask);
+            e.bind(attention.node, &point, value)?;
+            let value = e.emit(self.root, &point)?;
+            e.store(self.storage, &point, value)
+        })
+    }
+}
+
+/// A row's place in a block of keys.
+struct Place<'p> {
+    row: &'p Point,
+    /// The address of its first score.
+    first: Value,
+    keys: Stretch,
+    /// Where weights go.
+    target: u32,
+}
+
+impl Emitter<'_> {
+    /// Carries a value over a block of keys, vector by vector, then the lanes that are left.
+    fn over_keys(
+        &mut self,
+        keys: Stretch,
+        carried: &mut Value,
+        each: &mut dyn FnMut(&mut Self, Chunk, Value) -> Result<Value, ScheduleError>,
+    ) -> Result<(), ScheduleError> {
+        let width = i64::from(self.lanes);
+        let stop = self.whole_steps(keys.begin, keys.end, width);
+        let open = self.w.open_loop(keys.begin, stop, width, &[*carried]);
+        let inner = open.inner.first().copied().unwrap_or(*carried);
+        let next = each(self, Chunk { begin: open.index, count: 1, mask: None }, inner)?;
+        let result = self.w.close_loop(open, &[next]);
+        let so_far = result.first().copied().unwrap_or(*carried);
+        let any = self.w.compare(Comparison::Less, stop, keys.end);
+        let mut choice = self.w.open_if(any);
+        let place = self.w.lane_indices(stop, self.lanes);
+        let mask = self.w.compare(Comparison::Less, place, keys.end);
+        let next = each(self, Chunk { begin: stop, count: 1, mask: Some(mask) }, so_far)?;
+        self.w.otherwise(&mut choice);
+        let results = self.w.close_if(choice, &[(next, so_far)]);
+        *carried = results.first().copied().unwrap_or(so_far);
+        Ok(())
+    }
+}
+
+/// The number, or 0 in place of minus infinity: where all that came so far is left out.
+fn finite(e: &mut Emitter, value: Value) -> Value {
+    let (zero, lowest) = (e.w.number(value, 0.0), e.w.number(value, f64::NEG_INFINITY));
+    let is_lowest = e.w.compare(Comparison::Equal, value, lowest);
+    e.w.select(is_lowest, zero, value)
+}
+
+/// Reads scratch memory.
+pub(super) fn load(e: &mut Emitter, buffer: u32, index: Value, lanes: u32) -> Value {
+    let ty = ValueType { element: Element::F32, lanes };
+    e.w.define(Operation::Load { buffer, index, mask: None }, ty)
+}
+
+/// Writes scratch memory.
+pub(super) fn store(e: &mut Emitter, buffer: u32, index: Value, value: Value) {
+    e.w.statement(Statement::Store { buffer, index, value, mask: None });
+}

@@ -1,0 +1,304 @@
+//! Register tiles: scores of a few rows with a few vectors of keys, and weighted values of a few rows in a few vectors of columns.
+
+use super::find::Score;
+use super::kernel::{load, store, Kernel, Rows, Scratch};
+use super::mask::at;
+use super::KEYS;
+use crate::emit::Emitter;
+use crate::error::ScheduleError;
+use crate::nest::{extended, Chunk, Stretch};
+use crate::point::Point;
+use moe_graph::{Element, Scalar};
+use moe_kernel::{BinaryOperation, Comparison, Value};
+
+/// What is done for the rows of a tile.
+type OnTile<'t> = dyn FnMut(&mut Emitter, &[Value]) -> Result<(), ScheduleError> + 't;
+
+impl Kernel<'_> {
+    /// Opens a loop over tiles of rows; gives the first row of the tile and the tile's.
+    fn tiles(&self, e: &mut Emitter, rows: &Rows, each: &mut OnTile<'_>) -> Result<(), ScheduleError> {
+        let zero = e.w.index(0);
+        let numbers = |e: &mut Emitter, first| -> Vec<Value> {
+            (0..self.tile).map(|number| e.w.offset(first, number)).collect()
+        };
+        if self.rows == self.tile {
+            let numbers = numbers(e, zero);
+            return each(e, &numbers);
+        }
+        let open = e.w.open_loop(zero, rows.count, self.tile, &[]);
+        let numbers = numbers(e, open.index);
+        each(e, &numbers)?;
+        e.w.close_loop(open, &[]);
+        Ok(())
+    }
+
+    /// The scores of a block of keys.
+    pub fn scores(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        rows: &Rows,
+        place: usize,
+        block: Value,
+        keys: Stretch,
+    ) -> Result<(), ScheduleError> {
+        let (Some(score), Some(target)) =
+            (self.attention.scores.get(place), scratch.scores.get(place).copied())
+        else {
+            return Ok(());
+        };
+        match self.panels.get(place) {
+            Some(panels) => {
+                let first = panels.block(e, rows.batch, block)?;
+                let input = e.buffer(panels.buffer, "keys", Element::F32, false);
+                self.tiles(e, rows, &mut |e, numbers| {
+                    self.score_tile(e, score, rows, numbers, (input, first), target)
+                })
+            }
+            None => self.few_scores(e, score, rows, target, keys),
+        }
+    }
+
+    /// Lanes along keys in panels; each score is summed in ascending order.
+    fn score_tile(
+        &self,
+        e: &mut Emitter,
+        score: &Score,
+        rows: &Rows,
+        numbers: &[Value],
+        (input, first): (u32, Value),
+        target: u32,
+    ) -> Result<(), ScheduleError> {
+        let lanes = i64::from(e.lanes);
+        let points: Vec<Point> = numbers.iter().map(|number| self.row(e, rows, *number)).collect();
+        let nothing = e.w.constant(Scalar::zero(Element::F32), e.lanes);
+        let (zero, width) = (e.w.index(0), e.w.index(KEYS));
+        let vectors = (self.vectors as i64).min(KEYS / lanes).max(1);
+        let outer = e.w.open_loop(zero, width, lanes * vectors, &[]);
+        let begin = e.w.add(first, outer.index);
+        let end = e.extent(score.inner);
+        let start = vec![nothing; points.len() * vectors as usize];
+        let open = e.w.open_loop(zero, end, 1, &start);
+        let row = e.w.multiply(open.index, width);
+        let row = e.w.add(begin, row);
+        let mut panel = Vec::new();
+        for vector in 0..vectors {
+            let index = e.w.offset(row, lanes * vector);
+            panel.push(load(e, input, index, e.lanes));
+        }
+        let mut next = Vec::new();
+        let mut sums = open.inner.clone().into_iter();
+        for point in &points {
+            let query = e.emit(score.query, &at(point, score.inner, open.index))?;
+            for (key, sum) in panel.iter().zip(&mut sums) {
+                next.push(e.w.multiply_add(query, *key, sum));
+            }
+        }
+        let mut sums = e.w.close_loop(open, &next).into_iter();
+        for number in numbers {
+            let row = e.w.multiply(*number, width);
+            let row = e.w.add(row, outer.index);
+            for (vector, sum) in (0..vectors).zip(&mut sums) {
+                let index = e.w.offset(row, lanes * vector);
+                store(e, target, index, sum);
+            }
+        }
+        e.w.close_loop(outer, &[]);
+        Ok(())
+    }
+
+    /// A few rows with each key as it lies, lanes along what is summed.
+    fn few_scores(
+        &self,
+        e: &mut Emitter,
+        score: &Score,
+        rows: &Rows,
+        target: u32,
+        keys: Stretch,
+    ) -> Result<(), ScheduleError> {
+        let numbers: Vec<Value> = (0..self.tile).map(|number| e.w.index(number)).collect();
+        let points: Vec<Point> = numbers.iter().map(|number| self.row(e, rows, *number)).collect();
+        let nothing = e.w.constant(Scalar::zero(Element::F32), e.lanes);
+        let open = e.w.open_loop(keys.begin, keys.end, 1, &[]);
+        let key_point = at(rows.batch, self.attention.keys, open.index);
+        let start = vec![nothing; points.len()];
+        let lanes = (e.lanes > 1).then_some(score.inner);
+        let sums = e.reduce(&[score.inner], lanes, &mut Vec::new(), start, &mut |e, place, sums, mask| {
+            let mut along = extended(&key_point, place);
+            along.lane_mask = mask;
+            let key = e.emit(score.key, &along)?;
+            let mut next = Vec::new();
+            for (point, sum) in points.iter().zip(sums) {
+                let mut along = extended(point, place);
+                along.lane_mask = mask;
+                let query = e.emit(score.query, &along)?;
+                // Beyond the end both are 0.
+                next.push(e.w.multiply_add(query, key, sum));
+            }
+            Ok(next)
+        })?;
+        let at = e.w.subtract(open.index, keys.begin);
+        for (number, sum) in (0..).zip(sums) {
+            let sum = e.w.reduce_lanes(BinaryOperation::Add, sum);
+            let index = e.w.offset(at, number * KEYS);
+            store(e, target, index, sum);
+        }
+        e.w.close_loop(open, &[]);
+        Ok(())
+    }
+
+    /// Adds the block's values, weighted. Where a weight of zero decides its product, that makes a difference only if a value is not finite.
+    pub fn weighted_values(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        rows: &Rows,
+        keys: Stretch,
+    ) -> Result<(), ScheduleError> {
+        if !self.attention.absorbs {
+            return self.values_of_tiles(e, scratch, rows, keys, false);
+        }
+        let is_finite = self.are_finite(e, rows, keys)?;
+        let mut choice = e.w.open_if(is_finite);
+        self.values_of_tiles(e, scratch, rows, keys, false)?;
+        e.w.otherwise(&mut choice);
+        self.values_of_tiles(e, scratch, rows, keys, true)?;
+        e.w.close_if(choice, &[]);
+        Ok(())
+    }
+
+    fn columns(&self, e: &mut Emitter) -> Stretch {
+        let (begin, end) = (e.w.index(0), e.extent(self.attention.column));
+        Stretch { begin, end, whole: e.w.known(end) }
+    }
+
+    /// The values of a key in the vectors of a chunk.
+    fn values(
+        &self,
+        e: &mut Emitter,
+        rows: &Rows,
+        key: Value,
+        chunk: Chunk,
+    ) -> Result<Vec<Value>, ScheduleError> {
+        let point = at(rows.batch, self.attention.keys, key);
+        (0..chunk.count)
+            .map(|number| {
+                let begin = e.w.offset(chunk.begin, i64::from(e.lanes) * number as i64);
+                let point = e.lanes_at(&point, self.attention.column, begin, chunk.mask);
+                let value = e.emit(self.attention.values, &point)?;
+                Ok(e.w.splat(value, e.lanes))
+            })
+            .collect()
+    }
+
+    /// Whether all values of a block are finite: then 0 times each is 0.
+    fn are_finite(&self, e: &mut Emitter, rows: &Rows, keys: Stretch) -> Result<Value, ScheduleError> {
+        let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
+        let columns = self.columns(e);
+        let open = e.w.open_loop(keys.begin, keys.end, 1, &[zero]);
+        let mut sum = open.inner.first().copied().unwrap_or(zero);
+        e.over(columns, &mut sum, self.vectors, &mut |e, chunk, sum| {
+            let values = self.values(e, rows, open.index, chunk)?;
+            Ok(values.into_iter().fold(sum, |sum, value| e.w.multiply_add(value, zero, sum)))
+        })?;
+        let sums = e.w.close_loop(open, &[sum]);
+        let sum = sums.first().copied().unwrap_or(zero);
+        let sum = e.w.reduce_lanes(BinaryOperation::Add, sum);
+        let zero = e.w.number(sum, 0.0);
+        Ok(e.w.compare(Comparison::Equal, sum, zero))
+    }
+
+    fn values_of_tiles(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        rows: &Rows,
+        keys: Stretch,
+        absorbs: bool,
+    ) -> Result<(), ScheduleError> {
+        let columns = self.columns(e);
+        let weights = scratch.scores.first().copied().unwrap_or(0);
+        self.tiles(e, rows, &mut |e, numbers| {
+            e.chunks(columns, self.vectors, &mut |e, chunk| {
+                self.value_tile(e, (scratch, rows), numbers, keys, chunk, (weights, absorbs))
+            })
+        })
+    }
+
+    fn value_tile(
+        &self,
+        e: &mut Emitter,
+        (scratch, rows): (&Scratch, &Rows),
+        numbers: &[Value],
+        keys: Stretch,
+        chunk: Chunk,
+        (weights, absorbs): (u32, bool),
+    ) -> Result<(), ScheduleError> {
+        let mut places = Vec::new();
+        let mut start = Vec::new();
+        for number in numbers {
+            let row = e.w.multiply(*number, scratch.width);
+            let row = e.w.add(row, chunk.begin);
+            for vector in 0..chunk.count {
+                let index = e.w.offset(row, i64::from(e.lanes) * vector as i64);
+                places.push(index);
+                start.push(load(e, scratch.sums, index, e.lanes));
+            }
+        }
+        let open = e.w.open_loop(keys.begin, keys.end, 1, &start);
+        let values = self.values(e, rows, open.index, chunk)?;
+        let at = e.w.subtract(open.index, keys.begin);
+        let width = e.w.index(KEYS);
+        let mut sums = open.inner.clone().into_iter();
+        let mut next = Vec::new();
+        for number in numbers {
+            let row = e.w.multiply(*number, width);
+            let index = e.w.add(row, at);
+            let weight = load(e, weights, index, 1);
+            let zero = e.w.number(weight, 0.0);
+            let counts = absorbs.then(|| e.w.compare(Comparison::NotEqual, weight, zero));
+            for (value, sum) in values.iter().zip(&mut sums) {
+                let more = e.w.multiply_add(weight, *value, sum);
+                next.push(counts.map_or(more, |counts| e.w.select(counts, more, sum)));
+            }
+        }
+        let sums = e.w.close_loop(open, &next);
+        for (index, sum) in places.into_iter().zip(sums) {
+            store(e, scratch.sums, index, sum);
+        }
+        Ok(())
+    }
+}
+
+impl Emitter<'_> {
+    /// Carries a value over a stretch in chunks.
+    fn over(
+        &mut self,
+        stretch: Stretch,
+        carried: &mut Value,
+        widest: usize,
+        each: &mut dyn FnMut(&mut Self, Chunk, Value) -> Result<Value, ScheduleError>,
+    ) -> Result<(), ScheduleError> {
+        let width = i64::from(self.lanes) * widest as i64;
+        if let Some(0) = stretch.whole.map(|whole| whole % width) {
+            if stretch.whole == Some(width) {
+                *carried = each(self, Chunk { begin: stretch.begin, count: widest, mask: None }, *carried)?;
+                return Ok(());
+            }
+            let open = self.w.open_loop(stretch.begin, stretch.end, width, &[*carried]);
+            let inner = open.inner.first().copied().unwrap_or(*carried);
+            let next = each(self, Chunk { begin: open.index, count: widest, mask: None }, inner)?;
+            let results = self.w.close_loop(open, &[next]);
+            *carried = results.first().copied().unwrap_or(next);
+            return Ok(());
+        }
+        let open = self.w.open_loop(stretch.begin, stretch.end, self.lanes.into(), &[*carried]);
+        let inner = open.inner.first().copied().unwrap_or(*carried);
+        let places = self.w.lane_indices(open.index, self.lanes);
+        let mask = self.w.compare(Comparison::Less, places, stretch.end);
+        let next = each(self, Chunk { begin: open.index, count: 1, mask: Some(mask) }, inner)?;
+        let results = self.w.close_loop(open, &[next]);
+        *carried = results.first().copied().unwrap_or(next);
+        Ok(())
+    }
+}

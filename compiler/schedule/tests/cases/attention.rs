@@ -1,0 +1,121 @@
+//! Attention in one kernel, against the evaluator.
+
+use crate::support::{model, plan, random, Machine, Split, AVX2, AVX512, CRANELIFT};
+use moe_graph::{Element, Module};
+use moe_runtime::Tensor;
+
+const MODELS: &str = "moe 1
+use std::attention::score::{capped, causal, score, window}
+use std::nn::softmax::softmax
+
+model Causal[H = 2, C = 12](q: f32[T, H, C], k: f32[T, H, C], v: f32[T, H, C]) -> f32[T, H, C] {
+    let p = softmax(causal(score(q, k as [S = T]), coordinate(T), coordinate(S)), over S)
+    sum(p * (v as [S = T]), over S)
+}
+
+model Full[H = 2, C = 5, V = 70](q: f32[T, H, C], k: f32[S, H, C], v: f32[S, H, V]) -> f32[H, T, V] {
+    sum(softmax(capped[3.0](score(q, k)), over S) * v, over S) + 1
+}
+
+model Window[H = 2, G = 3, C = 8](q: f32[H, G, T, C], k: f32[T, H, C], v: f32[T, H, C], sink: f32[H, G]) -> f32[H, G, T, C] {
+    let x = window[20](score(q, k as [S = T]), coordinate(T), coordinate(S))
+    let largest = max(max(x, over S), sink)
+    let shifted = exp(x - largest)
+    let p = shifted / (sum(shifted, over S) + exp(sink - largest))
+    sum(p * (v as [S = T]), over S)
+}
+
+model Pointwise[H = 2, C = 7](q: f32[T, H, C], k: f32[T, H, C], v: f32[T, H, C], bias: f32[H]) -> f32[T, H, C] {
+    let a = sum(q * (k as [S = T]), over C) + bias
+    let p = if coordinate(S) <= coordinate(T) { a / (1 + exp(-a)) } else { 0 }
+    sum(p / (size(T) as f32) * (v as [S = T]), over S)
+}
+
+model Normalized[C = 7](q: f32[T, C], k: f32[S, C], v: f32[S, C]) -> f32[T, C] {
+    let a = max(sum(q * k, over C), 0)
+    sum(a / (sum(a, over S) + 1) * v, over S)
+}
+
+model Decode[H = 2, G = 2, C = 20](q: f32[H, G, C], k: f32[S, H, C], v: f32[S, H, C], place: i64) -> f32[H, G, C] {
+    let p = softmax(causal(score(q, k), place, coordinate(S)), over S)
+    sum(p * v, over S)
+}
+
+model One[C = 20](q: f32[C], k: f32[S, C], v: f32[S, C]) -> f32[C] {
+    sum(softmax(score(q, k), over S) * v, over S)
+}
+";
+
+fn given(module: &Module, sizes: &[(&str, i64)]) -> Vec<Tensor> {
+    let entry = module.entry().unwrap();
+    let find = |name: &str| sizes.iter().find(|(own, _)| *own == name).map(|(_, size)| *size);
+    let tensor = |(place, parameter): (usize, &moe_graph::Parameter)| {
+        if parameter.ty.element == Element::I64 {
+            return Tensor::new(Element::I64, vec![], 70_i64.to_le_bytes().to_vec()).unwrap();
+        }
+        let size = |axis: &moe_graph::AxisId| entry.size(*axis).evaluate(&find).unwrap() as usize;
+        random(parameter.ty.element, parameter.ty.axes.iter().map(size).collect(), place as u64 + 3)
+    };
+    entry.parameters.iter().enumerate().map(tensor).collect()
+}
+
+fn agree(found: &[Tensor], expected: &[Tensor]) {
+    for (found, expected) in found.iter().zip(expected) {
+        for (found, expected) in found.to_f64().iter().zip(expected.to_f64()) {
+            let near = (found - expected).abs() <= 2e-5 * expected.abs().max(1.0);
+            assert!(near || (found.is_nan() && expected.is_nan()), "{found} is not {expected}");
+        }
+    }
+}
+
+/// Runs a model at several sizes on all machines; its scores are nowhere.
+fn check(name: &str, rewritten: bool, sizes: &[&[(&str, i64)]]) {
+    let module = model(MODELS, Some(name), rewritten);
+    for sizes in sizes {
+        let given = given(&module, sizes);
+        let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+        for target in [CRANELIFT, AVX2, AVX512] {
+            for split in [Split::Whole, Split::Odd] {
+                let plan = plan(&module, &target);
+                let mut machine = Machine::new(&plan, &module, &given, split);
+                agree(&machine.run().unwrap(), &expected.outputs);
+                let kernels: Vec<&str> = machine.log.iter().map(|(name, _)| name.as_str()).collect();
+                let is_one = |name: &&str| name.starts_with("attention") || name.starts_with("keys");
+                assert!(kernels.iter().all(is_one), "{name} {kernels:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn causal_softmax() {
+    for rewritten in [false, true] {
+        check("Causal", rewritten, &[&[("T", 1)], &[("T", 7)], &[("T", 130)]]);
+    }
+}
+
+#[test]
+fn softmax_of_capped_scores_over_all_keys() {
+    check("Full", true, &[&[("T", 3), ("S", 65)], &[("T", 50), ("S", 6)]]);
+}
+
+#[test]
+fn heads_that_share_keys_with_windows_and_sinks() {
+    check("Window", true, &[&[("T", 1)], &[("T", 33)], &[("T", 100)]]);
+}
+
+#[test]
+fn pointwise_weights() {
+    check("Pointwise", true, &[&[("T", 5)], &[("T", 97)]]);
+}
+
+#[test]
+fn weights_over_their_sum() {
+    check("Normalized", true, &[&[("T", 5), ("S", 97)], &[("T", 49), ("S", 1)]]);
+}
+
+#[test]
+fn a_few_rows_read_keys_as_they_lie() {
+    check("Decode", true, &[&[("S", 1)], &[("S", 71)], &[("S", 200)]]);
+    check("One", true, &[&[("S", 3)], &[("S", 64)]]);
+}
