@@ -78,14 +78,15 @@ fn blocks_of_open_models_are_dispatched() {
     }
 }
 
-fn fashion(person: &Person, program: &Path, head: &[String]) {
-    let folder = example("fashion");
+/// A classifier of the pictures in `examples/fashion`, by `moe run` or as a program.
+fn classifies(name: &str, person: &Person, program: &Path, head: &[String]) {
+    let folder = example(name);
     let mut arguments = head.to_vec();
     for argument in [
         "--weights".to_owned(),
         text(&folder.join("weights.safetensors")),
         "--input".to_owned(),
-        format!("picture={}", text(&folder.join("pictures.npy"))),
+        format!("picture={}", text(&example("fashion").join("pictures.npy"))),
         "--output".to_owned(),
         "logits=logits.npy".to_owned(),
         "--output".to_owned(),
@@ -95,9 +96,37 @@ fn fashion(person: &Person, program: &Path, head: &[String]) {
     }
     person.run(program, &arguments).fine();
     let logits = difference(&person.path("logits.npy"), &folder.join("expected_logits.npy"));
-    assert!(logits <= 1e-4, "logits: {logits}");
+    assert!(logits <= 1e-4, "{name}: logits: {logits}");
     let gate = difference(&person.path("gate.npy"), &folder.join("expected_gate.npy"));
-    assert!(gate <= 1e-4, "gate: {gate}");
+    assert!(gate <= 1e-4, "{name}: gate: {gate}");
+}
+
+fn fashion(person: &Person, program: &Path, head: &[String]) {
+    classifies("fashion", person, program, head);
+}
+
+/// Each runs everywhere, says how good it is, and leaves nothing dense that a bound would allow to skip.
+#[test]
+fn classifiers_run_everywhere() {
+    let moe = PathBuf::from(env!("CARGO_BIN_EXE_moe"));
+    for (name, right, rows) in [("hierarchy", "0.89", "at most 2 * N"), ("vision", "0.89", "at most N")] {
+        let folder = example(name);
+        let source = text(&folder.join(name).with_extension("moe"));
+        let person = Person::new();
+        for runner in ["reference"].into_iter().chain(back_ends()) {
+            let head = ["run".to_owned(), source.clone(), "--backend".to_owned(), runner.to_owned()];
+            classifies(name, &person, &moe, &head);
+        }
+        let label = format!("label={}", text(&example("fashion").join("labels.npy")));
+        let score = text(&folder.join("score.moe"));
+        let arguments =
+            ["run", &score, "--input", "logits=logits.npy", "--input", "gate=gate.npy", "--input", &label];
+        let said = person.moe(&arguments).fine();
+        assert!(said.out.contains(right), "{name}: {}", said.out);
+        person.moe(&["check", &source, "--deny", "dense-work"]).fine();
+        let said = person.moe(&["explain", &source]).fine();
+        assert!(said.out.contains(rows), "{name}: {}", said.out);
+    }
 }
 
 #[test]

@@ -13,6 +13,13 @@ const THRESHOLD: Weight = ("gate.threshold", "F32", &[6]);
 const NOISE: Weight = ("gate.noise", "F32", &[8, 6]);
 const TABLE: Weight = ("gate.table", "I64", &[10]);
 
+const SELECTORS: [Weight; 4] = [
+    ("gate.address", "F32", &[8, 2, 3]),
+    ("gate.address_bias", "F32", &[2, 3]),
+    ("gate.mix", "F32", &[8, 2]),
+    ("gate.mix_bias", "F32", &[2]),
+];
+
 const EXPERTS: [Weight; 3] = [
     ("experts.gate", "F32", &[6, 8, 12]),
     ("experts.up", "F32", &[6, 8, 12]),
@@ -26,7 +33,7 @@ const EXPERT_BIASES: [Weight; 3] = [
 ];
 
 /// The gate's definition by its path in `std::gate`, its arguments, and the weights that it has.
-const GATES: [(&str, &str, &[Weight]); 19] = [
+const GATES: [(&str, &str, &[Weight]); 20] = [
     ("top_k::top_k", "[E, 2]", &[GATE]),
     ("top_k::biased_top_k", "[E, 2]", &[GATE, BIAS]),
     ("top_k::top_k_of_softmax", "[E, 2]", &[GATE]),
@@ -46,6 +53,7 @@ const GATES: [(&str, &str, &[Weight]); 19] = [
     ("threshold::top_p", "[E, 3, p = 0.75]", &[GATE]),
     ("threshold::top_any", "[E, 2]", &[GATE, THRESHOLD]),
     ("relu::relu_top_k", "[E, 2]", &[GATE]),
+    ("dselect::dselect_k", "[E, 2, 3]", &SELECTORS),
 ];
 
 fn last(path: &str) -> &str {
