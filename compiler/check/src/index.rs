@@ -156,6 +156,11 @@ impl Elaborator<'_> {
                 taken.bound.insert(axis);
                 Some(taken)
             }
+            // What was made in the round has no entry of its own for each round.
+            StackIndex::Round(_, level) if tensor.level >= *level => {
+                let index = self.round_coordinate(axis, *level, span)?;
+                self.gather(tensor, axis, &index, span)
+            }
             StackIndex::Round(_, level) => {
                 let current = self.levels.current();
                 let node = self.levels.bring_round(tensor, *level, axis, &self.axes);

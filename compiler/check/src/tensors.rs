@@ -207,7 +207,8 @@ impl Elaborator<'_> {
         }
     }
 
-    fn round_coordinate(&mut self, axis: AxisKey, level: usize, span: Span) -> Option<Tensor> {
+    /// The number of the present round of a `repeat`.
+    pub fn round_coordinate(&mut self, axis: AxisKey, level: usize, span: Span) -> Option<Tensor> {
         let outside = level.checked_sub(1)?;
         let table = &self.axes;
         let outer = self.levels.get_mut(outside)?;
