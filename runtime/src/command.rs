@@ -8,11 +8,13 @@ mod outputs;
 mod report;
 mod run;
 mod show;
+mod text;
 
 pub use info::{info, memory, Memory, RunMemory};
-pub use inputs::read_inputs;
+pub use inputs::{read_inputs, Given};
 pub use options::{Action, ErrorFormat, RunOptions, HELP};
 pub use outputs::Outputs;
 pub use report::{report, status, BUG_STATUS};
-pub use run::{run_command, run_program, LoadedProgram};
-pub use show::show;
+pub use run::{run_command, run_program, tokenizer, LoadedProgram};
+pub use show::{show, show_output};
+pub use text::{open_text, takes_text, OpenText, Text};

@@ -1,11 +1,12 @@
 //! The program inside an executable or library, where the linker put it.
 #![allow(unsafe_code)]
 
-use crate::command::LoadedProgram;
+use crate::command::{open_text, LoadedProgram, OpenText};
 use crate::error::{codes, Error};
 use crate::model::Kernels;
 use crate::program::{KernelFunction, Program, FORMAT_VERSION};
 use crate::weights::WeightFile;
+use std::ffi::c_void;
 
 /// What the symbol `moe_program` of an executable or library is.
 #[repr(C)]
@@ -24,7 +25,14 @@ pub struct Description {
     pub weights: *const u8,
     /// Their bytes.
     pub weights_length: u64,
+    /// Points at [`moe_text`] where the program takes texts, else null. Nothing else brings tokenizers into a program.
+    pub text: *const c_void,
 }
+
+/// What reads tokenizers, under the name by which the linker knows it.
+#[no_mangle]
+#[allow(non_upper_case_globals)]
+pub static moe_text: OpenText = open_text;
 
 // SAFETY: it is only read, and so is what it points at.
 unsafe impl Sync for Description {}
@@ -58,7 +66,9 @@ impl Description {
         // SAFETY: the caller vouches for the functions.
         let kernels = unsafe { Kernels::new(functions.to_vec(), Box::new(())) };
         let weights = if self.weights.is_null() { None } else { Some(WeightFile::embedded(weights)?) };
-        Ok(LoadedProgram { program, kernels, weights })
+        // SAFETY: the caller vouches for the pointer.
+        let text = unsafe { self.text.cast::<OpenText>().as_ref() }.copied();
+        Ok(LoadedProgram { program, kernels, weights, text })
     }
 }
 

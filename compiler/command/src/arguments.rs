@@ -150,9 +150,16 @@ pub struct RunArguments {
     /// The weights
     #[arg(long, value_name = "W.safetensors")]
     pub weights: Option<PathBuf>,
-    /// An input from a `.npy` or `.safetensors` file; the name may be left out where there is one
+    /// An input from a `.npy`, `.safetensors` or `.txt` file, or a number; the name may be left out where there is one
     #[arg(long = "input", value_name = "[NAME=]FILE")]
     pub inputs: Vec<String>,
+    /// An input from a text
+    #[arg(long = "text", value_name = "[NAME=]TEXT")]
+    pub texts: Vec<String>,
+    /// What makes tokens of texts: `tokenizer.json`, `vocab.json` with its merges, a `.model` of sentencepiece, `tokenizer.bin`, or a
+    /// folder; outputs that are lists of integers are then printed as texts
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
     /// Where an output goes; outputs not named are printed short
     #[arg(long = "output", value_name = "[NAME=]FILE")]
     pub outputs: Vec<String>,

@@ -2,6 +2,7 @@
 
 use crate::install;
 use moe_diagnostics::Diagnostic;
+use moe_runtime::command::takes_text;
 use moe_runtime::program::{Program, FORMAT_VERSION};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -63,7 +64,7 @@ pub fn link(parts: &Parts, kind: Kind, output: &Path) -> Result<(), Diagnostic> 
     let bytes = postcard::to_stdvec(parts.program).map_err(|error| cannot(&error))?;
     let program = write("program", &bytes)?;
     let object = write("kernels.o", parts.object)?;
-    let description = write("description.s", description(parts, &program).as_bytes())?;
+    let description = write("description.s", description(parts, kind, &program).as_bytes())?;
     let linked = scratch.path().join("linked");
     let mut command = compiler();
     command.arg("-o").arg(&linked).arg(&description).arg(&object);
@@ -123,7 +124,7 @@ fn run(mut command: Command) -> Result<(), Diagnostic> {
 }
 
 /// The symbol `moe_program` and what it points at, for the assembler: see `moe_runtime`'s description of a program.
-fn description(parts: &Parts, program: &Path) -> String {
+fn description(parts: &Parts, kind: Kind, program: &Path) -> String {
     let mut text = String::new();
     let include = |text: &mut String, label: &str, path: &Path| {
         let path = path.display().to_string().replace('\\', "\\\\").replace('"', "\\\"");
@@ -150,6 +151,12 @@ fn description(parts: &Parts, program: &Path) -> String {
     text.push_str(match parts.weights {
         Some(_) => ".quad moe_weight_bytes\n.quad moe_weight_bytes_end - moe_weight_bytes\n",
         None => ".quad 0\n.quad 0\n",
+    });
+    // Only a program's command line reads texts.
+    text.push_str(if kind == Kind::Program && takes_text(parts.program) {
+        ".quad moe_text\n"
+    } else {
+        ".quad 0\n"
     });
     text.push_str(".section .note.GNU-stack,\"\"\n");
     text

@@ -10,9 +10,11 @@ use crate::session::{Failure, Selection, Session};
 use moe_diagnostics::Diagnostic;
 use moe_evaluate::EvaluateError;
 use moe_graph::{Function, Module, OutputKind, Parameter, ParameterKind};
-use moe_runtime::command::{read_inputs, run_command, show, LoadedProgram, Outputs, RunOptions};
+use moe_runtime::command::{
+    open_text, read_inputs, run_command, show_output, tokenizer, Given, LoadedProgram, Outputs, RunOptions,
+};
 use moe_runtime::program::Program;
-use moe_runtime::{sizes, weights, Error, Tensor, WeightFile};
+use moe_runtime::{sizes, weights, Error, Kernels, Tensor, WeightFile};
 use std::io::Write;
 
 /// Who runs a model.
@@ -58,11 +60,15 @@ pub fn run(
         Runner::Cranelift | Runner::Llvm => {
             let kernels =
                 kernels_in_memory(&backend, &plan.kernels, &Cache::of_user()).map_err(Failure::plain)?;
-            run_command(LoadedProgram { program: plan.program, kernels, weights: None }, options, out)
+            run_command(loaded(plan.program, kernels), options, out)
         }
     };
     done.map_err(|error| Failure::plain(diagnostic(&error)))?;
     Ok(compiled.warnings())
+}
+
+fn loaded(program: Program, kernels: Kernels) -> LoadedProgram {
+    LoadedProgram { program, kernels, weights: None, text: Some(open_text) }
 }
 
 /// A message of the runtime as one of the compiler.
@@ -96,7 +102,10 @@ fn evaluate(
     out: &mut dyn Write,
 ) -> Result<(), Stopped> {
     let outputs = Outputs::create(program, &options.outputs)?;
-    let inputs = read_inputs(program, &options.inputs)?;
+    let tokenizer = tokenizer(options, Some(open_text))?;
+    let tokenizer = tokenizer.as_deref();
+    let given = Given { inputs: &options.inputs, texts: &options.texts, tokenizer };
+    let inputs = read_inputs(program, given)?;
     let file = options.weights.as_deref().map(WeightFile::open).transpose()?;
     let weights = weight_tensors(program, file.as_ref())?;
     let module = &compiled.elaborated.module;
@@ -127,15 +136,16 @@ fn evaluate(
         .filter(|(_, kind)| *kind == OutputKind::Result)
         .map(|(tensor, _)| tensor)
         .collect();
-    let shown: String = program
+    let shown: Result<String, Error> = program
         .outputs
         .iter()
         .zip(&results)
         .enumerate()
         .filter(|(index, _)| !outputs.takes(*index))
-        .map(|(_, (output, tensor))| show(&output.name, tensor))
+        .map(|(_, (output, tensor))| show_output(&output.name, tensor, tokenizer))
         .collect();
-    outputs.write(program, &results)?;
+    let shown = shown?;
+    outputs.write(program, &results, tokenizer)?;
     // A reader that has gone away is no error.
     let _ = out.write_all(shown.as_bytes());
     Ok(())

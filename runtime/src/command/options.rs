@@ -26,6 +26,10 @@ pub struct RunOptions {
     pub inputs: Vec<String>,
     /// `[NAME=]FILE`.
     pub outputs: Vec<String>,
+    /// `[NAME=]TEXT`.
+    pub texts: Vec<String>,
+    /// The file or folder of a tokenizer.
+    pub tokenizer: Option<PathBuf>,
     /// How many threads; `None`: as MOE_THREADS says, else as many as there are cores.
     pub threads: Option<usize>,
     /// So many more runs are timed.
@@ -60,9 +64,15 @@ pub const HELP: &str = "\
                                   x=F.safetensors:KEY   the tensor KEY
                                   x=F.safetensors       the tensor x
                                   F.safetensors         every input that is not given otherwise
+                                  x=F.txt               the tokens of a text
+                                  x=0.5                 a number, for an input without axes
                                 the name may be left out where the model has one input
+      --text [NAME=]TEXT        an input from a text
+      --tokenizer F             what makes tokens of texts: a tokenizer.json, a vocab.json with merges.txt beside it,
+                                a .model of sentencepiece, a tokenizer.bin of llama2.c, or a folder with one of them;
+                                outputs that are lists of integers are then printed as texts
       --output [NAME=]FILE      where an output goes: a .npy file, or a .safetensors file,
-                                which may take several; F.safetensors alone takes every output
+                                which may take several, or a .txt file for a text; F.safetensors alone takes every output
                                 that does not go elsewhere; the others are printed short
       --threads T               how many threads [default: MOE_THREADS, else as many as there are cores]
       --repeat R                run R times more, and print the shortest, median and longest time
@@ -78,10 +88,12 @@ pub const HELP: &str = "\
 Exit status: 0 all is well, 1 the data is wrong, 2 the command line is wrong, 101 our mistake.
 ";
 
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 15] = [
     "--weights",
     "--input",
     "--output",
+    "--text",
+    "--tokenizer",
     "--threads",
     "--repeat",
     "--count",
@@ -138,6 +150,11 @@ impl RunOptions {
                 self.outputs.push(value.to_owned());
                 Ok(())
             }
+            "--text" => {
+                self.texts.push(value.to_owned());
+                Ok(())
+            }
+            "--tokenizer" => once(&mut self.tokenizer, PathBuf::from(value), name),
             "--dump" => {
                 self.dump.push(value.to_owned());
                 Ok(())

@@ -1,6 +1,7 @@
 //! Outputs to files, as `--output` names them. That they can be written is found out before anything is computed.
 
-use super::inputs::{is_safetensors, position, split};
+use super::inputs::{is_safetensors, is_text, position, split};
+use super::text::{is_list_of_tokens, no_list, tokens_in, Text};
 use crate::error::{codes, Error};
 use crate::files::PendingFile;
 use crate::npy;
@@ -61,6 +62,9 @@ impl Outputs {
 
     fn add(&mut self, program: &Program, index: usize, path: &str) -> Result<(), Error> {
         let name = program.outputs.get(index).map_or("", |output| output.name.as_str());
+        if is_text(path) && !program.outputs.get(index).is_some_and(is_list_of_tokens) {
+            return Err(no_list("output", name));
+        }
         match self.taken.get_mut(index) {
             Some(taken) if !*taken => *taken = true,
             _ => return Err(Error::new(codes::NAMES, format!("output `{name}` is to go to two files"))),
@@ -88,7 +92,12 @@ impl Outputs {
     ///
     /// # Errors
     /// If one cannot be written: then none is put in its place.
-    pub fn write(mut self, program: &Program, tensors: &[Tensor]) -> Result<(), Error> {
+    pub fn write(
+        mut self,
+        program: &Program,
+        tensors: &[Tensor],
+        tokenizer: Option<&dyn Text>,
+    ) -> Result<(), Error> {
         for file in &mut self.files {
             let of = |index: &usize| Some((program.outputs.get(*index)?.name.clone(), tensors.get(*index)?));
             let named: Vec<(String, &Tensor)> = file.outputs.iter().filter_map(of).collect();
@@ -96,11 +105,25 @@ impl Outputs {
                 file.pending.write(&to_bytes(&named)?)?;
                 continue;
             }
-            for (_, tensor) in named {
+            for (name, tensor) in named {
+                if is_text(&file.path) {
+                    file.pending.write(text_of(&name, tensor, tokenizer)?.as_bytes())?;
+                    continue;
+                }
                 file.pending.write(&npy::header(tensor.element(), tensor.shape()))?;
                 file.pending.write(tensor.bytes())?;
             }
         }
         self.files.into_iter().try_for_each(|file| file.pending.commit())
     }
+}
+
+/// The text of an output that goes to a file.
+fn text_of(name: &str, tensor: &Tensor, tokenizer: Option<&dyn Text>) -> Result<String, Error> {
+    let tokens = tokens_in(tensor).ok_or_else(|| no_list("output", name))?;
+    let needed = || {
+        Error::new(codes::TEXT, format!("output `{name}` is to be a text, without a tokenizer"))
+            .hint("give --tokenizer FILE")
+    };
+    tokenizer.ok_or_else(needed)?.decode(&tokens)
 }

@@ -2,11 +2,12 @@
 
 use super::finite::{check_finite, NegativeInfinity};
 use super::info::info;
-use super::inputs::read_inputs;
+use super::inputs::{read_inputs, Given};
 use super::options::{Action, ErrorFormat, RunOptions, HELP};
 use super::outputs::Outputs;
 use super::report::{report, status, BUG_STATUS};
-use super::show::show;
+use super::show::{show, show_output};
+use super::text::{new_tokens, OpenText, Text};
 use crate::context::Context;
 use crate::error::{codes, Error};
 use crate::execute::Counts;
@@ -26,6 +27,21 @@ pub struct LoadedProgram {
     pub kernels: Kernels,
     /// The weights inside it.
     pub weights: Option<WeightFile>,
+    /// What reads tokenizers, where it takes texts.
+    pub text: Option<OpenText>,
+}
+
+/// The tokenizer that a command line asks for.
+///
+/// # Errors
+/// If it cannot be read, or there is nothing to read it with.
+pub fn tokenizer(options: &RunOptions, open: Option<OpenText>) -> Result<Option<Box<dyn Text>>, Error> {
+    let Some(path) = &options.tokenizer else { return Ok(None) };
+    let open = open.ok_or_else(|| {
+        Error::new(codes::TEXT, "the model takes no text")
+            .hint("a text is a list of tokens: an input with one free axis, of i64, i32, u64 or u32")
+    })?;
+    open(path).map(Some)
 }
 
 /// Runs a model once (and as often again as asked), writes the outputs to their files, and what is to be printed to `out`.
@@ -33,10 +49,12 @@ pub struct LoadedProgram {
 /// # Errors
 /// If anything is wrong with the program, the options or the files. Nothing is written then.
 pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Write) -> Result<(), Error> {
-    let LoadedProgram { program, kernels, weights } = loaded;
+    let LoadedProgram { program, kernels, weights, text: open } = loaded;
+    let tokenizer = tokenizer(options, open)?;
+    let tokenizer = tokenizer.as_deref();
     let observed = observed(&program, &options.dump)?;
     let outputs = Outputs::create(&program, &options.outputs)?;
-    let inputs = read_inputs(&program, &options.inputs)?;
+    let inputs = read_inputs(&program, Given { inputs: &options.inputs, texts: &options.texts, tokenizer })?;
     let weights = match &options.weights {
         Some(path) => Some(WeightFile::open(path)?),
         None => weights,
@@ -51,7 +69,7 @@ pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Wr
     let mut text = String::new();
     for (index, (output, tensor)) in model.program().outputs.iter().zip(&tensors).enumerate() {
         if !outputs.takes(index) {
-            text.push_str(&show(&output.name, tensor));
+            text.push_str(&show_output(&output.name, tensor, tokenizer)?);
         }
     }
     for name in observed {
@@ -63,9 +81,10 @@ pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Wr
         text.push_str(&work(&context));
     }
     if let Some(times) = options.repeat {
-        text.push_str(&timings(&mut context, &inputs, times)?);
+        let tokens = tokenizer.map(|tokenizer| new_tokens(&inputs, &tensors, tokenizer));
+        text.push_str(&timings(&mut context, &inputs, times, tokens)?);
     }
-    outputs.write(model.program(), &tensors)?;
+    outputs.write(model.program(), &tensors, tokenizer)?;
     // A reader that has gone away is no error.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(())
@@ -135,8 +154,14 @@ fn check_values(model: &Model, context: &Context, tensors: &[Tensor]) -> Result<
         .try_for_each(|(output, tensor)| check_finite(&output.name, tensor, NegativeInfinity::Wrong))
 }
 
-/// The shortest, median and longest time of steps that each begin with the state at its beginning.
-fn timings(context: &mut Context, inputs: &[Tensor], times: usize) -> Result<String, Error> {
+/// The shortest, median and longest time of steps that each begin with the state at its beginning, and how many of so many new tokens
+/// that is a second.
+fn timings(
+    context: &mut Context,
+    inputs: &[Tensor],
+    times: usize,
+    tokens: Option<usize>,
+) -> Result<String, Error> {
     let mut taken = Vec::new();
     for _ in 0..times {
         context.reset();
@@ -148,7 +173,12 @@ fn timings(context: &mut Context, inputs: &[Tensor], times: usize) -> Result<Str
     taken.sort();
     let at = |index: usize| in_words(taken.get(index).copied().unwrap_or_default());
     let (shortest, median, longest) = (at(0), at(taken.len() / 2), at(taken.len().saturating_sub(1)));
-    Ok(format!("time: shortest {shortest}, median {median}, longest {longest} of {times}\n"))
+    let mut text = format!("time: shortest {shortest}, median {median}, longest {longest} of {times}\n");
+    if let (Some(tokens), Some(time)) = (tokens.filter(|tokens| *tokens > 0), taken.get(taken.len() / 2)) {
+        let speed = tokens as f64 / time.as_secs_f64();
+        text.push_str(&format!("tokens: {tokens} new, {speed:.0} a second\n"));
+    }
+    Ok(text)
 }
 
 fn in_words(time: Duration) -> String {

@@ -1,6 +1,8 @@
 //! Tensors printed short: the shape, and the first entries.
 
+use super::text::{tokens_in, Text};
 use crate::element::Element;
+use crate::error::Error;
 use crate::tensor::Tensor;
 use half::{bf16, f16};
 
@@ -9,6 +11,17 @@ const ROWS: usize = 4;
 
 /// Entries of a row that are printed.
 const COLUMNS: usize = 8;
+
+/// An output: where there is a tokenizer and it can be a text, that text; else a few lines.
+///
+/// # Errors
+/// If an entry is the number of no token.
+pub fn show_output(name: &str, tensor: &Tensor, tokenizer: Option<&dyn Text>) -> Result<String, Error> {
+    match tokenizer.zip(tokens_in(tensor)) {
+        Some((tokenizer, tokens)) => tokenizer.decode(&tokens).map(|text| text + "\n"),
+        None => Ok(show(name, tensor)),
+    }
+}
 
 /// A tensor as a few lines of text.
 pub fn show(name: &str, tensor: &Tensor) -> String {

@@ -9,8 +9,14 @@ use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::{null, null_mut};
 
 fn open_scaling(weights: *const c_char, message: &mut Message) -> (i32, *mut ModelHandle) {
-    let load =
-        || Ok(LoadedProgram { program: scaling(), kernels: kernels(), weights: Some(scaling_weights()) });
+    let load = || {
+        Ok(LoadedProgram {
+            program: scaling(),
+            kernels: kernels(),
+            weights: Some(scaling_weights()),
+            text: None,
+        })
+    };
     let mut model = null_mut();
     let status = unsafe { open(load, weights, 1, &mut model, message) };
     (status, model)
@@ -168,10 +174,11 @@ fn a_description_is_what_the_linker_put_down() {
         kernel_count: functions.len() as u64,
         weights: null(),
         weights_length: 0,
+        text: null(),
     };
     let loaded = unsafe { of(u64::from(FORMAT_VERSION), program.len()).load() }.unwrap();
     assert_eq!(loaded.program, scaling());
-    assert!(loaded.weights.is_none());
+    assert!(loaded.weights.is_none() && loaded.text.is_none());
     let message = |description: Description| unsafe { description.load() }.err().unwrap().to_string();
     let expected = format!("the program has format 9 and this runtime reads format {FORMAT_VERSION}");
     assert_eq!(message(of(9, program.len())), expected);

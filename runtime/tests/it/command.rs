@@ -46,7 +46,7 @@ impl Folder {
 fn run_of(program: Program, weights: Option<WeightFile>, arguments: &[String]) -> Result<String, Error> {
     let (_, options) = RunOptions::parse(arguments)?;
     let mut out = Vec::new();
-    run_command(LoadedProgram { program, kernels: kernels(), weights }, &options, &mut out)?;
+    run_command(LoadedProgram { program, kernels: kernels(), weights, text: None }, &options, &mut out)?;
     Ok(String::from_utf8(out).unwrap())
 }
 

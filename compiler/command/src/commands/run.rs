@@ -24,6 +24,8 @@ pub fn run_model(arguments: &RunArguments, reporter: Reporter) -> u8 {
         weights: arguments.weights.clone(),
         inputs: arguments.inputs.clone(),
         outputs: arguments.outputs.clone(),
+        texts: arguments.texts.clone(),
+        tokenizer: arguments.tokenizer.clone(),
         threads: arguments.threads,
         repeat: arguments.repeat,
         check_finite: arguments.check_finite,

@@ -11,5 +11,6 @@ mod library;
 mod mixtures;
 mod person;
 mod stages;
+mod text;
 mod tidy;
 mod tutorial;
