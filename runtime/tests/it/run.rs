@@ -271,8 +271,8 @@ fn damaged_programs_are_refused() {
     };
     assert!(damage(&|program| program.version += 1).contains(&format!(
         "has format {} and this runtime reads format {}",
-        moe_runtime::program::FORMAT_VERSION + 1,
-        moe_runtime::program::FORMAT_VERSION
+        FORMAT_VERSION + 1,
+        FORMAT_VERSION
     )));
     assert_eq!(damage(&|program| drop(program.kernels.pop())), "4 kernels are described and 5 are there");
     assert_eq!(damage(&|program| step(program, &|launch| launch.kernel = 9)), "kernel 9 of 5 is launched");
