@@ -31,10 +31,6 @@ impl Elaborator<'_> {
         like: Option<Element>,
     ) -> Value {
         match builtin.rule {
-            Rule::NotYet => {
-                self.not_yet(span, &format!("calls of `{}`", builtin.name));
-                return Value::Poison;
-            }
             Rule::Coordinate | Rule::SizeOf => return self.axis_call(builtin, arguments, span),
             Rule::SizeFunction => return self.size_function(builtin, arguments, span),
             Rule::Expect => {
@@ -153,7 +149,8 @@ impl Elaborator<'_> {
             Rule::Window => self.window(call),
             Rule::Concatenate => self.concatenate(call),
             Rule::Close => self.close(call),
-            Rule::Coordinate | Rule::SizeOf | Rule::SizeFunction | Rule::Expect | Rule::NotYet => None,
+            Rule::Coordinate | Rule::SizeOf | Rule::SizeFunction | Rule::Expect => None,
+            Rule::Random => self.random(call),
         };
         tensor.map(Value::Tensor)
     }
@@ -338,6 +335,33 @@ impl Elaborator<'_> {
         let rest = axes.into_iter().filter(|axis| !over.contains(axis));
         let axes: Vec<AxisKey> = [into].into_iter().chain(rest).collect();
         Some(self.tensor(node, updates.element, axes, bound))
+    }
+
+    /// Numbers drawn by key and place.
+    fn random(&mut self, call: &BuiltinCall) -> Option<Tensor> {
+        let given = call.actuals.positional.len();
+        let (key, like) = if given == 2 {
+            let [key, like] = self.operands::<2>(call)?;
+            (key, Some(self.materialize(&like.value, None, like.span)?))
+        } else {
+            let [key] = self.operands::<1>(call)?;
+            (key, None)
+        };
+        let key_span = key.span;
+        let key = self.materialize(&key.value, Some(Element::I64), key_span)?;
+        if !key.element.is_integer() {
+            let mistake = Diagnostic::error("E0202", key_span, "a key is a whole number")
+                .label(format!("this is {}", self.show(&key)))
+                .hint("give a seed: an input of type i64, or a number");
+            self.error(mistake);
+            return None;
+        }
+        let mut axes: Vec<AxisKey> = like.iter().flat_map(|like| like.axes.iter().copied()).collect();
+        for name in &call.actuals.over {
+            axes.push(self.axis_named(name, None)?);
+        }
+        let bound = like.map(|like| like.bound).unwrap_or_default();
+        self.drawn(&key, &axes, &bound, call.span)
     }
 
     /// Entries replaced where an index says.

@@ -58,8 +58,8 @@ pub(crate) enum Rule {
     Expect,
     /// `close`
     Close,
-    /// Part of the language that this compiler has not.
-    NotYet,
+    /// `random`
+    Random,
 }
 
 const fn unary(
@@ -173,7 +173,12 @@ pub const BUILTINS: &[Builtin] = &[
         "whether all entries differ by at most the tolerance, absolute or relative to y",
         Rule::Close,
     ),
-    other("random", "random(…)", "numbers drawn by counter", Rule::NotYet),
+    other(
+        "random",
+        "random(key, x), random(key, over A)",
+        "numbers from 0 to below 1, one for each entry of x or along A, that the key and their places decide",
+        Rule::Random,
+    ),
 ];
 
 /// The built-in function of a name.

@@ -100,6 +100,8 @@ pub(crate) struct Elaborator<'a> {
     pub inline_calls: u32,
     /// The places of a test's assertions.
     pub assertions: Vec<Span>,
+    /// How many numbers parts have asked for at random, by dotted name.
+    pub drawn: BTreeMap<String, u32>,
     /// The dotted names of weights that definitions have asked for.
     pub asked: BTreeSet<String>,
 }
@@ -121,6 +123,7 @@ impl<'a> Elaborator<'a> {
             mode,
             inline_calls: 0,
             assertions: Vec::new(),
+            drawn: BTreeMap::new(),
             asked: BTreeSet::new(),
         }
     }

@@ -25,6 +25,7 @@ mod observed;
 mod operators;
 mod parts;
 mod program;
+mod randomness;
 mod reductions;
 mod sizes;
 mod statements;

@@ -10,6 +10,9 @@ use moe_grammar::Span;
 use moe_graph::{AxisId, Element, FunctionId, NodeId, Operation, OutputKind, ParameterKind, Type};
 use std::collections::BTreeSet;
 
+/// What the number of the round is called among the states that a fold carries; no state has such a name.
+pub(crate) const ROUND: &str = "the round";
+
 /// How often a body's carried values may turn out to have more axes than they began with.
 const WIDENINGS: usize = 4;
 
@@ -79,7 +82,7 @@ impl Elaborator<'_> {
         };
         let mut carried = first;
         for _ in 0..WIDENINGS {
-            let (frame, states) = (self.frame().clone(), self.states.clone());
+            let (frame, states, drawn) = (self.frame().clone(), self.states.clone(), self.drawn.clone());
             let outcome = self.repeat_body(index, axis, &names, &carried, body, span);
             match outcome {
                 Outcome::Finished(finished) => {
@@ -89,6 +92,7 @@ impl Elaborator<'_> {
                 Outcome::Wider(bounds) => {
                     *self.frame() = frame;
                     self.forget_states(&states);
+                    self.drawn = drawn;
                     for (tensor, bound) in carried.iter_mut().zip(bounds) {
                         tensor.bound.extend(bound);
                     }
@@ -214,11 +218,11 @@ impl Elaborator<'_> {
         let collected = next.keys().filter(|_| matches!(level.kind, Some(Loop::Repeat(_))));
         let named: Vec<(String, bool)> = stepped.chain(collected.map(|name| (name.clone(), false))).collect();
         let mut exports = Vec::new();
-        for (name, carried) in named {
+        for (name, carried) in named.iter().cloned() {
             let Some(state) = states.get(&name) else { continue };
             let set = next.get(&name);
             let result = self.body_output(&name, set.unwrap_or(state), &state.axes, OutputKind::Result);
-            if set.is_some() || !carried {
+            if (set.is_some() || !carried) && name != ROUND {
                 let (element, axes) = (state.element, state.axes.clone());
                 exports.push(Export { name, observed: false, element, axes, result });
             }
@@ -387,13 +391,14 @@ impl Elaborator<'_> {
         }
         let Some(times) = self.cast(&times, Element::I64, count.span) else { return Value::Poison };
         for _ in 0..WIDENINGS {
-            let states = self.states.clone();
+            let (states, drawn) = (self.states.clone(), self.drawn.clone());
             match self.fold_body(&names, &values, body, span) {
                 Outcome::Finished(finished) => {
                     return self.fold_results(&times, &names, &values, &finished, span)
                 }
                 Outcome::Wider(bounds) => {
                     self.forget_states(&states);
+                    self.drawn = drawn;
                     for (tensor, bound) in values.iter_mut().zip(bounds) {
                         tensor.bound.extend(bound);
                     }

@@ -285,6 +285,7 @@ impl Elaborator<'_> {
             Signature::Number => (subject != Element::Bool, "numbers"),
             Signature::Boolean | Signature::Choice => (subject == Element::Bool, "truth values"),
             Signature::Comparison => (true, ""),
+            Signature::Draw => (subject == Element::I64, "whole numbers of type i64"),
         };
         if fits {
             return Some(());

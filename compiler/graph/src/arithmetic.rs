@@ -21,6 +21,11 @@ impl ScalarFunction {
             Signature::Boolean => self.boolean(operands),
             Signature::FloatTest => Some(Scalar::boolean(first.is_nan())),
             Signature::Comparison => Some(Scalar::boolean(self.compare(first, *operands.get(1)?)?)),
+            Signature::Draw => {
+                let [key, counter] = [first, *operands.get(1)?]
+                    .map(|operand| operand.as_integer().and_then(|value| i64::try_from(value).ok()));
+                Scalar::float(Element::F32, f64::from(crate::uniform(key?, counter?)))
+            }
             Signature::Float | Signature::Number if first.element().is_float() => {
                 let second = operands.get(1).copied().map(Scalar::as_f64);
                 let same = operands.iter().all(|operand| operand.element() == first.element());

@@ -279,6 +279,10 @@ impl Rule<'_> {
             Signature::Number if first == Element::Bool => return Err(self.element(first)),
             Signature::Boolean if first != Element::Bool => return Err(self.element(first)),
             Signature::FloatTest if !first.is_float() => return Err(self.element(first)),
+            Signature::Draw if self.operands.iter().any(|ty| ty.element != Element::I64) => {
+                return Err(self.element(first));
+            }
+            Signature::Draw => Element::F32,
             Signature::Choice if first != Element::Bool => return Err(self.element(first)),
             Signature::Choice => self.same(self.operand(1)?.element, self.operand(2)?.element)?,
             _ => self.operands.iter().try_fold(first, |left, right| self.same(left, right.element))?,

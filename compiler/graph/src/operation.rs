@@ -323,6 +323,8 @@ pub enum ScalarFunction {
     And,
     /// logical or
     Or,
+    /// a number from 0 to below 1 that the key `a` and the counter `b` give: see [`crate::uniform`]
+    Random,
     /// `a ? b : c`
     Select,
 }
@@ -340,13 +342,15 @@ pub enum Signature {
     Comparison,
     /// Floats to a truth value.
     FloatTest,
+    /// Two `i64` to an `f32`.
+    Draw,
     /// A truth value and two alike, to their type.
     Choice,
 }
 
 impl ScalarFunction {
     /// All of them, in the order of the table.
-    pub const ALL: [ScalarFunction; 34] = {
+    pub const ALL: [ScalarFunction; 35] = {
         use ScalarFunction as F;
         [
             F::Negate,
@@ -382,6 +386,7 @@ impl ScalarFunction {
             F::GreaterEqual,
             F::And,
             F::Or,
+            F::Random,
             F::Select,
         ]
     };
@@ -423,6 +428,7 @@ impl ScalarFunction {
             F::GreaterEqual => "greater_equal",
             F::And => "and",
             F::Or => "or",
+            F::Random => "random",
             F::Select => "where",
         }
     }
@@ -459,6 +465,7 @@ impl ScalarFunction {
             F::Equal | F::NotEqual | F::Less | F::LessEqual | F::Greater | F::GreaterEqual => {
                 Signature::Comparison
             }
+            F::Random => Signature::Draw,
             F::Select => Signature::Choice,
         }
     }

@@ -178,7 +178,8 @@ fn scalar(function: ScalarFunction, operands: &[&Type], ty: &Type) -> Operations
         | F::ErrorFunction
         | F::Divide
         | F::Remainder
-        | F::Power => Speed::Special,
+        | F::Power
+        | F::Random => Speed::Special,
         _ => Speed::Simple,
     };
     let floats = function != F::Select && operands.first().is_some_and(|ty| ty.element.is_float());

@@ -98,6 +98,7 @@ fn of_function(function: ScalarFunction, float: bool, of: &dyn Fn(usize) -> Sign
         F::Multiply | F::Divide if float => of(0).min(of(1)),
         F::Maximum => of(0).max(of(1)),
         F::Minimum => of(0).min(of(1)),
+        F::Random => Sign::NotNegative,
         F::Select => of(1).min(of(2)),
         F::Power => of(0),
         F::Floor | F::Ceiling | F::Round | F::Sign => of(0).min(Sign::NotNegative),

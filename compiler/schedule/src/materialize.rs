@@ -314,6 +314,7 @@ fn own_cost(operation: &Operation) -> u32 {
             | F::ErrorFunction
             | F::Remainder
             | F::Power => 10,
+            F::Random => 60,
             F::Divide | F::SquareRoot => 4,
             _ => 1,
         },

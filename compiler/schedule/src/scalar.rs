@@ -147,6 +147,7 @@ fn binary(w: &mut Writer, function: ScalarFunction, a: Value, b: Value) -> Value
         F::Remainder if is_float => m::remainder(w, a, b),
         F::Divide | F::Remainder => divided(w, function, a, b),
         F::Power => m::power(w, a, b),
+        F::Random => m::random(w, a, b),
         F::Minimum => w.minimum(a, b),
         F::Maximum => w.binary(BinaryOperation::Maximum, a, b),
         F::Equal => w.compare(Comparison::Equal, a, b),

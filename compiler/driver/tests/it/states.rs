@@ -269,6 +269,22 @@ fn parts_of_a_stack_called_by_number_have_their_entries() {
 }
 
 #[test]
+fn numbers_are_drawn_by_key_and_place() {
+    let weights = [("gate.weight", floats(&[4, 4], -1.0))];
+    let step = |seed, rounds| vec![floats(&[3, 4], 0.25), indices(&[], &[seed]), indices(&[], &[rounds])];
+    let seen = compare("Drawn", &weights, &[step(1, 2), step(2, 3), step(i64::MIN, 1), step(1, 2)]);
+    let numbers = |step: usize, name: &str| seen[step][name].to_f64();
+    for name in ["layers", "rounds", "mixture", "bits"] {
+        assert_eq!(numbers(0, name), numbers(3, name), "{name}");
+        assert_ne!(numbers(0, name), numbers(1, name), "{name}");
+    }
+    let bits = numbers(0, "bits");
+    assert!(
+        bits.iter().all(|number| (0.0..1.0).contains(number)) && bits[0] != bits[1] && bits[1] != bits[2]
+    );
+}
+
+#[test]
 fn rounds_are_observed_one_after_the_other() {
     let steps =
         vec![vec![floats(&[4], 0.0), indices(&[], &[2])], vec![floats(&[4], 1.0), indices(&[], &[0])]];

@@ -9,6 +9,7 @@ mod hyperbolic;
 mod logarithm;
 mod polynomial;
 mod power;
+mod random;
 mod remainder;
 
 use crate::writer::Writer;
@@ -16,6 +17,7 @@ use moe_graph::Element;
 use moe_kernel::Value;
 
 pub(crate) use power::power;
+pub(crate) use random::uniform as random;
 pub(crate) use remainder::remainder;
 
 /// In `f64`, rounded to the type of the operand.
