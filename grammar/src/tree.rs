@@ -372,12 +372,12 @@ pub enum ExpressionKind {
         /// The value when it does not: a block, or another `if`.
         otherwise: Option<Box<Expression>>,
     },
-    /// `fold n with x = a, y = b { ... }`
+    /// `fold n with x = a, y: f32[N, 2 of E] = b { ... }`
     Fold {
         /// How many times.
         count: Box<Expression>,
-        /// The carried values and how they begin.
-        carried: Vec<(Name, Expression)>,
+        /// The carried values.
+        carried: Vec<Carried>,
         /// The body, whose value is the next carried values.
         body: Block,
     },
@@ -387,6 +387,17 @@ pub enum ExpressionKind {
     Array(Vec<Expression>),
     /// `(y = a, scores = b)`: several results; `(a, b)` has no names. One unnamed entry is a parenthesis.
     Tuple(Vec<(Option<Name>, Expression)>),
+}
+
+/// A value that a `fold` carries.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Carried {
+    /// Its name.
+    pub name: Name,
+    /// The type that it has in every round.
+    pub ty: Option<TypeExpression>,
+    /// How it begins.
+    pub value: Expression,
 }
 
 /// A name that ranges over an axis.

@@ -133,7 +133,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// The axis that stands for all that `..` may stand for.
+    /// The axes that stand for all that `..` may stand for.
     fn top_rest(&mut self, definition: &'a Definition) {
         let rest = definition.parameters.iter().find_map(|parameter| {
             parameter.ty.axes.iter().flatten().find_map(|axis| match axis {
@@ -147,8 +147,11 @@ impl<'a> Elaborator<'a> {
                 .label("`..` is for definitions that are called");
             self.error(mistake);
         }
-        let axis = self.axes.axis("..", Size::symbol(".."), span);
-        self.frame().rest.push(axis);
+        for place in 1..=self.rest_axes {
+            let name = if self.rest_axes == 1 { "..".to_owned() } else { format!("..{place}") };
+            let axis = self.axes.axis(&name, Size::symbol(&name), span);
+            self.frame().rest.push(axis);
+        }
     }
 
     fn top_parameter(&mut self, definition: &Definition, parameter: &'a Parameter) -> Option<Value> {

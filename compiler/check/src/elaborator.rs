@@ -94,6 +94,8 @@ pub(crate) struct Elaborator<'a> {
     pub states: BTreeMap<String, State>,
     /// Whether `training` holds.
     pub training: bool,
+    /// How many axes `..` stands for in a definition that nobody calls.
+    pub rest_axes: usize,
     /// What it is for.
     pub mode: Mode,
     /// How many inline calls a test has made; they name its weights.
@@ -120,6 +122,7 @@ impl<'a> Elaborator<'a> {
             given: BTreeMap::new(),
             states: BTreeMap::new(),
             training: false,
+            rest_axes: 1,
             mode,
             inline_calls: 0,
             assertions: Vec::new(),

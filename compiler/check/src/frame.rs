@@ -3,9 +3,10 @@
 use crate::axes::{AxisKey, SizeKey};
 use crate::names::DefinitionId;
 use crate::value::{StackIndex, Value};
-use moe_grammar::tree::DefinitionKind;
+use moe_grammar::tree::{AxisExpression, DefinitionKind, TypeExpression};
 use moe_grammar::Span;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// The names of a block.
 #[derive(Clone, Default, Debug)]
@@ -16,6 +17,8 @@ pub(crate) struct Scope {
     pub sizes: BTreeMap<String, SizeKey>,
     /// Values that a `repeat` may set.
     pub carried: BTreeSet<String>,
+    /// The types that values were declared with, where those say bounds.
+    pub types: BTreeMap<String, Rc<TypeExpression>>,
 }
 
 /// A definition whose body is being elaborated.
@@ -66,6 +69,23 @@ impl Frame {
     /// A value by name.
     pub fn value(&self, name: &str) -> Option<&Value> {
         self.scopes.iter().rev().find_map(|scope| scope.values.get(name))
+    }
+
+    /// The type that a value was declared with, where that says bounds.
+    pub fn declared_type(&self, name: &str) -> Option<Rc<TypeExpression>> {
+        let scope = self.scopes.iter().rev().find(|scope| scope.values.contains_key(name))?;
+        scope.types.get(name).cloned()
+    }
+
+    /// Notes the type that a value of the innermost scope is declared with.
+    pub fn declare_type(&mut self, name: &str, ty: Option<&TypeExpression>) {
+        let bounded = |axis: &AxisExpression| matches!(axis, AxisExpression::Bounded { .. });
+        let ty = ty.filter(|ty| ty.axes.iter().flatten().any(bounded));
+        let Some(scope) = self.scopes.last_mut() else { return };
+        match ty {
+            Some(ty) => scope.types.insert(name.to_owned(), Rc::new(ty.clone())),
+            None => scope.types.remove(name),
+        };
     }
 
     /// A size or axis by name.

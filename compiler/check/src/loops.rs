@@ -5,16 +5,20 @@ use crate::elaborator::Elaborator;
 use crate::levels::{reorder, Level, Loop, Observed};
 use crate::value::{Index, Tensor, Value};
 use moe_diagnostics::Diagnostic;
-use moe_grammar::tree::{Block, Expression, Name, StatementKind};
+use moe_grammar::tree::{Block, Carried, Expression, Name, StatementKind, TypeExpression};
 use moe_grammar::Span;
 use moe_graph::{AxisId, Element, FunctionId, NodeId, Operation, OutputKind, ParameterKind, Type};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 /// What the number of the round is called among the states that a fold carries; no state has such a name.
 pub(crate) const ROUND: &str = "the round";
 
 /// How often a body's carried values may turn out to have more axes than they began with.
 const WIDENINGS: usize = 4;
+
+/// The types that carried values are declared with.
+type Types = Vec<Option<Rc<TypeExpression>>>;
 
 /// A finished body.
 struct Finished {
@@ -80,13 +84,14 @@ impl Elaborator<'_> {
             self.poison(&names);
             return;
         };
+        let types: Types = names.iter().map(|name| self.frame().declared_type(name)).collect();
         let mut carried = first;
         for _ in 0..WIDENINGS {
             let (frame, states, drawn) = (self.frame().clone(), self.states.clone(), self.drawn.clone());
-            let outcome = self.repeat_body(index, axis, &names, &carried, body, span);
+            let outcome = self.repeat_body(index, axis, (&names, &types), &carried, body, span);
             match outcome {
                 Outcome::Finished(finished) => {
-                    self.repeat_results(axis, &names, &carried, &finished, span);
+                    self.repeat_results(axis, (&names, &types), &carried, &finished, span);
                     return;
                 }
                 Outcome::Wider(bounds) => {
@@ -124,12 +129,12 @@ impl Elaborator<'_> {
         &mut self,
         index: &Name,
         axis: AxisKey,
-        names: &[String],
+        (names, types): (&[String], &Types),
         carried: &[Tensor],
         body: &Block,
         span: Span,
     ) -> Outcome {
-        let parameters = self.enter_body("repeat", Loop::Repeat(axis), names, carried);
+        let parameters = self.enter_body("repeat", Loop::Repeat(axis), (names, types), carried);
         let level = self.levels.current();
         let mistakes = self.report.len();
         let results = self.scoped(|this| {
@@ -146,39 +151,53 @@ impl Elaborator<'_> {
             values
         });
         let wrong = self.report.len() > mistakes;
-        self.leave_body(names, carried, &results, wrong, span)
+        self.leave_body((names, types), carried, &results, wrong, span)
     }
 
     /// Begins a function with parameters for the carried values.
-    fn enter_body(&mut self, name: &str, kind: Loop, names: &[String], carried: &[Tensor]) -> Vec<Tensor> {
+    fn enter_body(
+        &mut self,
+        name: &str,
+        kind: Loop,
+        (names, types): (&[String], &Types),
+        carried: &[Tensor],
+    ) -> Vec<Tensor> {
         let name = format!("{name}{}", self.functions.len());
         self.levels.push(&name, kind);
         let current = self.levels.current();
         let mut parameters = Vec::new();
-        for (name, tensor) in names.iter().zip(carried) {
+        for ((name, declared), tensor) in names.iter().zip(types).zip(carried) {
             let all: Vec<AxisKey> = tensor.bound.iter().chain(&tensor.axes).copied().collect();
             let ty = self.graph_type(tensor.element, &all);
             let Some(level) = self.levels.get_mut(current) else { continue };
             let (index, node) = level.parameter(name, ParameterKind::Input, ty);
             level.carried.push(index);
-            parameters.push(self.tensor(node, tensor.element, tensor.axes.clone(), tensor.bound.clone()));
+            let inside = self.tensor(node, tensor.element, tensor.axes.clone(), tensor.bound.clone());
+            parameters.push(self.as_declared(inside, declared.as_deref()));
         }
         parameters
+    }
+
+    /// A carried value with the bounds it is declared with, which hold in every round.
+    fn as_declared(&mut self, tensor: Tensor, ty: Option<&TypeExpression>) -> Tensor {
+        let shape = ty.and_then(|ty| self.shape(ty));
+        shape.and_then(|shape| self.verified(tensor.clone(), &shape)).unwrap_or(tensor)
     }
 
     /// Ends a function whose results are the next carried values.
     fn leave_body(
         &mut self,
-        names: &[String],
+        (names, types): (&[String], &Types),
         carried: &[Tensor],
         results: &[Value],
         wrong: bool,
         span: Span,
     ) -> Outcome {
         let mut tensors = Vec::new();
-        for ((name, first), value) in names.iter().zip(carried).zip(results) {
+        for (((name, ty), first), value) in names.iter().zip(types).zip(carried).zip(results) {
             let tensor = self.materialize(value, Some(first.element), span);
-            match tensor.and_then(|tensor| self.carried_like(name, first, tensor, span)) {
+            let tensor = tensor.and_then(|tensor| self.carried_like(name, first, tensor, span));
+            match tensor.filter(|tensor| self.keeps(name, ty.as_deref(), tensor)) {
                 Some(tensor) => tensors.push(tensor),
                 None => {
                     self.levels.pop();
@@ -275,6 +294,14 @@ impl Elaborator<'_> {
         }
     }
 
+    /// Whether a round leaves a carried value with the bounds it is declared with.
+    fn keeps(&mut self, name: &str, ty: Option<&TypeExpression>, tensor: &Tensor) -> bool {
+        let Some(ty) = ty else { return true };
+        let what = format!("`{name}` after a round");
+        let shape = self.shape(ty);
+        shape.and_then(|shape| self.assert_bounds(tensor, &shape, &what)).is_some()
+    }
+
     fn carried_like(&mut self, name: &str, first: &Tensor, tensor: Tensor, span: Span) -> Option<Tensor> {
         let fits =
             tensor.element == first.element && tensor.axes.iter().all(|axis| first.axes.contains(axis));
@@ -325,7 +352,7 @@ impl Elaborator<'_> {
     fn repeat_results(
         &mut self,
         axis: AxisKey,
-        names: &[String],
+        (names, types): (&[String], &Types),
         carried: &[Tensor],
         finished: &Finished,
         span: Span,
@@ -333,7 +360,7 @@ impl Elaborator<'_> {
         let over = self.id(axis);
         let mut operands: Vec<NodeId> = carried.iter().map(|tensor| self.here(tensor)).collect();
         operands.extend(finished.stacked.iter().chain(&finished.shared).copied());
-        for (place, (name, tensor)) in names.iter().zip(carried).enumerate() {
+        for (place, ((name, ty), tensor)) in names.iter().zip(types).zip(carried).enumerate() {
             let operation = Operation::Repeat {
                 function: finished.function,
                 axes: finished.axes.clone(),
@@ -342,7 +369,7 @@ impl Elaborator<'_> {
                 stacked: finished.stacked.len() as u32,
                 result: place as u32,
             };
-            let value = self.loop_result(operation, &operands, tensor, span);
+            let value = self.loop_result(operation, &operands, tensor, ty.as_deref(), span);
             self.frame().assign(name, value);
         }
         for export in &finished.exports {
@@ -358,29 +385,31 @@ impl Elaborator<'_> {
         }
     }
 
-    fn loop_result(&mut self, operation: Operation, operands: &[NodeId], like: &Tensor, span: Span) -> Value {
+    fn loop_result(
+        &mut self,
+        operation: Operation,
+        operands: &[NodeId],
+        like: &Tensor,
+        declared: Option<&TypeExpression>,
+        span: Span,
+    ) -> Value {
         let all: Vec<AxisKey> = like.bound.iter().chain(&like.axes).copied().collect();
         let ty: Type = self.graph_type(like.element, &all);
         match self.build(span, |builder| Ok(builder.add_typed(operation, operands, ty))) {
             Some(node) => {
-                Value::Tensor(self.tensor(node, like.element, like.axes.clone(), like.bound.clone()))
+                let tensor = self.tensor(node, like.element, like.axes.clone(), like.bound.clone());
+                Value::Tensor(self.as_declared(tensor, declared))
             }
             None => Value::Poison,
         }
     }
 
     /// `fold n with x = a, y = b { … }`
-    pub fn fold(
-        &mut self,
-        count: &Expression,
-        carried: &[(Name, Expression)],
-        body: &Block,
-        span: Span,
-    ) -> Value {
+    pub fn fold(&mut self, count: &Expression, carried: &[Carried], body: &Block, span: Span) -> Value {
         let times = self.tensor_expression(count, Some(Element::I64));
-        let names: Vec<String> = carried.iter().map(|(name, _)| name.text.clone()).collect();
-        let values: Vec<Option<Tensor>> =
-            carried.iter().map(|(_, value)| self.tensor_expression(value, None)).collect();
+        let names: Vec<String> = carried.iter().map(|own| own.name.text.clone()).collect();
+        let types: Types = carried.iter().map(|own| own.ty.clone().map(Rc::new)).collect();
+        let values: Vec<Option<Tensor>> = carried.iter().map(|own| self.first_of(own)).collect();
         let values: Option<Vec<Tensor>> = values.into_iter().collect();
         let (Some(times), Some(mut values)) = (times, values) else { return Value::Poison };
         if !times.element.is_integer() || !times.axes.is_empty() || !times.bound.is_empty() {
@@ -392,9 +421,9 @@ impl Elaborator<'_> {
         let Some(times) = self.cast(&times, Element::I64, count.span) else { return Value::Poison };
         for _ in 0..WIDENINGS {
             let (states, drawn) = (self.states.clone(), self.drawn.clone());
-            match self.fold_body(&names, &values, body, span) {
+            match self.fold_body((&names, &types), &values, body, span) {
                 Outcome::Finished(finished) => {
-                    return self.fold_results(&times, &names, &values, &finished, span)
+                    return self.fold_results(&times, (&names, &types), &values, &finished, span)
                 }
                 Outcome::Wider(bounds) => {
                     self.forget_states(&states);
@@ -409,8 +438,28 @@ impl Elaborator<'_> {
         Value::Poison
     }
 
-    fn fold_body(&mut self, names: &[String], carried: &[Tensor], body: &Block, span: Span) -> Outcome {
-        let parameters = self.enter_body("fold", Loop::Fold, names, carried);
+    /// The first value of what a fold carries.
+    fn first_of(&mut self, carried: &Carried) -> Option<Tensor> {
+        let Some(ty) = &carried.ty else { return self.tensor_expression(&carried.value, None) };
+        let value = self.expression(&carried.value, crate::types::element_of(ty));
+        if matches!(value, Value::Poison) {
+            return None;
+        }
+        let what = format!("`{}`", carried.name.text);
+        match self.assert_type(&value, ty, carried.value.span, &what) {
+            Value::Tensor(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+
+    fn fold_body(
+        &mut self,
+        (names, types): (&[String], &Types),
+        carried: &[Tensor],
+        body: &Block,
+        span: Span,
+    ) -> Outcome {
+        let parameters = self.enter_body("fold", Loop::Fold, (names, types), carried);
         let mistakes = self.report.len();
         let value = self.scoped(|this| {
             for (name, tensor) in names.iter().zip(parameters) {
@@ -443,13 +492,13 @@ impl Elaborator<'_> {
             self.levels.pop();
             return Outcome::Wrong;
         }
-        self.leave_body(names, carried, &results, wrong || poisoned, span)
+        self.leave_body((names, types), carried, &results, wrong || poisoned, span)
     }
 
     fn fold_results(
         &mut self,
         times: &Tensor,
-        names: &[String],
+        (names, types): (&[String], &Types),
         carried: &[Tensor],
         finished: &Finished,
         span: Span,
@@ -471,14 +520,15 @@ impl Elaborator<'_> {
         let fed_back = (carried.len() + finished.first.len()) as u32;
         operands.extend(finished.shared.iter().copied());
         let mut results = Vec::new();
-        for (place, (name, tensor)) in names.iter().zip(carried).enumerate() {
+        for (place, ((name, ty), tensor)) in names.iter().zip(types).zip(carried).enumerate() {
             let operation = Operation::Fold {
                 function: finished.function,
                 axes: finished.axes.clone(),
                 carried: fed_back,
                 result: place as u32,
             };
-            results.push((Some(name.clone()), self.loop_result(operation, &operands, tensor, span)));
+            let value = self.loop_result(operation, &operands, tensor, ty.as_deref(), span);
+            results.push((Some(name.clone()), value));
         }
         for export in &finished.exports {
             let (function, axes) = (finished.function, finished.axes.clone());

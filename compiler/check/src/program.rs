@@ -7,8 +7,8 @@ use crate::statics::{kind_of, StaticKind};
 use crate::test_items;
 use moe_diagnostics::{Diagnostic, Severity};
 use moe_grammar::tree::{
-    Definition, DefinitionKind, Expression, ExpressionKind, Item, ItemKind, Name, SettingsKind, Test,
-    UnaryOperator, WeightsBlock,
+    AxisExpression, Definition, DefinitionKind, Expression, ExpressionKind, Item, ItemKind, Name,
+    SettingsKind, Test, UnaryOperator, WeightsBlock,
 };
 use moe_grammar::{FileId, Parse, Span};
 use moe_graph::{live_nodes, Module, Operation, ParameterKind};
@@ -190,7 +190,25 @@ impl Program {
             }
         }
         mistakes.extend(self.duplicate_tests(file.0));
-        once(mistakes)
+        once(self.without_unread(mistakes))
+    }
+
+    /// Leaves out that a name is not there whose definition could not be read, or which a `use` that is wrong should have brought in.
+    fn without_unread(&self, mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
+        let place = |mistake: &Diagnostic| mistake.primary.as_ref().map(|label| self.text(label.span));
+        let unread: BTreeSet<&str> =
+            self.parses.iter().flat_map(|parse| &parse.unread).map(|name| name.text.as_str()).collect();
+        let used = mistakes.iter().filter(|mistake| matches!(mistake.code, "E0102" | "E0103"));
+        let unused: BTreeSet<&str> = used.filter_map(place).collect();
+        let is_unread = |mistake: &Diagnostic| {
+            let Some(name) = place(mistake) else { return false };
+            match mistake.code {
+                "E0101" => unread.contains(name) || unused.contains(name),
+                "E0102" | "E0502" => unread.contains(name),
+                _ => false,
+            }
+        };
+        mistakes.into_iter().filter(|mistake| !is_unread(mistake)).collect()
     }
 
     fn duplicate_tests(&self, file: u32) -> Vec<Diagnostic> {
@@ -221,7 +239,16 @@ impl Program {
             switches.push("training".to_owned());
         }
         let mut mistakes = Vec::new();
-        for choice in 0..1_u32 << switches.len() {
+        let is_rest = |axis: &AxisExpression| matches!(axis, AxisExpression::Rest(_));
+        let has_rest = definition.parameters.iter().any(|own| own.ty.axes.iter().flatten().any(is_rest));
+        // `..` may stand for any number of axes: what holds for one and for two holds for all.
+        let rests = if has_rest { 1..=2 } else { 1..=1 };
+        for (choice, rest) in
+            (0..1_u32 << switches.len()).flat_map(|choice| rests.clone().map(move |rest| (choice, rest)))
+        {
+            if rest > 1 && !mistakes.is_empty() {
+                continue;
+            }
             let settings: BTreeMap<String, Setting> = switches
                 .iter()
                 .enumerate()
@@ -229,8 +256,13 @@ impl Program {
                 .collect();
             let mut elaborator = Elaborator::new(self, &definition.name.text, Mode::Check);
             elaborator.training = settings.get("training") == Some(&Setting::Boolean(true));
+            elaborator.rest_axes = rest;
             elaborator.top(id, &settings);
-            mistakes.extend(elaborator.report.into_list());
+            let found = elaborator.report.into_list().into_iter();
+            mistakes.extend(found.map(|mistake| match rest {
+                1 => mistake,
+                _ => mistake.note("this is so where `..` stands for two axes, `..1` and `..2`"),
+            }));
         }
         let ready = definition.kind == DefinitionKind::Model
             && definition.statics.iter().all(|own| own.default.is_some());

@@ -358,7 +358,7 @@ pub(crate) fn walk(expression: &Expression, visit: &mut dyn FnMut(&Expression)) 
         }
         ExpressionKind::Fold { count, carried, body } => {
             walk(count, visit);
-            carried.iter().for_each(|(_, value)| walk(value, visit));
+            carried.iter().for_each(|carried| walk(&carried.value, visit));
             walk_block(body, visit);
         }
         ExpressionKind::Block(block) => walk_block(block, visit),

@@ -59,6 +59,7 @@ impl<'a> Elaborator<'a> {
         }
         if let (false, [name]) = (tuple, names) {
             self.frame().set(&name.text, result);
+            self.frame().declare_type(&name.text, ty);
             return;
         }
         let entries = match result {

@@ -142,7 +142,7 @@ fn choices(options: &Options, calls: bool) -> Vec<Step> {
         steps.extend([steps::integers as Step, steps::logic, steps::through_double]);
     }
     if options.movement {
-        let moves: [Step; 9] = [
+        let moves: [Step; 10] = [
             moves::rename,
             moves::merge,
             moves::slice,
@@ -151,6 +151,7 @@ fn choices(options: &Options, calls: bool) -> Vec<Step> {
             moves::concatenate,
             moves::gather,
             moves::scatter,
+            moves::replace,
             moves::running,
         ];
         steps.extend(moves);

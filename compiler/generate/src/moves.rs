@@ -1,7 +1,9 @@
 //! Steps that move entries, and steps that choose among them.
 
 use crate::maker::{Bits, Known, Maker, INPUT};
-use moe_graph::{AxisId, Element, NodeId, Operation, ReduceKind, Scalar, ScalarFunction, Size};
+use moe_graph::{
+    AxisId, Element, NodeId, Operation, ParameterKind, ReduceKind, Scalar, ScalarFunction, Size,
+};
 
 fn any_axis(maker: &mut Maker, value: Known) -> Option<AxisId> {
     let axes: Vec<AxisId> =
@@ -147,6 +149,32 @@ pub(crate) fn scatter(maker: &mut Maker) -> Option<Known> {
     let index = maker.indices("i", &[axis], length);
     let bits = updates.bits.sum_of(maker.length_of(axis));
     maker.add(Operation::ScatterAdd { over: vec![axis], into }, &[updates.node, index.node], bits)
+}
+
+/// A value's rows replaced where an index says, some of them more than once.
+pub(crate) fn replace(maker: &mut Maker) -> Option<Known> {
+    let base = maker.float_value()?;
+    let axis = any_axis(maker, base)?;
+    let end = maker.length_of(axis);
+    if end == 0 || !maker.is_fixed(axis) {
+        return None;
+    }
+    let others: Vec<AxisId> = maker.axes(base.node).into_iter().filter(|other| *other != axis).collect();
+    if others.iter().any(|other| !maker.is_fixed(*other)) {
+        return None;
+    }
+    let rows = maker.axis("U", 3);
+    let mut along = vec![rows];
+    along.extend(others.iter().copied().filter(|_| maker.random.once_in(2)));
+    let all: Vec<AxisId> = others.into_iter().chain([rows]).collect();
+    if !maker.is_small(&all) {
+        return None;
+    }
+    let element = maker.ty(base.node).element;
+    let updates = maker.parameter("u", ParameterKind::Input, element, &along);
+    let index = maker.indices("i", &[rows], end);
+    let operation = Operation::Scatter { over: vec![rows], axis };
+    maker.add(operation, &[base.node, updates.node, index.node], base.bits.both(updates.bits))
 }
 
 pub(crate) fn running(maker: &mut Maker) -> Option<Known> {

@@ -5,7 +5,8 @@ use super::{parts, Builder, Read};
 use crate::grammar::Rule;
 use crate::span::Span;
 use crate::tree::{
-    Argument, BinaryOperator, Binder, BracketArgument, Expression, ExpressionKind, Name, UnaryOperator,
+    Argument, BinaryOperator, Binder, BracketArgument, Carried, Expression, ExpressionKind, Name,
+    UnaryOperator,
 };
 
 /// The strength of comparisons, which cannot be chained.
@@ -190,8 +191,15 @@ impl Builder {
             if part.as_rule() == Rule::block {
                 return Some(ExpressionKind::Fold { count, carried, body: self.block(part)? });
             }
-            let (name, value) = self.perhaps_named(part)?;
-            carried.push((name?, value));
+            let (mut name, mut ty, mut value) = (None, None, None);
+            for piece in parts(part) {
+                match piece.as_rule() {
+                    Rule::name => name = Some(self.name(&piece)),
+                    Rule::type_expression => ty = Some(self.type_expression(piece)?),
+                    _ => value = Some(self.expression(piece)?),
+                }
+            }
+            carried.push(Carried { name: name?, ty, value: value? });
         }
         None
     }
