@@ -231,9 +231,17 @@ impl<'a> Elaborator<'a> {
         if start.is_none() && self.frames.len() < DEEPEST {
             return true;
         }
+        let name = &definition.name.text;
+        if start.is_none() {
+            let message = format!("definitions call each other more than {DEEPEST} deep");
+            let mistake = Diagnostic::error("E0108", call.span, message)
+                .label(format!("`{name}` is one too deep"))
+                .hint("use `repeat` or `fold` for rounds, or let one definition do the work of several");
+            self.error(mistake);
+            return false;
+        }
         let around: Vec<String> =
             self.frames.iter().skip(start.unwrap_or(0)).map(|frame| format!("`{}`", frame.name)).collect();
-        let name = &definition.name.text;
         let mistake = Diagnostic::error("E0106", call.span, format!("`{name}` is defined by itself"))
             .label("needed here again")
             .also(definition.name.span, "defined here")

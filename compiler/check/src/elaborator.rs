@@ -3,6 +3,7 @@
 use crate::axes::{AxisKey, AxisTable};
 use crate::frame::{Frame, Scope};
 use crate::levels::Levels;
+use crate::limits::Budget;
 use crate::messages::Report;
 use crate::program::{Program, WeightDeclaration};
 use crate::value::{StackIndex, Value};
@@ -100,6 +101,8 @@ pub(crate) struct Elaborator<'a> {
     pub mode: Mode,
     /// How many inline calls a test has made; they name its weights.
     pub inline_calls: u32,
+    /// What may still be elaborated.
+    pub budget: Budget,
     /// The places of a test's assertions.
     pub assertions: Vec<Span>,
     /// How many numbers parts have asked for at random, by dotted name.
@@ -125,6 +128,7 @@ impl<'a> Elaborator<'a> {
             rest_axes: 1,
             mode,
             inline_calls: 0,
+            budget: Budget::default(),
             assertions: Vec::new(),
             drawn: BTreeMap::new(),
             asked: BTreeSet::new(),

@@ -27,6 +27,9 @@ impl<'a> Elaborator<'a> {
     /// The value of an expression. `like` is the element type that a number by itself would take.
     pub fn expression(&mut self, expression: &Expression, like: Option<Element>) -> Value {
         let span = expression.span;
+        if !self.step(span) {
+            return Value::Poison;
+        }
         match &expression.kind {
             ExpressionKind::Number(text) => self.literal(text, span),
             ExpressionKind::Bool(truth) => Value::Bool(*truth),

@@ -127,6 +127,11 @@ impl Levels {
         std::mem::replace(&mut self.at_entry, at_entry)
     }
 
+    /// How many operations the innermost function has.
+    pub fn current_operations(&self) -> usize {
+        self.levels.get(self.current()).map_or(0, |level| level.builder.function().nodes.len())
+    }
+
     /// One of them.
     pub fn get(&self, level: usize) -> Option<&Level> {
         self.levels.get(level)

@@ -17,6 +17,7 @@ mod expressions;
 mod frame;
 mod index;
 mod levels;
+mod limits;
 mod loops;
 mod mapping;
 mod messages;

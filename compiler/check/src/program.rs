@@ -1,6 +1,7 @@
 //! A program: the sources of one compilation, parsed, and what can be asked of them.
 
 use crate::elaborator::{Elaborator, Mode};
+use crate::limits::{Budget, MOST_STEPS_OF_A_FILE};
 use crate::mapping;
 use crate::names::{DefinitionId, Names};
 use crate::statics::{kind_of, StaticKind};
@@ -144,6 +145,20 @@ struct Compiled {
 }
 
 impl Program {
+    /// The same sources with another text for one file: only that is parsed again.
+    #[must_use]
+    pub fn with_text(mut self, file: FileId, text: String) -> Program {
+        if let Some((source, parse)) =
+            self.sources.files.get_mut(file.0 as usize).zip(self.parses.get_mut(file.0 as usize))
+        {
+            *parse = moe_grammar::parse(file, &text);
+            source.text = text;
+        }
+        let trees: Vec<_> = self.parses.iter().map(|parse| &parse.tree).collect();
+        self.names = Names::resolve(&self.sources, &trees);
+        self
+    }
+
     /// The sources.
     pub fn sources(&self) -> &Sources {
         &self.sources
@@ -177,10 +192,14 @@ impl Program {
 
     fn check_all(&self, file: FileId) -> Vec<Diagnostic> {
         let mut mistakes = self.mistakes_from(file.0);
+        let mut left = MOST_STEPS_OF_A_FILE;
         for (index, item) in self.items(file.0).iter().enumerate() {
             let id = DefinitionId { file: file.0, item: index as u32 };
             match &item.kind {
-                ItemKind::Definition(definition) => mistakes.extend(self.check_definition(id, definition)),
+                _ if left == 0 => break,
+                ItemKind::Definition(definition) => {
+                    mistakes.extend(self.check_definition(id, definition, &mut left))
+                }
                 ItemKind::Test(test) => {
                     mistakes.extend(test_items::elaborate(self, file.0, test).err().unwrap_or_default());
                 }
@@ -226,7 +245,7 @@ impl Program {
     }
 
     /// The mistakes of a definition, with its truth values both ways.
-    fn check_definition(&self, id: DefinitionId, definition: &Definition) -> Vec<Diagnostic> {
+    fn check_definition(&self, id: DefinitionId, definition: &Definition, left: &mut u64) -> Vec<Diagnostic> {
         let mut switches: Vec<String> = definition
             .statics
             .iter()
@@ -257,7 +276,13 @@ impl Program {
             let mut elaborator = Elaborator::new(self, &definition.name.text, Mode::Check);
             elaborator.training = settings.get("training") == Some(&Setting::Boolean(true));
             elaborator.rest_axes = rest;
+            elaborator.budget = Budget::within(*left);
             elaborator.top(id, &settings);
+            *left -= elaborator.budget.used();
+            if elaborator.budget.is_spent() {
+                // Whatever calls this comes to as much.
+                *left = 0;
+            }
             let found = elaborator.report.into_list().into_iter();
             mistakes.extend(found.map(|mistake| match rest {
                 1 => mistake,

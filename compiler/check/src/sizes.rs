@@ -113,7 +113,10 @@ impl Elaborator<'_> {
             ("size", [a]) => Some(a.clone()),
             _ => None,
         };
-        size.or_else(|| self.no_size(span))
+        match size {
+            Some(size) => self.counted(size, span),
+            None => self.no_size(span),
+        }
     }
 
     /// An operation on sizes.
@@ -124,13 +127,14 @@ impl Elaborator<'_> {
         right: &Size,
         span: Span,
     ) -> Option<Size> {
-        match operator {
+        let size = match operator {
             BinaryOperator::Add => Some(left.add(right)),
             BinaryOperator::Subtract => Some(left.subtract(right)),
             BinaryOperator::Multiply => Some(left.multiply(right)),
             BinaryOperator::Divide => self.size_quotient(left, right, span),
             _ => self.no_size(span),
-        }
+        };
+        self.counted(size?, span)
     }
 
     /// An exact quotient. With free sizes it is kept as one rounded up, which for exact quotients is the same.

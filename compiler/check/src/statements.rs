@@ -24,6 +24,9 @@ impl<'a> Elaborator<'a> {
     /// One statement.
     pub fn statement(&mut self, statement: &Statement) {
         let span = statement.span;
+        if !self.step(span) {
+            return;
+        }
         match &statement.kind {
             StatementKind::Let { names, ty, value, tuple } => {
                 self.let_statement(names, *tuple, ty.as_ref(), value)

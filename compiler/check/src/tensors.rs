@@ -88,7 +88,10 @@ impl Elaborator<'_> {
         let level = self.levels.get_mut(current)?;
         level.builder.set_span(Some(span));
         match work(&mut level.builder) {
-            Ok(node) => Some(node),
+            Ok(node) => {
+                let axes = level.builder.ty(node).axes.len();
+                self.room_for(axes, span).then_some(node)
+            }
             Err(error) => {
                 // Every mistake of a user should have been found before the graph refuses it.
                 let message = format!("the graph does not take this: {error}");

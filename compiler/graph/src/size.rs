@@ -195,6 +195,30 @@ impl Size {
         })
     }
 
+    /// Whether a number in it is at an end of `i64`, as after a sum or product that went beyond.
+    pub fn is_saturated(&self) -> bool {
+        let ends = |coefficient: &i64| matches!(*coefficient, i64::MIN | i64::MAX);
+        self.terms.values().any(ends) || self.operands().any(|(a, b)| a.is_saturated() || b.is_saturated())
+    }
+
+    /// How many numbers and names it has, those inside minima, maxima and quotients too.
+    pub fn parts(&self) -> usize {
+        let inside: usize = self.operands().map(|(a, b)| a.parts() + b.parts()).sum();
+        self.terms.keys().map(|atoms| 1 + atoms.len()).sum::<usize>() + inside
+    }
+
+    /// How deep minima, maxima and quotients stand in each other.
+    pub fn nesting(&self) -> usize {
+        self.operands().map(|(a, b)| 1 + a.nesting().max(b.nesting())).max().unwrap_or(0)
+    }
+
+    fn operands(&self) -> impl Iterator<Item = (&Size, &Size)> {
+        self.terms.keys().flatten().filter_map(|atom| match atom {
+            Atom::Symbol(_) => None,
+            Atom::Minimum(a, b) | Atom::Maximum(a, b) | Atom::CeilingDivide(a, b) => Some((a, b)),
+        })
+    }
+
     /// Calls `visit` with every free size in it.
     pub fn symbols(&self, visit: &mut dyn FnMut(&str)) {
         for atom in self.terms.keys().flatten() {

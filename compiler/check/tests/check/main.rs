@@ -7,6 +7,7 @@ mod codes;
 mod examples;
 mod facts;
 mod library;
+mod limits;
 mod listings;
 mod messages;
 mod robust;
