@@ -101,10 +101,23 @@ impl Names {
                 let here = alias.as_ref().unwrap_or(name);
                 match self.used(file, used, name, trees) {
                     Ok(meaning) => self.add_used(file, here, meaning, &mut places, tree),
-                    Err(mistake) => self.mistake(file, mistake),
+                    Err(mistake) => {
+                        // What is private is told once: its uses are read as they are meant.
+                        if let Some(id) = self.private(used, name, trees) {
+                            self.add_used(file, here, Meaning::Definition(id), &mut places, tree);
+                        }
+                        self.mistake(file, mistake);
+                    }
                 }
             }
         }
+    }
+
+    /// The private item that a `use` names.
+    fn private(&self, used: &Use, name: &Name, trees: &[&SourceFile]) -> Option<DefinitionId> {
+        let folder: Vec<String> = used.path.iter().map(|part| part.text.clone()).collect();
+        let longer: Vec<String> = folder.iter().cloned().chain([name.text.clone()]).collect();
+        [folder, longer].iter().find_map(|module| find(*self.modules.get(module)?, &name.text, trees))
     }
 
     fn add_used(
