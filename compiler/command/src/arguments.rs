@@ -203,7 +203,32 @@ pub struct EmitArguments {
 #[derive(Args, Debug)]
 pub struct ExplainArguments {
     /// An error code such as E0301, or a source file
-    pub subject: String,
+    #[arg(required_unless_present = "rules")]
+    pub subject: Option<String>,
+    /// Print the proof that what is computed equals what was written
+    #[arg(long, group = "what")]
+    pub proof: bool,
+    /// Write the proof to a file
+    #[arg(long, value_name = "FILE", group = "what")]
+    pub save_proof: Option<PathBuf>,
+    /// Check a saved proof: each of its steps, and that it is about this source
+    #[arg(long, value_name = "FILE", group = "what")]
+    pub check_proof: Option<PathBuf>,
+    /// Say where a rule could have been applied, and which of its conditions does not hold
+    #[arg(long, value_name = "RULE", group = "what")]
+    pub why_not: Option<String>,
+    /// Compute the model as written and as rewritten on random inputs, and say how far the results are apart
+    #[arg(long, group = "what")]
+    pub check: bool,
+    /// List the rules
+    #[arg(long, group = "what", conflicts_with = "subject")]
+    pub rules: bool,
+    /// What each free size is, for `--check`
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "check")]
+    pub rows: usize,
+    /// Which random inputs and weights, for `--check`
+    #[arg(long, value_name = "S", default_value_t = 0, requires = "check")]
+    pub seed: u64,
     /// Which model
     #[command(flatten)]
     pub selection: SelectionArguments,

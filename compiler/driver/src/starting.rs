@@ -68,19 +68,20 @@ fn tensor(function: &Function, weight: &Parameter, initial: Option<&str>, seed: 
     let start = Start::read(initial, &shape);
     let mut bytes = Vec::new();
     for _ in 0..count {
-        let value = start.draw(&mut generator);
-        if weight.ty.element.is_float() {
-            convert(&value.to_le_bytes(), Element::F64, weight.ty.element, &mut bytes)?;
-        } else {
-            // Truth values and whole numbers begin as the whole number that is written, or 0.
-            let whole = value as i64;
-            match weight.ty.element {
-                Element::Bool => bytes.push(u8::from(whole != 0)),
-                element => convert(&whole.to_le_bytes(), Element::I64, element, &mut bytes)?,
-            }
-        }
+        entry(start.draw(&mut generator), weight.ty.element, &mut bytes)?;
     }
     Tensor::new(weight.ty.element, shape, bytes)
+}
+
+/// Appends a number as an entry; truth values and whole numbers are its whole part. `None` if it does not fit.
+pub(crate) fn entry(value: f64, element: Element, bytes: &mut Vec<u8>) -> Option<()> {
+    let whole = value as i64;
+    match element {
+        Element::Bool => bytes.push(u8::from(whole != 0)),
+        element if element.is_float() => convert(&value.to_le_bytes(), Element::F64, element, bytes)?,
+        element => convert(&whole.to_le_bytes(), Element::I64, element, bytes)?,
+    }
+    Some(())
 }
 
 /// How the entries of a weight begin.
@@ -127,10 +128,10 @@ fn glorot(shape: &[usize]) -> f64 {
 }
 
 /// Numbers that depend on the seed, the weight's name and nothing else.
-struct Generator(u64);
+pub(crate) struct Generator(u64);
 
 impl Generator {
-    fn new(seed: u64, name: &str) -> Self {
+    pub(crate) fn new(seed: u64, name: &str) -> Self {
         // FNV-1a, so that every weight has a stream of its own.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
@@ -146,7 +147,7 @@ impl Generator {
     }
 
     /// At least 0 and below 1.
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 

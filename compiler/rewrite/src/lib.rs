@@ -35,6 +35,7 @@ use analysis::Graph;
 use convert::{load, roots, store, Loaded, Stored};
 use extract::{extract, Chosen, Price};
 use language::Term;
+use moe_grammar::Span;
 use moe_graph::{Function, Module, TypeError};
 use proof::Log;
 use rule::Rule;
@@ -177,6 +178,53 @@ pub fn prove(module: &Module, options: &Options) -> Result<(Rewritten, Proof), R
 pub fn check_proof(proof: &Proof) -> Result<(), Refusal> {
     let rules = rules::all();
     proof::check(proof, &rules.iter().collect::<Vec<_>>())
+}
+
+/// A place where a rule's left side is found and a condition does not hold.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Miss {
+    /// The function.
+    pub function: String,
+    /// The source of the value.
+    pub span: Option<Span>,
+    /// The condition that does not hold.
+    pub why: &'static str,
+}
+
+/// Why a rule did not fire where it could have: each place once the other rules have done what they can, and how often it did fire.
+///
+/// # Errors
+/// If the module is not well formed, or a rule is wrong.
+pub fn why_not(module: &Module, options: &Options, name: &str) -> Result<(usize, Vec<Miss>), RewriteError> {
+    let rules = rules::all();
+    let rules: Vec<&Rule> = rules.iter().collect();
+    let (mut times, mut misses) = (0, Vec::new());
+    for function in &module.functions {
+        let mut loaded = load(function, nominal(options), false)?;
+        let fired = explore(&mut loaded, &rules, options, None)?;
+        for (rule, fired) in rules.iter().zip(fired).filter(|(rule, _)| rule.name == name) {
+            times += fired;
+            misses.extend(missed(function, &loaded, rule));
+        }
+    }
+    misses.dedup();
+    Ok((times, misses))
+}
+
+fn missed(function: &Function, loaded: &Loaded, rule: &Rule) -> Vec<Miss> {
+    let mut classes: Vec<_> = loaded.graph.classes().map(|class| class.id).collect();
+    classes.sort();
+    let mut misses: Vec<Miss> = Vec::new();
+    for (shape, class) in rule.left.iter().flat_map(|shape| classes.iter().map(move |class| (shape, class))) {
+        for site in rule::matches(&loaded.graph, shape, *class) {
+            let Err(why) = (rule.right)(&site) else { continue };
+            let miss = Miss { function: function.name.clone(), span: loaded.origins.span(*class), why };
+            if !misses.contains(&miss) {
+                misses.push(miss);
+            }
+        }
+    }
+    misses
 }
 
 fn rewrite_each(

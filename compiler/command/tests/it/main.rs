@@ -10,6 +10,7 @@ mod keyboard;
 mod library;
 mod mixtures;
 mod person;
+mod proofs;
 mod stages;
 mod text;
 mod tidy;
