@@ -12,6 +12,13 @@ use std::collections::BTreeSet;
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
+    let mut rules = inward();
+    rules.extend(undoing());
+    rules
+}
+
+/// Packing goes through what a value was made by.
+fn inward() -> Vec<Rule> {
     let rule = |name, equation, reason, left, right| Rule {
         name,
         equation,
@@ -64,6 +71,21 @@ pub fn rules() -> Vec<Rule> {
             vec![packed(every("value", |o| matches!(o, Operation::Gather { .. })))],
             lookup,
         ),
+    ]
+}
+
+/// Packing meets unpacking, sums, and other masks.
+fn undoing() -> Vec<Rule> {
+    let rule = |name, equation, reason, left, right| Rule {
+        name,
+        equation,
+        reason,
+        fast_math: None,
+        packs: true,
+        left,
+        right,
+    };
+    vec![
         rule(
             "pack-of-unpack",
             "pack(m, unpack(m, q)) = q",
