@@ -8,6 +8,7 @@ use crate::materialize::{decide, is_heavy, Decisions};
 use crate::packing;
 use crate::pointwise::pointwise;
 use crate::reduction::Reduction;
+use crate::rows;
 use crate::scatter::scatter;
 use crate::scene::{Packing, Scene, Storage};
 use crate::selection::{expect, scatter_add, Selection};
@@ -120,11 +121,38 @@ impl<'a, 's> Planner<'a, 's> {
             _ => {}
         }
         let storage = self.destination(id, node);
+        if let Some(group) = self.decisions.rows.get(&id).cloned() {
+            return self.rows(id, node, &group, storage);
+        }
         match self.decisions.fused.get(&id).copied() {
             Some(reduction) => self.reduction(reduction, id, &storage)?,
             None => self.kernel(id, node, &storage)?,
         }
         self.scene.storages.insert(id, storage);
+        Ok(())
+    }
+
+    /// A group of rows, whose entries lie together; where the caller wants another order, copied there.
+    fn rows(
+        &mut self,
+        id: NodeId,
+        node: &Node,
+        group: &rows::RowGroup,
+        wanted: Storage,
+    ) -> Result<(), ScheduleError> {
+        let fits = wanted.layout.last() == Some(&group.axis);
+        let own = if fits {
+            wanted.clone()
+        } else {
+            let length = product(&self.scene.sizes(&node.ty.axes));
+            self.assembly.storage("rows", node.ty.element, node.ty.axes.clone(), length)
+        };
+        rows::schedule(&self.scene, self.assembly, self.target, group, id, &own)?;
+        self.scene.storages.insert(id, own);
+        if !fits {
+            self.copy_to(id, &wanted)?;
+        }
+        self.scene.storages.insert(id, wanted);
         Ok(())
     }
 

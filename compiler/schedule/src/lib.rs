@@ -23,6 +23,7 @@ mod point;
 mod pointwise;
 mod reduction;
 mod repetition;
+mod rows;
 mod scalar;
 mod scatter;
 mod scene;

@@ -2,6 +2,7 @@
 
 use crate::attention::{self, Attention};
 use crate::contraction::product_of;
+use crate::rows::{self, RowGroup};
 use moe_graph::{Function, Node, NodeId, Operation, ScalarFunction};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,17 +18,20 @@ pub(crate) struct Decisions {
     pub fused: BTreeMap<NodeId, NodeId>,
     /// Sums of weighted values whose kernels work out the weights too.
     pub attention: BTreeMap<NodeId, Attention>,
+    /// Nodes whose kernels work out the reductions of their rows too.
+    pub rows: BTreeMap<NodeId, RowGroup>,
 }
 
 /// Decides for the nodes behind `wanted`, which are stored.
 pub(crate) fn decide(function: &Function, wanted: &[NodeId]) -> Decisions {
     let mut decider = Decider::new(function, wanted);
     decider.gather_attention();
+    decider.gather_rows();
     decider.required();
     decider.fuse();
     decider.share();
-    let Decider { live, stored, fused, attention, .. } = decider;
-    Decisions { live, stored, fused, attention }
+    let Decider { live, stored, fused, attention, rows, .. } = decider;
+    Decisions { live, stored, fused, attention, rows }
 }
 
 /// Whether a node is worked out by a kernel of its own.
@@ -63,6 +67,7 @@ struct Decider<'a> {
     /// The root that each node of a fused region is computed for.
     regions: BTreeMap<NodeId, NodeId>,
     attention: BTreeMap<NodeId, Attention>,
+    rows: BTreeMap<NodeId, RowGroup>,
 }
 
 impl<'a> Decider<'a> {
@@ -82,8 +87,8 @@ impl<'a> Decider<'a> {
         }
         let wanted = wanted.iter().copied().collect();
         let (stored, fused, regions) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
-        let attention = BTreeMap::new();
-        Decider { function, live, users, wanted, stored, fused, regions, attention }
+        let (attention, rows) = (BTreeMap::new(), BTreeMap::new());
+        Decider { function, live, users, wanted, stored, fused, regions, attention, rows }
     }
 
     fn node(&self, id: NodeId) -> Option<&'a Node> {
@@ -99,6 +104,16 @@ impl<'a> Decider<'a> {
         self.attention = attention::find(self.function, &self.live, &self.users, &self.wanted);
         for (root, attention) in &self.attention {
             self.regions.extend(attention.members.iter().map(|member| (*member, *root)));
+        }
+    }
+
+    /// Finds what is computed row by row: it is worked out where the row is stored.
+    fn gather_rows(&mut self) {
+        let taken = |id| self.regions.contains_key(&id) || self.attention.contains_key(&id);
+        self.rows = rows::find(self.function, &self.live, &self.users, &self.wanted, taken);
+        for (root, group) in &self.rows {
+            self.regions.extend(group.members.iter().map(|member| (*member, *root)));
+            self.stored.insert(*root);
         }
     }
 

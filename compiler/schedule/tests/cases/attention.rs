@@ -1,8 +1,6 @@
 //! Attention in one kernel, against the evaluator.
 
-use crate::support::{model, plan, random, Machine, Split, AVX2, AVX512, CRANELIFT};
-use moe_graph::{Element, Module};
-use moe_runtime::Tensor;
+use crate::support::{agree, model, plan, sized, Machine, Split, AVX2, AVX512, CRANELIFT};
 
 const MODELS: &str = "moe 1
 use std::attention::score::{capped, causal, score, window}
@@ -46,33 +44,11 @@ model One[C = 20](q: f32[C], k: f32[S, C], v: f32[S, C]) -> f32[C] {
 }
 ";
 
-fn given(module: &Module, sizes: &[(&str, i64)]) -> Vec<Tensor> {
-    let entry = module.entry().unwrap();
-    let find = |name: &str| sizes.iter().find(|(own, _)| *own == name).map(|(_, size)| *size);
-    let tensor = |(place, parameter): (usize, &moe_graph::Parameter)| {
-        if parameter.ty.element == Element::I64 {
-            return Tensor::new(Element::I64, vec![], 70_i64.to_le_bytes().to_vec()).unwrap();
-        }
-        let size = |axis: &moe_graph::AxisId| entry.size(*axis).evaluate(&find).unwrap() as usize;
-        random(parameter.ty.element, parameter.ty.axes.iter().map(size).collect(), place as u64 + 3)
-    };
-    entry.parameters.iter().enumerate().map(tensor).collect()
-}
-
-fn agree(found: &[Tensor], expected: &[Tensor]) {
-    for (found, expected) in found.iter().zip(expected) {
-        for (found, expected) in found.to_f64().iter().zip(expected.to_f64()) {
-            let near = (found - expected).abs() <= 2e-5 * expected.abs().max(1.0);
-            assert!(near || (found.is_nan() && expected.is_nan()), "{found} is not {expected}");
-        }
-    }
-}
-
 /// Runs a model at several sizes on all machines; its scores are nowhere.
 fn check(name: &str, rewritten: bool, sizes: &[&[(&str, i64)]]) {
     let module = model(MODELS, Some(name), rewritten);
     for sizes in sizes {
-        let given = given(&module, sizes);
+        let given = sized(&module, sizes);
         let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
         for target in [CRANELIFT, AVX2, AVX512] {
             for split in [Split::Whole, Split::Odd] {

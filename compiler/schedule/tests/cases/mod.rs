@@ -4,4 +4,5 @@ mod generated;
 mod mathematics;
 mod mixtures;
 mod programs;
+mod rows;
 mod snapshots;

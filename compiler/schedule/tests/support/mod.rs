@@ -9,7 +9,7 @@ use moe_runtime::sizes::evaluate;
 use moe_runtime::Tensor;
 use std::collections::BTreeMap;
 
-pub use sources::{first_model, model};
+pub use sources::{agree, first_model, model, sized};
 
 pub const CRANELIFT: Target = Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false };
 pub const AVX2: Target = Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true };
