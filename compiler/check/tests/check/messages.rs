@@ -231,3 +231,14 @@ fn a_weight_that_nothing_needs_is_a_warning() {
     let elaborated = program.elaborate(FileId(0), "M", &BTreeMap::new()).unwrap();
     insta::assert_snapshot!(shown(&program, &elaborated.warnings));
 }
+
+mistakes!(
+    a_definition_that_cannot_be_read_is_not_missing_too,
+    "layer broken(x: f32[.., D]) -> f32[.., D] {
+    x + (
+}
+
+layer whole(x: f32[.., D]) -> f32[.., D] {
+    broken(x) + brokn(x)
+}"
+);
