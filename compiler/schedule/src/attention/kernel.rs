@@ -13,7 +13,7 @@ use crate::pointwise::written;
 use crate::scalar::absorbed;
 use crate::scene::{Scene, Storage};
 use crate::sizes::{ceiling, product};
-use moe_graph::{AxisId, Element, NodeId, ScalarFunction, Size};
+use moe_graph::{AxisId, Element, NodeId, Scalar, ScalarFunction, Size};
 use moe_kernel::{BinaryOperation, Comparison, Operation, Statement, Target, Value, ValueType};
 use moe_runtime::program::SizeExpression;
 
@@ -195,7 +195,23 @@ impl Kernel<'_> {
         for place in 0..attention.scores.len() {
             self.scores(e, scratch, rows, place, open.index, keys)?;
         }
-        self.each_row(e, rows, &mut |e, number, row| self.weights(e, scratch, row, number, keys))?;
+        let must = Block { ranges: &along, point: rows.batch }.must(e, &attention.masks)?;
+        let choice = must.map(|must| e.w.open_if(must));
+        if let Some(mut choice) = choice {
+            // Nothing is left out: masks need not be worked out.
+            self.each_row(e, rows, &mut |e, number, row| {
+                self.weights(e, scratch, row, number, (keys, true))
+            })?;
+            e.w.otherwise(&mut choice);
+            self.each_row(e, rows, &mut |e, number, row| {
+                self.weights(e, scratch, row, number, (keys, false))
+            })?;
+            e.w.close_if(choice, &[]);
+        } else {
+            self.each_row(e, rows, &mut |e, number, row| {
+                self.weights(e, scratch, row, number, (keys, false))
+            })?;
+        }
         self.weighted_values(e, scratch, rows, keys)?;
         if let Some(guard) = guard {
             e.w.close_if(guard, &[]);
@@ -207,7 +223,7 @@ impl Kernel<'_> {
     /// Nothing is summed yet.
     fn clear(&self, e: &mut Emitter, scratch: &Scratch) {
         let (zero, rows) = (e.w.index(0), e.w.index(self.rows));
-        let nothing = e.w.constant(moe_graph::Scalar::zero(Element::F32), 1);
+        let nothing = e.w.constant(Scalar::zero(Element::F32), 1);
         let lowest = e.w.number(nothing, f64::NEG_INFINITY);
         let open = e.w.open_loop(zero, rows, 1, &[]);
         for (buffer, value) in [(scratch.largest, lowest), (scratch.total, nothing)] {
@@ -242,12 +258,12 @@ impl Kernel<'_> {
         scratch: &Scratch,
         row: &Point,
         number: Value,
-        keys: Stretch,
+        (keys, whole): (Stretch, bool),
     ) -> Result<(), ScheduleError> {
         let width = e.w.index(KEYS);
         let first = e.w.multiply(number, width);
         let target = scratch.scores.first().copied().unwrap_or(0);
-        let place = Place { row, first, keys, target };
+        let place = Place { row, first, keys, whole, target };
         match &self.attention.softmax {
             None => self.plain_weights(e, scratch, &place, number),
             Some(softmax) => self.shares(e, scratch, &place, number, softmax),
@@ -270,6 +286,10 @@ impl Kernel<'_> {
             let value = load(e, *buffer, index, e.lanes);
             e.bind(score.node, &point, value)?;
         }
+        if place.whole {
+            let holds = e.w.constant(Scalar::boolean(true), 1);
+            self.attention.masks.iter().try_for_each(|mask| e.bind(*mask, &point, holds))?;
+        }
         let value = e.emit(node, &point)?;
         Ok((e.w.splat(value, e.lanes), index))
     }
@@ -281,7 +301,7 @@ impl Kernel<'_> {
         place: &Place,
         number: Value,
     ) -> Result<(), ScheduleError> {
-        let zero = e.w.constant(moe_graph::Scalar::zero(Element::F32), e.lanes);
+        let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
         let is_summed = !self.attention.sums.is_empty();
         let mut so_far = load(e, scratch.total, number, 1);
         e.over_keys(place.keys, &mut so_far, &mut |e, chunk, so_far| {
@@ -309,7 +329,7 @@ impl Kernel<'_> {
         number: Value,
         softmax: &Softmax,
     ) -> Result<(), ScheduleError> {
-        let zero = e.w.constant(moe_graph::Scalar::zero(Element::F32), e.lanes);
+        let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
         let lowest = e.w.number(zero, f64::NEG_INFINITY);
         let mut most = lowest;
         e.over_keys(place.keys, &mut most, &mut |e, chunk, most| {
@@ -415,6 +435,8 @@ struct Place<'p> {
     /// The address of its first score.
     first: Value,
     keys: Stretch,
+    /// Whether all masks are true.
+    whole: bool,
     /// Where weights go.
     target: u32,
 }

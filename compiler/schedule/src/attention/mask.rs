@@ -65,6 +65,41 @@ impl Block<'_> {
         Ok(result)
     }
 
+    /// Whether all masks are true everywhere in the block; `None` where nothing says that they are.
+    pub fn must(&self, e: &mut Emitter, masks: &[NodeId]) -> Result<Option<Value>, ScheduleError> {
+        let mut result = None;
+        for mask in masks {
+            let Some(one) = self.must_be(e, *mask)? else { return Ok(None) };
+            result = e.both(result, Some(one));
+        }
+        Ok(result)
+    }
+
+    fn must_be(&self, e: &mut Emitter, id: NodeId) -> Result<Option<Value>, ScheduleError> {
+        let scene = e.scene;
+        let node = scene.node(id)?;
+        let Operation::Map { function, .. } = node.operation else { return Ok(None) };
+        let [a, b] = node.operands.as_slice() else { return Ok(None) };
+        use ScalarFunction as F;
+        if function == F::And {
+            let (a, b) = (self.must_be(e, *a)?, self.must_be(e, *b)?);
+            return Ok(a.zip(b).map(|(a, b)| e.w.and(a, b)));
+        }
+        if !matches!(function, F::Less | F::LessEqual | F::Greater | F::GreaterEqual) {
+            return Ok(None);
+        }
+        let (Some((a_least, a_most)), Some((b_least, b_most))) = (self.bounds(e, *a)?, self.bounds(e, *b)?)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(match function {
+            F::Less => e.w.compare(Comparison::Less, a_most, b_least),
+            F::LessEqual => e.w.compare(Comparison::LessEqual, a_most, b_least),
+            F::Greater => e.w.compare(Comparison::Greater, a_least, b_most),
+            _ => e.w.compare(Comparison::GreaterEqual, a_least, b_most),
+        }))
+    }
+
     fn may_be(&self, e: &mut Emitter, id: NodeId) -> Result<Option<Value>, ScheduleError> {
         let scene = e.scene;
         let node = scene.node(id)?;
