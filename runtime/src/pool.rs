@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
 /// Chunks each thread gets on average, so that a slow one does not hold up the rest.
-const CHUNKS_PER_THREAD: i64 = 4;
+const CHUNKS_PER_THREAD: i64 = 32;
 
 /// One launch, ready to be called.
 pub struct Call {
@@ -333,7 +333,8 @@ mod tests {
 
     #[test]
     fn chunks_are_whole_grains() {
-        assert_eq!(chunk(1000, 16, 2), 112);
+        assert_eq!(chunk(1000, 4, 2), 12);
+        assert_eq!(chunk(10_000, 16, 2), 144);
         assert_eq!(chunk(3, 16, 2), 16);
         assert_eq!(chunk(i64::MAX, i64::MAX, 64), i64::MAX);
         assert_eq!(chunk(10, 0, 1), 2);

@@ -88,6 +88,7 @@ impl Preparation<'_> {
             Statement::Scatter { indices, value, mask, .. } => {
                 self.replace_all([indices, value].into_iter().chain(mask));
             }
+            Statement::Prefetch { .. } => return,
             Statement::Loop { index, begin, end, carried, body, .. } => {
                 self.replace_all([begin, end]);
                 carried.iter_mut().for_each(|carried| self.replace(&mut carried.initial));

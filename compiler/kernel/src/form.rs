@@ -122,6 +122,13 @@ pub enum Statement {
         /// Which lanes.
         mask: Option<Value>,
     },
+    /// Says that entries about `index` will be read soon. Nothing happens by it; the index may be outside the buffer.
+    Prefetch {
+        /// The buffer.
+        buffer: u32,
+        /// An entry.
+        index: Value,
+    },
     /// A serial loop: `index` runs from `begin` up to but not including `end` in steps of `step`. The bounds are read once;
     /// without a round, carried values keep what they were. `end + step` does not overflow.
     Loop {

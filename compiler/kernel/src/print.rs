@@ -76,6 +76,9 @@ impl Printer<'_> {
             Statement::Scatter { buffer, indices, value, mask } => {
                 self.line(format!("scatter {}[{indices}] = {value}{}", self.buffer(*buffer), masked(*mask)));
             }
+            Statement::Prefetch { buffer, index } => {
+                self.line(format!("prefetch {}[{index}]", self.buffer(*buffer)));
+            }
             Statement::Loop { index, begin, end, step, carried, body } => {
                 self.repetition(*index, [*begin, *end], *step, carried, body);
             }

@@ -190,6 +190,12 @@ impl<'a> Declarations<'a> {
         self.expect(indices, stored.with_element(Element::I64))
     }
 
+    /// That a prefetch names a buffer and an index.
+    pub(crate) fn prefetch(&self, buffer: u32, index: Value) -> Check {
+        self.buffer(buffer)?;
+        self.expect(index, ValueType::INDEX)
+    }
+
     /// That a loop's bounds, step and carried values are well typed.
     pub(crate) fn loop_header(
         &self,

@@ -136,6 +136,10 @@ impl Verifier<'_> {
                 self.see_all([*indices, *value].into_iter().chain(*mask))?;
                 self.declarations.scatter(*buffer, *indices, *value, *mask)
             }
+            Statement::Prefetch { buffer, index } => {
+                self.see(*index)?;
+                self.declarations.prefetch(*buffer, *index)
+            }
             _ => Ok(()),
         }
     }

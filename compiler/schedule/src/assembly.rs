@@ -1,5 +1,6 @@
 //! The program while it is put together: buffers, kernels, steps, faults.
 
+use crate::contraction::Panelled;
 use crate::error::ScheduleError;
 use crate::scene::Storage;
 use crate::sizes::{aligned, Symbols};
@@ -7,7 +8,7 @@ use moe_grammar::Span;
 use moe_graph::{AxisId, Element, Size};
 use moe_kernel::{BufferParameter, Kernel, Statement, ValueType};
 use moe_runtime::program::{Fault, Launch, Place, SizeExpression, Step};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Why kernels may stop.
 #[derive(Default)]
@@ -33,6 +34,8 @@ pub(crate) enum Home {
     Arena,
     /// This many bytes into the scratch memory of each thread.
     Thread(Size),
+    /// Made once from the weights.
+    Prepared,
     /// The entry of the current round of the repeat at a depth.
     Round {
         buffer: u32,
@@ -84,6 +87,10 @@ pub(crate) struct Assembly {
     same: HashMap<Vec<u8>, u32>,
     /// The bytes of each thread's scratch memory.
     pub thread_bytes: Size,
+    /// Weights in panels, by what they were made from.
+    pub packed: BTreeMap<Panelled, u32>,
+    /// What is launched once, when weights are loaded.
+    pub prepare: Vec<Launch>,
     /// The steps of each repeat that is open, the program's own first.
     pub steps: Vec<Vec<Step>>,
 }
@@ -149,6 +156,18 @@ impl Assembly {
 
     /// Adds a launch of a kernel; equal kernels become one.
     pub fn launch(&mut self, written: Written) -> Result<(), ScheduleError> {
+        let launch = self.launched(written);
+        self.step(Step::Launch(launch));
+        Ok(())
+    }
+
+    /// Adds a launch for when weights are loaded.
+    pub fn prepare(&mut self, written: Written) {
+        let launch = self.launched(written);
+        self.prepare.push(launch);
+    }
+
+    fn launched(&mut self, written: Written) -> Launch {
         let bytes = written.bytes.clone().unwrap_or_else(|| self.bytes_of(&written.buffers));
         let bytes = self.symbols.expression(&bytes);
         let sizes = written.sizes.iter().map(|size| self.symbols.expression(size)).collect();
@@ -157,8 +176,7 @@ impl Assembly {
         let grain = SizeExpression::Constant((SHARE / work).max(1));
         let (buffers, flops) = (written.buffers.clone(), written.flops.clone());
         let kernel = self.kernel(written);
-        self.step(Step::Launch(Launch { kernel, buffers, sizes, extent, grain, flops, bytes }));
-        Ok(())
+        Launch { kernel, buffers, sizes, extent, grain, flops, bytes }
     }
 
     fn bytes_of(&self, buffers: &[u32]) -> Size {

@@ -1,6 +1,7 @@
 //! Values of the graph at points: pointwise nodes are worked out where they are wanted, others are read from memory.
 
 use crate::assembly::Faults;
+use crate::contraction::Panels;
 use crate::error::ScheduleError;
 use crate::point::{parts, Coordinate, Point};
 use crate::scalar;
@@ -24,13 +25,18 @@ pub(crate) struct Emitter<'a> {
     pub lanes: u32,
     /// The program's buffer of each parameter.
     pub buffers: Vec<u32>,
+    /// Weights that are read from panels.
+    pub panels: BTreeMap<NodeId, Panels>,
+    /// How many panels ahead of those that are read the next to be read lie; 0 where none are.
+    pub ahead: i64,
     memo: HashMap<Key, Value>,
 }
 
 impl<'a> Emitter<'a> {
     pub fn new(scene: &'a Scene<'a>, faults: &'a mut Faults, target: &'a Target, lanes: u32) -> Self {
         let w = Writer::new(target.fused_multiply_add);
-        Emitter { w, scene, faults, target, lanes, buffers: Vec::new(), memo: HashMap::new() }
+        let (buffers, panels, memo) = (Vec::new(), BTreeMap::new(), HashMap::new());
+        Emitter { w, scene, faults, target, lanes, buffers, panels, ahead: 0, memo }
     }
 
     /// The parameter for a buffer of the program.
@@ -297,9 +303,10 @@ impl<'a> Emitter<'a> {
         if let Some(value) = self.memo.get(&key).filter(|value| self.w.is_live(**value)) {
             return Ok(*value);
         }
-        let value = match scene.storages.get(&id) {
-            Some(storage) => self.load(storage, point)?,
-            None => self.node(node, point)?,
+        let value = match (self.panels.get(&id).cloned(), scene.storages.get(&id)) {
+            (Some(panels), _) => self.load_panel(&panels, point)?,
+            (None, Some(storage)) => self.load(storage, point)?,
+            (None, None) => self.node(node, point)?,
         };
         self.memo.insert(key, value);
         Ok(value)

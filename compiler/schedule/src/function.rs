@@ -124,8 +124,8 @@ impl<'a, 's> Planner<'a, 's> {
         if let Some(group) = self.decisions.rows.get(&id).cloned() {
             return self.rows(id, node, &group, storage);
         }
-        match self.decisions.fused.get(&id).copied() {
-            Some(reduction) => self.reduction(reduction, id, &storage)?,
+        match self.decisions.fused.get(&id).cloned() {
+            Some(reductions) => self.reductions(&reductions, id, &storage)?,
             None => self.kernel(id, node, &storage)?,
         }
         self.scene.storages.insert(id, storage);
@@ -180,11 +180,28 @@ impl<'a, 's> Planner<'a, 's> {
         }
     }
 
+    /// Reductions and what is computed from them. Several that no kernel does together are stored, all but the first.
+    fn reductions(&mut self, ids: &[NodeId], root: NodeId, storage: &Storage) -> Result<(), ScheduleError> {
+        let Some((first, others)) = ids.split_first() else { return Ok(()) };
+        let together = !others.is_empty()
+            && contraction::schedule(&self.scene, self.assembly, self.target, ids, root, storage)?;
+        if together {
+            return Ok(());
+        }
+        for id in others {
+            let node = self.scene.function.node(*id).ok_or(ScheduleError::Malformed("no such node"))?;
+            let own = self.destination(*id, node);
+            self.reduction(*id, *id, &own)?;
+            self.scene.storages.insert(*id, own);
+        }
+        self.reduction(*first, root, storage)
+    }
+
     fn reduction(&mut self, id: NodeId, root: NodeId, storage: &Storage) -> Result<(), ScheduleError> {
         if let Some(attention) = self.decisions.attention.get(&id) {
             return attention::schedule(&self.scene, self.assembly, self.target, attention, root, storage);
         }
-        if contraction::schedule(&self.scene, self.assembly, self.target, id, root, storage)? {
+        if contraction::schedule(&self.scene, self.assembly, self.target, &[id], root, storage)? {
             return Ok(());
         }
         let node = self.scene.node(id)?;

@@ -14,8 +14,9 @@ pub(crate) struct Decisions {
     pub live: BTreeSet<NodeId>,
     /// Nodes that have a buffer of their own.
     pub stored: BTreeSet<NodeId>,
-    /// Reductions that are not stored, by the stored node that is computed from each in the same kernel.
-    pub fused: BTreeMap<NodeId, NodeId>,
+    /// Reductions that are not stored, by the stored node that is computed from them in the same kernel: one, or several contractions that
+    /// read the same left side.
+    pub fused: BTreeMap<NodeId, Vec<NodeId>>,
     /// Sums of weighted values whose kernels work out the weights too.
     pub attention: BTreeMap<NodeId, Attention>,
     /// Nodes whose kernels work out the reductions of their rows too.
@@ -63,7 +64,7 @@ struct Decider<'a> {
     /// Stored for a reason that has nothing to do with what they are.
     wanted: BTreeSet<NodeId>,
     stored: BTreeSet<NodeId>,
-    fused: BTreeMap<NodeId, NodeId>,
+    fused: BTreeMap<NodeId, Vec<NodeId>>,
     /// The root that each node of a fused region is computed for.
     regions: BTreeMap<NodeId, NodeId>,
     attention: BTreeMap<NodeId, Attention>,
@@ -194,17 +195,43 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// Finds for each reduction the furthest node that is computed entry by entry from it, through nodes that nobody else reads.
+    /// Finds for each reduction, or several that go together, the furthest node that is computed entry by entry from it, through nodes that
+    /// nobody else reads.
     fn fuse(&mut self) {
         let reductions: Vec<NodeId> = self.live.iter().copied().filter(|id| self.can_fuse(*id)).collect();
-        for reduction in reductions {
-            if let Some((root, members)) = self.furthest(reduction) {
-                self.regions.extend(members.into_iter().map(|member| (member, root)));
-                self.stored.remove(&reduction);
-                self.stored.insert(root);
-                self.fused.insert(root, reduction);
+        for reduction in &reductions {
+            let alone = vec![*reduction];
+            let mut together = alone.clone();
+            together.extend(
+                reductions.iter().filter(|other| *other > reduction && self.go_together(*reduction, **other)),
+            );
+            for group in [together, alone] {
+                if let Some((root, members)) = self.furthest(&group) {
+                    self.regions.extend(members.into_iter().map(|member| (member, root)));
+                    group.iter().for_each(|reduction| {
+                        self.stored.remove(reduction);
+                    });
+                    self.stored.insert(root);
+                    self.fused.insert(root, group);
+                    break;
+                }
             }
         }
+    }
+
+    /// Whether two reductions are contractions of the same value over the same axes, with results of the same axes.
+    fn go_together(&self, a: NodeId, b: NodeId) -> bool {
+        let axes = |id: NodeId| {
+            let node = self.node(id)?;
+            let (_, product) = product_of(node, |id| self.node(id))?;
+            let Operation::Reduce { axes, .. } = &node.operation else { return None };
+            let reduced: BTreeSet<_> = axes.iter().copied().collect();
+            let own: BTreeSet<_> = node.ty.axes.iter().copied().collect();
+            Some((reduced, own, node.ty.element, &product.operands))
+        };
+        let (Some((reduced, own, element, operands)), Some(other)) = (axes(a), axes(b)) else { return false };
+        let shared = operands.iter().filter(|operand| other.3.contains(operand)).count();
+        reduced == other.0 && own == other.1 && element == other.2 && shared == 1
     }
 
     /// Whether a node is a reduction that is stored only because it is one.
@@ -214,16 +241,17 @@ impl<'a> Decider<'a> {
         reduces && !self.wanted.contains(&id) && !self.regions.contains_key(&id)
     }
 
-    /// The last node that can be computed where a reduction is, with all that lies between.
-    fn furthest(&self, reduction: NodeId) -> Option<(NodeId, BTreeSet<NodeId>)> {
-        if self.regions.contains_key(&reduction) {
+    /// The last node that can be computed where reductions are, with all that lies between.
+    fn furthest(&self, group: &[NodeId]) -> Option<(NodeId, BTreeSet<NodeId>)> {
+        if group.iter().any(|reduction| self.regions.contains_key(reduction)) {
             return None;
         }
-        let axes: BTreeSet<_> = self.node(reduction)?.ty.axes.iter().copied().collect();
-        let mut region = BTreeSet::from([reduction]);
+        let first = *group.first()?;
+        let axes: BTreeSet<_> = self.node(first)?.ty.axes.iter().copied().collect();
+        let mut region: BTreeSet<NodeId> = group.iter().copied().collect();
         let mut best = None;
-        let mut last = self.last_user(reduction);
-        for id in self.live.range(reduction..).skip(1).copied() {
+        let mut last = group.iter().filter_map(|reduction| self.last_user(*reduction)).max();
+        for id in self.live.range(first..).skip(1).copied() {
             if Some(id) > last {
                 break;
             }
@@ -239,8 +267,8 @@ impl<'a> Decider<'a> {
             last = last.max(self.last_user(id));
             region.insert(id);
             let members = self.members(&region, id);
-            let inner = |member: &NodeId| *member == id || self.is_inner(*member, reduction, &members);
-            if members.contains(&reduction) && members.iter().all(inner) {
+            let inner = |member: &NodeId| *member == id || self.is_inner(*member, group, &members);
+            if group.iter().all(|reduction| members.contains(reduction)) && members.iter().all(inner) {
                 best = Some((id, members));
             }
         }
@@ -263,8 +291,8 @@ impl<'a> Decider<'a> {
     }
 
     /// Whether only members read a node, and it is not stored for another reason.
-    fn is_inner(&self, id: NodeId, reduction: NodeId, members: &BTreeSet<NodeId>) -> bool {
-        (id == reduction || !self.stored.contains(&id))
+    fn is_inner(&self, id: NodeId, group: &[NodeId], members: &BTreeSet<NodeId>) -> bool {
+        (group.contains(&id) || !self.stored.contains(&id))
             && self.users.get(&id).is_some_and(|users| users.iter().all(|user| members.contains(user)))
     }
 

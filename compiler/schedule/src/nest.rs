@@ -203,6 +203,42 @@ impl Emitter<'_> {
         Ok(self.w.close_loop(open, &next))
     }
 
+    /// The same without lanes, the innermost loop taking `unroll` points at a time.
+    pub fn reduce_unrolled(
+        &mut self,
+        axes: &[AxisId],
+        unroll: i64,
+        coordinates: &mut Vec<(AxisId, Coordinate)>,
+        values: Vec<Value>,
+        each: &mut Each<'_, Self>,
+    ) -> Result<Vec<Value>, ScheduleError> {
+        let Some((axis, rest)) = axes.split_first() else {
+            return each(self, coordinates, values, None);
+        };
+        let zero = self.w.index(0);
+        let end = self.extent(*axis);
+        let step = if rest.is_empty() { unroll } else { 1 };
+        let stop = self.whole_steps(zero, end, step);
+        let open = self.w.open_loop(zero, stop, step, &values);
+        let mut next = open.inner.clone();
+        for number in 0..step {
+            let place = self.w.offset(open.index, number);
+            coordinates.push((*axis, Coordinate::Scalar(place)));
+            next = self.reduce_unrolled(rest, unroll, coordinates, next, each)?;
+            coordinates.pop();
+        }
+        let values = self.w.close_loop(open, &next);
+        let exact = self.w.known(end).is_some_and(|end| end % step == 0);
+        if exact || step == 1 {
+            return Ok(values);
+        }
+        let open = self.w.open_loop(stop, end, 1, &values);
+        coordinates.push((*axis, Coordinate::Scalar(open.index)));
+        let next = self.reduce_unrolled(rest, unroll, coordinates, open.inner.clone(), each)?;
+        coordinates.pop();
+        Ok(self.w.close_loop(open, &next))
+    }
+
     fn reduce_lanes(
         &mut self,
         axis: AxisId,

@@ -6,7 +6,7 @@ use crate::deliver::{deliver, Delivery};
 use crate::error::ScheduleError;
 use crate::inline;
 use crate::scene::{Scene, Storage};
-use crate::sizes::product;
+use crate::sizes::{aligned, product};
 use moe_grammar::Span;
 use moe_graph::{AxisId, Element, Function, Module, NodeId, Operation, Output, OutputKind, ParameterKind};
 use moe_kernel::{Plan, Target};
@@ -228,6 +228,7 @@ impl Edge<'_> {
         arena.bytes = arena.bytes.maximum(&begin.bytes);
         let zero = moe_graph::Size::constant(0);
         let mut program = self.program;
+        let mut prepared = zero.clone();
         for (id, draft) in assembly.buffers.iter().enumerate() {
             let place = match &draft.home {
                 Home::Fixed(place) => place.clone(),
@@ -236,6 +237,13 @@ impl Edge<'_> {
                     Place::Arena(assembly.symbols.expression(offset))
                 }
                 Home::Thread(offset) => Place::Thread(assembly.symbols.expression(offset)),
+                Home::Prepared => {
+                    let bytes =
+                        draft.length.multiply(&moe_graph::Size::constant(draft.element.bytes() as i64));
+                    let offset = prepared.clone();
+                    prepared = prepared.add(&aligned(&bytes));
+                    Place::Prepared(assembly.symbols.expression(&offset))
+                }
                 Home::Round { buffer, depth, stride } => {
                     let stride = assembly.symbols.expression(stride);
                     Place::Round { buffer: *buffer, depth: *depth, stride }
@@ -245,6 +253,8 @@ impl Edge<'_> {
             let (name, element) = (draft.name.clone(), draft.element);
             program.buffers.push(Buffer { name, element, length, place });
         }
+        program.prepared_bytes = assembly.symbols.expression(&prepared);
+        program.prepare = assembly.prepare;
         program.arena_bytes = assembly.symbols.expression(&arena.bytes);
         let of_thread = assembly.thread_bytes.clone();
         program.thread_bytes = assembly.symbols.expression(&of_thread);

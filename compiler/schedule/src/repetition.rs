@@ -1,13 +1,16 @@
 //! Repetitions and folds: a body planned once, its carried values in buffers that each round rewrites at its end.
 
 use crate::assembly::{Draft, Home};
+use crate::contraction::weight_of;
 use crate::deliver::{deliver, Delivery};
 use crate::error::ScheduleError;
 use crate::function::Planner;
 use crate::inline::body;
 use crate::scene::{Packing, Scene, Storage};
 use crate::sizes::product;
-use moe_graph::{Axis, AxisId, Function, FunctionId, Node, NodeId, Operation, Output, Size, Type};
+use moe_graph::{
+    Axis, AxisId, Function, FunctionId, Node, NodeId, Operation, Output, ParameterKind, Size, Type,
+};
 use moe_runtime::program::{Count, Repeat, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,6 +145,13 @@ impl Planner<'_, '_> {
             };
             let storage = storage.ok_or(ScheduleError::Malformed("a value that is not carried"))?;
             targets.push(Delivery { node: output.node, storage });
+        }
+        // What is made of weights alone is known to be so inside too.
+        for (parameter, storage) in function.parameters.iter_mut().zip(&given) {
+            let weight = storage.as_ref().and_then(|storage| weight_of(self.assembly, storage.buffer));
+            if weight.is_some() {
+                parameter.kind = ParameterKind::Weight;
+            }
         }
         self.assembly.steps.push(Vec::new());
         let rounds = self.round(&function, packings, &given, &targets);

@@ -82,6 +82,11 @@ pub(crate) fn ceiling(size: &Size, divisor: i64) -> Size {
     size.ceiling_divide(&Size::constant(divisor.max(1))).unwrap_or_default()
 }
 
+/// The quotient of two numbers, the divisor positive, rounded up.
+pub(crate) fn rounded_up(number: i64, divisor: i64) -> i64 {
+    number / divisor + i64::from(number % divisor > 0)
+}
+
 /// Rounded up to a multiple of 64, the alignment of buffers.
 pub(crate) fn aligned(size: &Size) -> Size {
     if size.terms().all(|(coefficient, _)| coefficient % 64 == 0) {

@@ -27,6 +27,10 @@ pub(crate) struct Writer {
     /// For each value, the depth of the scope it is defined in; `None` when that has closed.
     homes: Vec<Option<usize>>,
     constants: HashMap<Value, i64>,
+    /// Indices that are another one plus a number.
+    shifted: HashMap<Value, (Value, i64)>,
+    /// Indices that are another one times a number.
+    scaled: HashMap<Value, (Value, i64)>,
     scopes: Vec<Scope>,
     checked: HashSet<Value>,
     pub fused: bool,
@@ -55,6 +59,8 @@ impl Writer {
             values: Vec::new(),
             homes: Vec::new(),
             constants: HashMap::new(),
+            shifted: HashMap::new(),
+            scaled: HashMap::new(),
             scopes: vec![root],
             checked: HashSet::new(),
             fused,
@@ -327,6 +333,10 @@ impl Writer {
         if let Some(value) = self.folded(operation, a, b) {
             return value;
         }
+        self.binary_of_lanes(operation, a, b)
+    }
+
+    fn binary_of_lanes(&mut self, operation: BinaryOperation, a: Value, b: Value) -> Value {
         let (a, b) = self.alike(a, b);
         self.define(Operation::Binary(operation, a, b), self.ty(a))
     }
@@ -346,7 +356,7 @@ impl Writer {
             }
             _ => {}
         }
-        let (x, y) = (x?, y?);
+        let (Some(x), Some(y)) = (x, y) else { return self.spread(operation, a, b) };
         let number = match operation {
             B::Add => x.checked_add(y)?,
             B::Subtract => x.checked_sub(y)?,
@@ -359,6 +369,68 @@ impl Writer {
             _ => return None,
         };
         Some(self.index(number))
+    }
+
+    /// Sums and products with known numbers, the number brought outermost: so entries at fixed distances share all the rest of their
+    /// address.
+    fn spread(&mut self, operation: BinaryOperation, a: Value, b: Value) -> Option<Value> {
+        use BinaryOperation as B;
+        match operation {
+            B::Add => {
+                if let Some(number) = self.known(a) {
+                    return self.plus(b, number);
+                }
+                if let Some(number) = self.known(b) {
+                    return self.plus(a, number);
+                }
+                let ((a, x), (b, y)) = (self.split(a), self.split(b));
+                if x == 0 && y == 0 {
+                    return None;
+                }
+                let sum = self.binary_of_lanes(B::Add, a, b);
+                self.plus(sum, x.checked_add(y)?)
+            }
+            B::Multiply => {
+                let (value, factor) = match (self.known(a), self.known(b)) {
+                    (Some(factor), _) => (b, factor),
+                    (_, Some(factor)) => (a, factor),
+                    _ => return None,
+                };
+                let (base, number) = self.split(value);
+                let number = number.checked_mul(factor)?;
+                let by = self.index(factor);
+                let product = self.binary_of_lanes(B::Multiply, base, by);
+                self.scaled.insert(product, (base, factor));
+                self.plus(product, number)
+            }
+            B::Divide => {
+                let divisor = self.known(b).filter(|divisor| *divisor > 0)?;
+                let (base, number) = self.split(a);
+                let (whole, factor) = self.scaled.get(&base).copied()?;
+                if factor != divisor || number % divisor != 0 {
+                    return None;
+                }
+                self.plus(whole, number / divisor)
+            }
+            _ => None,
+        }
+    }
+
+    /// An index as another one plus a number.
+    fn split(&self, value: Value) -> (Value, i64) {
+        self.shifted.get(&value).copied().unwrap_or((value, 0))
+    }
+
+    fn plus(&mut self, value: Value, number: i64) -> Option<Value> {
+        let (base, before) = self.split(value);
+        let number = before.checked_add(number)?;
+        if number == 0 {
+            return Some(base);
+        }
+        let by = self.index(number);
+        let sum = self.binary_of_lanes(BinaryOperation::Add, base, by);
+        self.shifted.insert(sum, (base, number));
+        Some(sum)
     }
 
     pub fn add(&mut self, a: Value, b: Value) -> Value {

@@ -152,6 +152,8 @@ impl<'a> Lowering<'a> {
                 Statement::Scatter { buffer, indices, value, mask } => {
                     self.scatter(*buffer, *indices, *value, *mask);
                 }
+                // There is no such instruction.
+                Statement::Prefetch { .. } => {}
                 Statement::Loop { index, begin, end, step, carried, body } => {
                     self.repetition(*index, [*begin, *end], *step, carried, body);
                 }

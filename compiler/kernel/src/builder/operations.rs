@@ -209,6 +209,12 @@ impl Builder {
         self.push(Statement::Scatter { buffer: buffer.0, indices, value, mask }, checked);
     }
 
+    /// Says that entries about `index` will be read soon.
+    pub fn prefetch(&mut self, buffer: Buffer, index: Value) {
+        let checked = self.check(|declarations| declarations.prefetch(buffer.0, index));
+        self.push(Statement::Prefetch { buffer: buffer.0, index }, checked);
+    }
+
     /// All lanes brought together, upper half with lower half; a scalar is left as it is.
     pub fn reduce_lanes(&mut self, operation: BinaryOperation, a: Value) -> Value {
         let of = self.type_of(a);

@@ -113,6 +113,7 @@ impl<'a> Machine<'a> {
             Statement::Scatter { buffer, indices, value, mask } => {
                 self.scatter(*buffer, *indices, *value, *mask)
             }
+            Statement::Prefetch { .. } => Ok(()),
             Statement::Loop { .. } => return self.repetition(statement),
             Statement::If { condition, then, otherwise, results } => {
                 let holds = self.scalar(*condition) != 0;

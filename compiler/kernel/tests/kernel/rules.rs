@@ -135,5 +135,9 @@ fn memory() {
     refused(&[I64, F32], vec![begin.clone(), number.clone(), store(0, 1)], "buffer `x` is not written");
     refused(&[I64, F32], vec![begin.clone(), number.clone(), store(1, 0)], "the buffer's type is f32");
     let scatter = Statement::Scatter { buffer: 1, indices: Value(0), value: Value(1), mask: None };
-    refused(&[I64, F32X4], vec![begin, number, scatter], "v0 is i64, not i64x4, in `scatter y[v0] = v1`");
+    let body = vec![begin.clone(), number.clone(), scatter];
+    refused(&[I64, F32X4], body, "v0 is i64, not i64x4, in `scatter y[v0] = v1`");
+    let prefetch = |buffer, index| Statement::Prefetch { buffer, index: Value(index) };
+    refused(&[I64, F32], vec![begin.clone(), prefetch(2, 0)], "there is no buffer 2");
+    refused(&[I64, F32], vec![begin, number, prefetch(0, 1)], "v1 is f32, not i64");
 }

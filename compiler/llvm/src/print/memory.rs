@@ -153,6 +153,14 @@ impl Printer<'_> {
         Ok(())
     }
 
+    /// To the second cache: what is read soon is read from there as fast as registers take it, and the first is full of what is read now.
+    pub(super) fn prefetch(&mut self, buffer: u32, index: Value) -> Result<(), LlvmError> {
+        let Access { buffer, buffer_type, .. } = self.access(buffer, 1)?;
+        let index = self.index(index)?;
+        self.line(&format!("memref.prefetch {buffer}[{index}], read, locality<2>, data : {buffer_type}"));
+        Ok(())
+    }
+
     pub(super) fn scatter(
         &mut self,
         buffer: u32,

@@ -31,7 +31,10 @@ fn may_stop(statement: &Statement) -> bool {
         Statement::Fail { .. } => true,
         Statement::Loop { body, .. } => body.iter().any(may_stop),
         Statement::If { then, otherwise, .. } => then.iter().chain(otherwise).any(may_stop),
-        Statement::Define { .. } | Statement::Store { .. } | Statement::Scatter { .. } => false,
+        Statement::Define { .. }
+        | Statement::Store { .. }
+        | Statement::Scatter { .. }
+        | Statement::Prefetch { .. } => false,
     }
 }
 
@@ -61,6 +64,10 @@ impl Printer<'_> {
             Statement::Scatter { buffer, indices, value, mask } => {
                 self.begin_statement("scatter");
                 self.scatter(*buffer, *indices, *value, *mask)
+            }
+            Statement::Prefetch { buffer, index } => {
+                self.begin_statement("prefetch");
+                self.prefetch(*buffer, *index)
             }
             Statement::Loop { index, begin, end, step, carried, body } => {
                 let (index, begin, end, step) = (*index, *begin, *end, *step);

@@ -113,6 +113,9 @@ fn arithmetic(element: Element, lanes: u32, fused: bool) -> Case {
     let fused = (fused && element.is_float() && computes(element))
         .then(|| sweep.output(element, "MultiplyAdd".to_owned()));
     sweep.finish(|build, index| {
+        // What may be read soon may be outside.
+        let outside = build.index(1 << 40);
+        [index, outside].into_iter().for_each(|index| build.prefetch(a, index));
         let [a, b, c, m] = [a, b, c, m].map(|buffer| build.load(buffer, index, lanes));
         for (operation, output) in unary.into_iter().flatten() {
             let result = build.unary(operation, a);

@@ -90,19 +90,27 @@ fn form(
 ) -> (Form, Vec<AxisId>) {
     let along = |axis: AxisId| score(scene, right, axis);
     let both = |axis: AxisId| along(axis) + score(scene, left, axis);
-    let order = |last: Option<AxisId>| {
-        // The order of the right operand's axes, so that its entries are read one after the other.
-        let ty = scene.function.node(right).map(|node| node.ty.axes.clone()).unwrap_or_default();
-        let mut axes: Vec<AxisId> = reduced.iter().copied().filter(|axis| !ty.contains(axis)).collect();
-        axes.extend(ty.iter().filter(|axis| reduced.contains(axis)));
-        axes.retain(|axis| Some(*axis) != last);
-        axes.extend(last);
-        axes
-    };
     let best = reduced.iter().copied().filter(|axis| both(*axis) > 0).max_by_key(|axis| (both(*axis), *axis));
     match best.filter(|axis| along(column) <= 0 && along(*axis) > 0) {
-        Some(axis) => (Form::Dot(axis), order(Some(axis))),
-        None => (Form::Columns, order(None)),
+        Some(axis) => (Form::Dot(axis), ordered(scene, right, reduced, Some(axis))),
+        None => (Form::Columns, ordered(scene, right, reduced, None)),
+    }
+}
+
+/// Reduced axes in the order of the right operand's, so that its entries are read one after the other; `last` last.
+fn ordered(scene: &Scene, right: NodeId, reduced: &[AxisId], last: Option<AxisId>) -> Vec<AxisId> {
+    let ty = scene.function.node(right).map(|node| node.ty.axes.clone()).unwrap_or_default();
+    let mut axes: Vec<AxisId> = reduced.iter().copied().filter(|axis| !ty.contains(axis)).collect();
+    axes.extend(ty.iter().filter(|axis| reduced.contains(axis)));
+    axes.retain(|axis| Some(*axis) != last);
+    axes.extend(last);
+    axes
+}
+
+impl Contraction {
+    /// The reduced axes where lanes run along the column.
+    pub fn by_columns(&self, scene: &Scene) -> Vec<AxisId> {
+        ordered(scene, self.right, &self.reduced, None)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The items of a contraction: blocks of rows and columns, for each point of the common axes or each segment of packed rows.
 
-use super::classify::{classify, Contraction};
+use super::classify::Contraction;
 use super::tile::{Tiles, ROWS};
 use crate::assembly::Assembly;
 use crate::emit::Emitter;
@@ -10,28 +10,23 @@ use crate::point::{parts, Coordinate, Point};
 use crate::pointwise::{lanes, written};
 use crate::scene::{Scene, Storage};
 use crate::sizes::product;
-use moe_graph::{AxisId, NodeId, Operation, Size};
+use moe_graph::{AxisId, NodeId, Size};
 use moe_kernel::{BinaryOperation, Comparison, Target, Value};
 
 /// How many rows an item has.
 const ROW_BLOCK: i64 = 64;
 
-/// Schedules a contraction with what is computed from it in the same place; false if it is none that tiles would serve.
-pub(crate) fn schedule(
+/// Schedules a contraction with what is computed from it in the same place.
+pub(super) fn schedule(
     scene: &Scene,
     assembly: &mut Assembly,
     target: &Target,
+    contraction: &Contraction,
     id: NodeId,
     root: NodeId,
     storage: &Storage,
-) -> Result<bool, ScheduleError> {
+) -> Result<(), ScheduleError> {
     let node = scene.node(id)?;
-    let found = super::product_of(node, |id| scene.function.node(id));
-    // A product that is stored already is summed as any other value.
-    let found = found.filter(|(product, _)| !scene.storages.contains_key(product));
-    let Some((_, product)) = found else { return Ok(false) };
-    let Operation::Reduce { axes, .. } = &node.operation else { return Ok(false) };
-    let Some(contraction) = classify(scene, product, axes, storage) else { return Ok(false) };
     let along = match contraction.form {
         super::Form::Columns => contraction.column,
         super::Form::Dot(axis) => axis,
@@ -39,7 +34,7 @@ pub(crate) fn schedule(
     let lanes = lanes(target, node.ty.element, &scene.size(along));
     let mut emitter = Emitter::new(scene, &mut assembly.faults, target, lanes);
     emitter.output(storage);
-    let tiles = Tiles { contraction: &contraction, node: id, root, storage, element: node.ty.element };
+    let tiles = Tiles { contraction, node: id, root, storage, element: node.ty.element };
     let places = emitter.contraction(&tiles)?;
     let mut axes: Vec<AxisId> = storage.layout.clone();
     axes.extend(&contraction.reduced);
@@ -48,40 +43,23 @@ pub(crate) fn schedule(
     let name = if contraction.grouped.is_some() { "grouped_product" } else { "product" };
     let mut kernel = written(emitter, name, extent_of(&places), work, flops);
     kernel.span = node.span;
-    assembly.launch(kernel)?;
-    Ok(true)
+    assembly.launch(kernel)
 }
 
-/// Places of items by what they stand for.
-struct Places {
-    common: Vec<AxisId>,
+/// Places of items by what they stand for: points of the common axes, segments, blocks of columns, blocks of rows.
+pub(super) struct Places {
+    pub common: Vec<AxisId>,
     segments: Vec<AxisId>,
-    sizes: Vec<Size>,
+    pub sizes: Vec<Size>,
 }
 
-impl Emitter<'_> {
-    fn contraction(&mut self, tiles: &Tiles) -> Result<Vec<Size>, ScheduleError> {
-        let contraction = tiles.contraction;
-        let column_block = tiles.column_block(self);
-        let places = self.places(contraction, column_block)?;
-        let (mut items, digits) = self.open_items(&places.sizes);
-        let mut point = Point::default();
-        let outer = places.common.iter().chain(&places.segments);
-        for (axis, digit) in outer.zip(&digits) {
-            point.set(*axis, Coordinate::Scalar(*digit));
-        }
-        self.guard(&mut items, &places.common, &point)?;
-        let at = places.common.len() + places.segments.len();
-        let digit = |place: usize| digits.get(at + place).copied().unwrap_or(Value(0));
-        let columns = self.block(contraction.column, column_block, digit(0));
-        let rows = self.rows(contraction, &places, &mut items, &mut point, digit(1))?;
-        self.row_tiles(tiles, &point, rows, columns)?;
-        self.close_items(items);
-        Ok(places.sizes)
-    }
-
-    fn places(&self, contraction: &Contraction, column_block: i64) -> Result<Places, ScheduleError> {
-        let scene: &Scene = self.scene;
+impl Places {
+    pub fn new(
+        scene: &Scene,
+        contraction: &Contraction,
+        columns: Size,
+        row_block: i64,
+    ) -> Result<Places, ScheduleError> {
         let (segments, rows) = match contraction.grouped {
             Some(packed) => {
                 let packing = scene.packing(packed)?;
@@ -93,29 +71,63 @@ impl Emitter<'_> {
         let common = contraction.common.clone();
         let mut sizes = scene.sizes(&common);
         sizes.extend(scene.sizes(&segments));
-        sizes.push(blocks(&scene.size(contraction.column), column_block));
-        sizes.push(blocks(&rows, ROW_BLOCK));
+        sizes.push(columns);
+        sizes.push(blocks(&rows, row_block));
         Ok(Places { common, segments, sizes })
     }
 
+    /// The point of the common axes and the segments.
+    pub fn point(&self, digits: &[Value]) -> Point {
+        let mut point = Point::default();
+        for (axis, digit) in self.common.iter().chain(&self.segments).zip(digits) {
+            point.set(*axis, Coordinate::Scalar(*digit));
+        }
+        point
+    }
+
+    /// The numbers of the blocks of columns and of rows.
+    pub fn inner(&self, digits: &[Value]) -> [Value; 2] {
+        let at = self.common.len() + self.segments.len();
+        [0, 1].map(|place| digits.get(at + place).copied().unwrap_or(Value(0)))
+    }
+}
+
+impl Emitter<'_> {
+    fn contraction(&mut self, tiles: &Tiles) -> Result<Vec<Size>, ScheduleError> {
+        let contraction = tiles.contraction;
+        let column_block = tiles.column_block(self);
+        let columns = blocks(&self.scene.size(contraction.column), column_block);
+        let places = Places::new(self.scene, contraction, columns, ROW_BLOCK)?;
+        let (mut items, digits) = self.open_items(&places.sizes);
+        let mut point = places.point(&digits);
+        self.guard(&mut items, &places.common, &point)?;
+        let [column, row] = places.inner(&digits);
+        let columns = self.block(contraction.column, column_block, column);
+        let rows = self.rows(contraction, &places, &mut items, &mut point, row, ROW_BLOCK)?;
+        self.row_tiles(tiles, &point, rows, columns)?;
+        self.close_items(items);
+        Ok(places.sizes)
+    }
+
     /// The item's rows; `None` where there is just one.
-    fn rows(
+    pub(super) fn rows(
         &mut self,
         contraction: &Contraction,
         places: &Places,
         items: &mut Items,
         point: &mut Point,
         number: Value,
+        block: i64,
     ) -> Result<Option<Stretch>, ScheduleError> {
         if let Some(packed) = contraction.grouped {
-            return self.segment_rows(packed, places, items, point, number).map(Some);
+            return self.segment_rows(packed, places, items, point, number, block).map(Some);
         }
         let Some((first, rest)) = contraction.rows.split_first() else { return Ok(None) };
         let sizes = self.scene.sizes(rest);
         let inner = self.w.size(&product(&sizes));
         let end = self.extent(*first);
         let end = self.w.multiply(end, inner);
-        let length = self.w.index(ROW_BLOCK);
+        let length = self.w.index(block);
         let begin = self.w.multiply(number, length);
         let last = self.w.add(begin, length);
         let end = self.w.minimum(last, end);
@@ -129,6 +141,7 @@ impl Emitter<'_> {
         items: &mut Items,
         point: &mut Point,
         number: Value,
+        block: i64,
     ) -> Result<Stretch, ScheduleError> {
         let packing = self.scene.packing(packed)?.clone();
         let segment = self.address(&places.segments, point)?;
@@ -136,7 +149,7 @@ impl Emitter<'_> {
         let first = self.offset_of(&packing, segment);
         let next = self.w.offset(segment, 1);
         let end = self.offset_of(&packing, next);
-        let length = self.w.index(ROW_BLOCK);
+        let length = self.w.index(block);
         let skipped = self.w.multiply(number, length);
         let begin = self.w.add(first, skipped);
         let last = self.w.add(begin, length);

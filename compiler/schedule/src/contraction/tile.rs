@@ -108,7 +108,7 @@ impl Tiles<'_> {
                 // The left is read at the first column's point, the right at the first row's: they are the same for all.
                 let row = points.get(place - place % width.max(1)).unwrap_or(point);
                 let column = points.get(place % width.max(1)).unwrap_or(point);
-                next.push(self.step(e, [row, column], at, *sum, mask)?);
+                next.push(step(e, self.contraction, self.element, [row, column], at, *sum, mask)?);
             }
             Ok(next)
         })?;
@@ -121,49 +121,6 @@ impl Tiles<'_> {
         })
     }
 
-    /// The sum with one more product.
-    fn step(
-        &self,
-        e: &mut Emitter,
-        [row, column]: [&Point; 2],
-        at: &[(moe_graph::AxisId, Coordinate)],
-        sum: Value,
-        mask: Option<Value>,
-    ) -> Result<Value, ScheduleError> {
-        let mut left_point = extended(row, at);
-        // The left has no lanes along the columns: where they end does not matter to it.
-        left_point.lane_mask = mask;
-        left_point.coordinates.remove(&self.contraction.column);
-        let mut right_point = extended(column, at);
-        right_point.lane_mask = e.both(right_point.lane_mask, mask);
-        if self.contraction.grouped.is_none() {
-            for axis in &self.contraction.rows {
-                right_point.coordinates.remove(axis);
-            }
-        }
-        let left = e.emit(self.contraction.left, &left_point)?;
-        let right = e.emit(self.contraction.right, &right_point)?;
-        let is_plain = self.contraction.absorbs == [false, false] && !is_storage(self.element);
-        if is_plain && mask.is_none() {
-            return Ok(e.w.multiply_add(left, right, sum));
-        }
-        let mut product = e.w.multiply(left, right);
-        let [absorbs_left, absorbs_right] = self.contraction.absorbs;
-        let [absorption, _] = ScalarFunction::Multiply.absorbing();
-        if absorbs_right {
-            product = absorbed(&mut e.w, Some(right), absorption, product);
-        }
-        if absorbs_left {
-            product = absorbed(&mut e.w, Some(left), absorption, product);
-        }
-        product = rounded(&mut e.w, self.element, product);
-        if let Some(mask) = mask {
-            let zero = e.w.number(product, 0.0);
-            product = e.w.select(mask, product, zero);
-        }
-        Ok(e.w.add(sum, product))
-    }
-
     /// Stores the sum, or what is computed from it.
     fn finish(&self, e: &mut Emitter, point: &Point, sum: Value) -> Result<(), ScheduleError> {
         let value = rounded(&mut e.w, self.element, sum);
@@ -171,4 +128,48 @@ impl Tiles<'_> {
         let value = e.emit(self.root, point)?;
         e.store(self.storage, point, value)
     }
+}
+
+/// The sum with one more product.
+pub(super) fn step(
+    e: &mut Emitter,
+    contraction: &Contraction,
+    element: Element,
+    [row, column]: [&Point; 2],
+    at: &[(moe_graph::AxisId, Coordinate)],
+    sum: Value,
+    mask: Option<Value>,
+) -> Result<Value, ScheduleError> {
+    let mut left_point = extended(row, at);
+    // The left has no lanes along the columns: where they end does not matter to it.
+    left_point.lane_mask = mask;
+    left_point.coordinates.remove(&contraction.column);
+    let mut right_point = extended(column, at);
+    right_point.lane_mask = e.both(right_point.lane_mask, mask);
+    if contraction.grouped.is_none() {
+        for axis in &contraction.rows {
+            right_point.coordinates.remove(axis);
+        }
+    }
+    let left = e.emit(contraction.left, &left_point)?;
+    let right = e.emit(contraction.right, &right_point)?;
+    let is_plain = contraction.absorbs == [false, false] && !is_storage(element);
+    if is_plain && mask.is_none() {
+        return Ok(e.w.multiply_add(left, right, sum));
+    }
+    let mut product = e.w.multiply(left, right);
+    let [absorbs_left, absorbs_right] = contraction.absorbs;
+    let [absorption, _] = ScalarFunction::Multiply.absorbing();
+    if absorbs_right {
+        product = absorbed(&mut e.w, Some(right), absorption, product);
+    }
+    if absorbs_left {
+        product = absorbed(&mut e.w, Some(left), absorption, product);
+    }
+    product = rounded(&mut e.w, element, product);
+    if let Some(mask) = mask {
+        let zero = e.w.number(product, 0.0);
+        product = e.w.select(mask, product, zero);
+    }
+    Ok(e.w.add(sum, product))
 }

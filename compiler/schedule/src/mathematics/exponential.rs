@@ -1,9 +1,9 @@
 //! Exponentials: x = k ln 2 + r with |r| ≤ ln 2 / 2, a Taylor polynomial of e^r, times 2^k (Cody and Waite 1980, chapter 6).
 
-use super::polynomial::{clamped, integer_of, polynomial, scaled};
+use super::polynomial::{clamped, nearest, polynomial, scaled};
 use crate::writer::Writer;
 use moe_graph::Element;
-use moe_kernel::{Comparison, UnaryOperation, Value};
+use moe_kernel::{Comparison, Value};
 use std::f64::consts::LOG2_E;
 
 /// ln 2 in two parts, the first with so few bits that its product with an exponent is exact.
@@ -35,11 +35,10 @@ fn reduced(w: &mut Writer, x: Value) -> (Value, Value) {
     let [high, low] = if wide { LN_2_F64 } else { LN_2_F32 };
     let scale = w.number(x, LOG2_E);
     let product = w.multiply(x, scale);
-    let nearest = w.unary(UnaryOperation::RoundEven, product);
+    let (nearest, k) = nearest(w, product);
     let (high, low) = (w.number(x, -high), w.number(x, -low));
     let r = w.multiply_add(nearest, high, x);
     let r = w.multiply_add(nearest, low, r);
-    let k = w.convert(nearest, integer_of(w, x));
     (k, r)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::writer::Writer;
 use moe_graph::Element;
-use moe_kernel::{BinaryOperation, Value};
+use moe_kernel::{BinaryOperation, Comparison, Value};
 
 /// The polynomial with these coefficients, the constant term first, by Horner's rule.
 pub(super) fn polynomial(w: &mut Writer, x: Value, coefficients: &[f64]) -> Value {
@@ -39,7 +39,7 @@ pub(super) fn scaled(w: &mut Writer, x: Value, exponent: Value) -> Value {
 }
 
 /// The integer type as wide as a float.
-pub(super) fn integer_of(w: &Writer, x: Value) -> Element {
+fn integer_of(w: &Writer, x: Value) -> Element {
     if w.ty(x).element == Element::F64 {
         Element::I64
     } else {
@@ -47,9 +47,23 @@ pub(super) fn integer_of(w: &Writer, x: Value) -> Element {
     }
 }
 
+/// The integer nearest to a number that is far below 2^22, as a float and as an integer. Added to 1.5 times the power of two from which on
+/// floats are whole, it is rounded, and stands in the lowest bits; a conversion would have to look after numbers that do not fit.
+pub(super) fn nearest(w: &mut Writer, x: Value) -> (Value, Value) {
+    let magnitude = if w.ty(x).element == Element::F64 { 52 } else { 23 };
+    let shift = w.number(x, 1.5 * f64::powi(2.0, magnitude));
+    let shifted = w.add(x, shift);
+    let integer = integer_of(w, x);
+    let (bits, zero) = (w.reinterpret(shifted, integer), w.reinterpret(shift, integer));
+    (w.subtract(shifted, shift), w.subtract(bits, zero))
+}
+
 /// `x` kept between two numbers; NaN stays.
 pub(super) fn clamped(w: &mut Writer, x: Value, low: f64, high: f64) -> Value {
+    // Written so that each choice is one instruction where there is one that keeps NaN in this place.
     let (low, high) = (w.number(x, low), w.number(x, high));
-    let x = w.binary(BinaryOperation::Maximum, x, low);
-    w.binary(BinaryOperation::Minimum, x, high)
+    let below = w.compare(Comparison::Less, x, low);
+    let x = w.select(below, low, x);
+    let above = w.compare(Comparison::Greater, x, high);
+    w.select(above, high, x)
 }

@@ -1,6 +1,6 @@
 //! The examples of the tree, from their source to results.
 
-use crate::support::{first_model, plan, random, Machine, Split, AVX2, CRANELIFT};
+use crate::support::{first_model, model, plan, random, Machine, Split, AVX2, CRANELIFT};
 use moe_graph::{Element, Module};
 use moe_runtime::Tensor;
 
@@ -27,15 +27,18 @@ fn given(module: &Module, rows: usize) -> Vec<Tensor> {
         .collect()
 }
 
-/// Runs a model on five rows; gives the operations of its grouped products.
+/// Runs the model of a file on five rows; gives the operations of its grouped products.
 fn check(path: &str) -> Vec<i64> {
-    let module = first_model(path);
-    let given = given(&module, 5);
-    let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+    check_model(&first_model(path))
+}
+
+fn check_model(module: &Module) -> Vec<i64> {
+    let given = given(module, 5);
+    let expected = moe_evaluate::evaluate(module, &given, &moe_evaluate::Options::default()).unwrap();
     let mut operations = Vec::new();
     for target in [CRANELIFT, AVX2] {
-        let plan = plan(&module, &target);
-        let mut machine = Machine::new(&plan, &module, &given, Split::Odd);
+        let plan = plan(module, &target);
+        let mut machine = Machine::new(&plan, module, &given, Split::Odd);
         let found = machine.run().unwrap();
         for (found, expected) in found.iter().zip(&expected.outputs) {
             for (found, expected) in found.to_f64().iter().zip(expected.to_f64()) {
@@ -61,5 +64,41 @@ fn score() {
 
 #[test]
 fn mixtral() {
-    assert_eq!(check("examples/mixtral/mixtral.moe"), [2 * 5 * 2 * 64 * 96; 3]);
+    // Two of the three products are one kernel: they read the same rows.
+    let product = 2 * 5 * 2 * 64 * 96;
+    assert_eq!(check("examples/mixtral/mixtral.moe"), [2 * product, product]);
+}
+
+#[test]
+fn layers_of_a_repeat_read_their_weights_from_panels() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+
+model Stack[L = 3](x: f32[N, D = 24]) -> f32[N, D] {
+    part layers = [swiglu[40]; L]
+    let h = x
+    repeat i in L {
+        h = h + 0.125 * layers[i](h)
+    }
+    h
+}
+";
+    let module = model(text, None, true);
+    check_model(&module);
+    assert_eq!(plan(&module, &AVX2).program.prepare.len(), 3, "gate, up and down, for all layers at once");
+}
+
+#[test]
+fn weights_of_sixteen_bits_are_widened_in_registers() {
+    let text = "moe 1
+model Wide(x: f32[N, D = 24]) -> f32[N, H] {
+    weight w: bf16[D, H = 50] = glorot
+    x @ (w as f32)
+}
+";
+    let module = model(text, None, true);
+    check_model(&module);
+    let program = plan(&module, &AVX2).program;
+    // Fifty columns in vectors of eight, by twos.
+    assert_eq!(moe_runtime::sizes::evaluate(&program.prepared_bytes, &[]), Some(24 * 64 * 2));
 }

@@ -99,7 +99,7 @@ fn rewritten_mixtures_are_dispatched_and_agree_bit_for_bit() {
 #[test]
 fn sixteen_bit_and_double_mixtures_agree() {
     for element in [Element::F64, Element::Bf16, Element::F16] {
-        let sizes = Sizes { d: 6, h: 9, e: 4, k: 2 };
+        let sizes = Sizes { d: 24, h: 25, e: 4, k: 2 };
         let dense = dense(&sizes, element);
         let given = inputs(7, &sizes, element, 3);
         let expected = moe_evaluate::evaluate(&dense, &given, &moe_evaluate::Options::default()).unwrap();
@@ -148,7 +148,7 @@ fn by_hand(d: i64, h: i64, e: i64) -> Module {
 
 #[test]
 fn segments_of_all_lengths() {
-    let (n, e, d, h) = (301, 5, 12, 21);
+    let (n, e, d, h) = (301, 5, 12, 53);
     // Rows of the experts: none, one, seven, three hundred, and the last row alone.
     let mut mask = vec![0_u8; n * e];
     mask[17 * e + 1] = 1;

@@ -219,7 +219,12 @@ fn layers(count: usize) -> Module {
 fn equal_kernels_are_one_and_memory_is_used_again() {
     let plan = plan(&layers(6), &AVX2);
     assert_eq!(plan.program.step.len(), 7);
-    assert_eq!(plan.kernels.len(), 2, "the layers' and the one that copies the result");
+    assert_eq!(plan.program.prepare.len(), 6);
+    assert_eq!(
+        plan.kernels.len(),
+        3,
+        "the layers', the one that brings weights into panels, the one that copies the result"
+    );
     // Two layers' results are alive at a time.
     assert_eq!(evaluate(&plan.program.arena_bytes, &[10]), Some(2 * 10 * 32 * 4));
 }

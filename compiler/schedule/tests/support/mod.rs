@@ -58,6 +58,7 @@ pub struct Machine<'a> {
     outputs: Vec<Vec<u8>>,
     arena: Vec<u8>,
     thread: Vec<u8>,
+    prepared: Vec<u8>,
     rounds: Vec<i64>,
     split: Split,
     /// For each launch done, its kernel's name and the operations it counted.
@@ -87,6 +88,7 @@ impl<'a> Machine<'a> {
         let symbols: Vec<i64> = program.symbols.iter().map(|symbol| bound[&symbol.name]).collect();
         let arena = vec![POISON; evaluate(&program.arena_bytes, &symbols).unwrap() as usize];
         let thread = vec![POISON; evaluate(&program.thread_bytes, &symbols).unwrap() as usize];
+        let prepared = vec![POISON; evaluate(&program.prepared_bytes, &[]).unwrap() as usize];
         let mut machine = Machine {
             program,
             kernels: &plan.kernels,
@@ -97,6 +99,7 @@ impl<'a> Machine<'a> {
             outputs: vec![],
             arena,
             thread,
+            prepared,
             rounds: vec![],
             split,
             log: vec![],
@@ -120,7 +123,11 @@ impl<'a> Machine<'a> {
             Place::Output(index) => (&mut self.outputs[index as usize], 0),
             Place::Weight(index) => (&mut self.weights[index as usize], 0),
             Place::State(index) => (&mut self.states[index as usize], 0),
-            Place::Constant(_) | Place::Prepared(_) => panic!("constants are not written"),
+            Place::Constant(_) => panic!("constants are not written"),
+            Place::Prepared(offset) => {
+                let offset = self.size(&offset) as usize;
+                (&mut self.prepared, offset)
+            }
             Place::Arena(offset) => {
                 let offset = self.size(&offset) as usize;
                 (&mut self.arena, offset)
@@ -154,6 +161,10 @@ impl<'a> Machine<'a> {
     /// Does all steps. A fault ends it.
     pub fn run(&mut self) -> Result<Vec<Tensor>, moe_runtime::program::Fault> {
         let program = self.program;
+        for launch in &program.prepare {
+            self.launch(launch)?;
+        }
+        self.log.clear();
         self.steps(&program.step)?;
         let outputs = program.outputs.iter().enumerate().map(|(index, output)| {
             let shape = output.axes.iter().map(|axis| self.size(&axis.size) as usize).collect();

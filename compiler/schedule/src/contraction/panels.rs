@@ -1,0 +1,376 @@
+//! Weights in panels: the right side of products, brought once into the order in which register tiles read it.
+//!
+//! A panel is a vector of columns by all reduced axes; panels follow one another along the column, and so do they for each point of the
+//! weight's other axes. The columns of the last panels are filled with zeros, so that whole vectors may be read everywhere.
+
+use super::classify::Contraction;
+use crate::assembly::{Assembly, Draft, Home};
+use crate::emit::Emitter;
+use crate::error::ScheduleError;
+use crate::point::{Coordinate, Point};
+use crate::pointwise::written;
+use crate::scene::{Scene, Storage};
+use crate::sizes::rounded_up;
+use crate::writer::INDEX;
+use moe_graph::{AxisId, Element, NodeId, Operation, Size};
+use moe_kernel::{Comparison, Statement, Target, Value, ValueType};
+use moe_runtime::program::{Place, SizeExpression};
+
+/// A weight in panels, as a function reads it. Axes are those of the weight.
+#[derive(Clone, Debug)]
+pub(crate) struct Panels {
+    storage: Storage,
+    outer: Vec<AxisId>,
+    column: AxisId,
+    reduced: Vec<AxisId>,
+    /// How many panels there are for each point of the outer axes.
+    count: i64,
+    lanes: u32,
+}
+
+/// What panels are made from: two that are equal are one buffer.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Panelled {
+    /// The buffer of the weight.
+    weight: u32,
+    /// How many times what the axes below span the weight holds.
+    rounds: i64,
+    outer: Vec<Strided>,
+    reduced: Vec<Strided>,
+    column: Strided,
+    lanes: u32,
+    count: i64,
+}
+
+/// An axis as it lies in memory.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Strided {
+    size: i64,
+    stride: i64,
+}
+
+/// A weight that a value is read from, and the weight's axes that the value's axes are.
+struct Source {
+    weight: NodeId,
+    column: AxisId,
+    reduced: Vec<AxisId>,
+}
+
+/// Follows a value to where it lies, through what reads each entry from one place.
+fn source(scene: &Scene, contraction: &Contraction) -> Option<Source> {
+    let (mut id, mut column) = (contraction.right, contraction.column);
+    let mut reduced: Vec<Option<AxisId>> = contraction.reduced.iter().copied().map(Some).collect();
+    while !scene.storages.contains_key(&id) {
+        let node = scene.function.node(id)?;
+        // An axis that the value lacks does not come back.
+        reduced.iter_mut().for_each(|axis| *axis = axis.filter(|axis| node.ty.has(*axis)));
+        let operand = match &node.operation {
+            Operation::Rename { from, to } => {
+                let axes = reduced.iter_mut().flatten().chain([&mut column]);
+                axes.filter(|axis| **axis == *to).for_each(|axis| *axis = *from);
+                0
+            }
+            Operation::Cast(_) => 0,
+            Operation::Pack { .. } => 1,
+            _ => return None,
+        };
+        id = *node.operands.get(operand)?;
+    }
+    let ty = &scene.function.node(id)?.ty;
+    let reduced: Vec<AxisId> = reduced.into_iter().flatten().filter(|axis| ty.has(*axis)).collect();
+    (ty.has(column) && !reduced.is_empty()).then_some(Source { weight: id, column, reduced })
+}
+
+/// The panels of a contraction's right side, made where they are not there yet; `None` if it is no weight.
+pub(crate) fn panels(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    target: &Target,
+    contraction: &Contraction,
+    lanes: u32,
+    together: i64,
+) -> Result<Option<(NodeId, Panels)>, ScheduleError> {
+    let Some(source) = source(scene, contraction) else { return Ok(None) };
+    let Some(storage) = scene.storages.get(&source.weight) else { return Ok(None) };
+    let Some((weight, rounds)) = weight_of(assembly, storage.buffer) else { return Ok(None) };
+    let Some(axes) = strided(scene, &storage.layout) else { return Ok(None) };
+    let of = |axis: &AxisId| axes.iter().find(|(own, _)| own == axis).map(|(_, strided)| *strided);
+    let is_outer = |axis: &AxisId| *axis != source.column && !source.reduced.contains(axis);
+    let outer: Vec<AxisId> = storage.layout.iter().copied().filter(is_outer).collect();
+    let Some(column) = of(&source.column) else { return Ok(None) };
+    let count = rounded_up(column.size, i64::from(lanes) * together) * together;
+    let key = Panelled {
+        weight,
+        rounds,
+        outer: outer.iter().filter_map(of).collect(),
+        reduced: source.reduced.iter().filter_map(of).collect(),
+        column,
+        lanes,
+        count,
+    };
+    let length = key.length();
+    let whole = match assembly.packed.get(&key) {
+        Some(whole) => *whole,
+        None => prepare(scene, assembly, target, storage, key)?,
+    };
+    let buffer = part(assembly, storage, whole, length);
+    let name = format!("{} in panels", storage.name);
+    let storage = Storage { buffer, name, element: storage.element, layout: Vec::new() };
+    let (column, reduced) = (source.column, source.reduced);
+    Ok(Some((source.weight, Panels { storage, outer, column, reduced, count, lanes })))
+}
+
+/// The weight that a buffer is or is a part of, and how many such parts it has.
+pub(crate) fn weight_of(assembly: &Assembly, buffer: u32) -> Option<(u32, i64)> {
+    let length = assembly.buffers.get(buffer as usize)?.length.as_constant().filter(|length| *length > 0)?;
+    let mut whole = buffer;
+    loop {
+        match &assembly.buffers.get(whole as usize)?.home {
+            Home::Fixed(Place::Weight(_)) => break,
+            Home::Round { buffer, stride, .. } => {
+                // Parts must be whole pieces of the size of the innermost.
+                let bytes =
+                    length.checked_mul(assembly.buffers.get(whole as usize)?.element.bytes() as i64)?;
+                if stride.as_constant()?.checked_rem(bytes)? != 0 {
+                    return None;
+                }
+                whole = *buffer;
+            }
+            _ => return None,
+        }
+    }
+    let all = assembly.buffers.get(whole as usize)?.length.as_constant()?;
+    (all % length == 0).then_some((whole, all / length))
+}
+
+fn strided(scene: &Scene, layout: &[AxisId]) -> Option<Vec<(AxisId, Strided)>> {
+    let mut stride = 1_i64;
+    let mut axes = Vec::new();
+    for axis in layout.iter().rev() {
+        let size = scene.size(*axis).as_constant().filter(|size| *size > 0)?;
+        axes.push((*axis, Strided { size, stride }));
+        stride = stride.checked_mul(size)?;
+    }
+    Some(axes)
+}
+
+impl Panelled {
+    fn outer_points(&self) -> i64 {
+        self.outer.iter().map(|axis| axis.size).product()
+    }
+
+    fn reduced_points(&self) -> i64 {
+        self.reduced.iter().map(|axis| axis.size).product()
+    }
+
+    /// The entries of one round.
+    fn length(&self) -> i64 {
+        self.outer_points() * self.count * self.reduced_points() * i64::from(self.lanes)
+    }
+}
+
+/// The buffer of the panels as a function reads it: all, or the part of the round.
+fn part(assembly: &mut Assembly, storage: &Storage, whole: u32, length: i64) -> u32 {
+    let Some(draft) = assembly.buffers.get(storage.buffer as usize).cloned() else { return whole };
+    let Home::Round { buffer, depth, stride } = &draft.home else { return whole };
+    let outer = Storage { buffer: *buffer, ..storage.clone() };
+    let outer_length = stride.as_constant().unwrap_or(0) / draft.element.bytes() as i64;
+    let parts = draft.length.as_constant().filter(|own| *own > 0).map_or(0, |own| outer_length / own);
+    let buffer = part(assembly, &outer, whole, length * parts);
+    let stride = Size::constant(length * parts * draft.element.bytes() as i64);
+    let (depth, length) = (*depth, Size::constant(length));
+    let home = Home::Round { buffer, depth, stride };
+    assembly.buffer(Draft { name: draft.name, element: draft.element, length, home, kept: false })
+}
+
+/// How many panels are filled side by side.
+const SIDE_BY_SIDE: i64 = 8;
+
+/// Makes the buffer, and the launch that fills it.
+fn prepare(
+    scene: &Scene,
+    assembly: &mut Assembly,
+    target: &Target,
+    storage: &Storage,
+    key: Panelled,
+) -> Result<u32, ScheduleError> {
+    let element = storage.element;
+    let length = Size::constant(key.length().saturating_mul(key.rounds));
+    let name = format!("{} in panels", storage.name);
+    let buffer = assembly.buffer(Draft { name, element, length, home: Home::Prepared, kept: false });
+    let mut emitter = Emitter::new(scene, &mut assembly.faults, target, key.lanes);
+    let extent = Filling::new(&mut emitter, &key, element, [buffer, key.weight]).items();
+    let work = Size::constant(key.reduced_points().saturating_mul(SIDE_BY_SIDE));
+    let extent = Size::constant(extent);
+    let kernel = written(emitter, "panels", extent, work, SizeExpression::Constant(0));
+    assembly.prepare(kernel);
+    assembly.packed.insert(key, buffer);
+    Ok(buffer)
+}
+
+/// The kernel that fills panels. All numbers are sizes of the launch, so that weights of all shapes share it.
+struct Filling<'e, 'a> {
+    e: &'e mut Emitter<'a>,
+    key: &'e Panelled,
+    element: Element,
+    output: u32,
+    input: u32,
+}
+
+/// An axis as the launch's sizes say it.
+#[derive(Clone, Copy)]
+struct Known {
+    size: Value,
+    stride: Value,
+}
+
+impl<'e, 'a> Filling<'e, 'a> {
+    fn new(e: &'e mut Emitter<'a>, key: &'e Panelled, element: Element, [output, input]: [u32; 2]) -> Self {
+        let output = e.buffer(output, "panels", element, true);
+        let input = e.buffer(input, "weight", element, false);
+        Filling { e, key, element, output, input }
+    }
+
+    fn size(&mut self, number: i64) -> Value {
+        self.e.w.sizes.push(Size::constant(number));
+        let place = self.e.w.sizes.len() as u32 - 1;
+        self.e.w.define(moe_kernel::Operation::Size(place), INDEX)
+    }
+
+    fn known(&mut self, axis: Strided) -> Known {
+        Known { size: self.size(axis.size), stride: self.size(axis.stride) }
+    }
+
+    /// An item is some panels of one round at one point of the outer axes.
+    fn items(mut self) -> i64 {
+        let mut outer = vec![Strided { size: self.key.rounds, stride: self.key.outer_points() }];
+        if let Some(first) = outer.first_mut() {
+            let span = |axis: &Strided| axis.size;
+            first.stride = self.key.outer.iter().chain(&self.key.reduced).map(span).product::<i64>()
+                * self.key.column.size;
+        }
+        outer.extend(&self.key.outer);
+        let groups = rounded_up(self.key.count, SIDE_BY_SIDE);
+        let extent = outer.iter().map(|axis| axis.size).product::<i64>() * groups;
+        let outer: Vec<Known> = outer.iter().map(|axis| self.known(*axis)).collect();
+        let reduced: Vec<Known> = self.key.reduced.clone().iter().map(|axis| self.known(*axis)).collect();
+        let (groups, count) = (self.size(groups), self.size(self.key.count));
+        let column = Known {
+            size: self.size(self.key.column.size),
+            // Entries side by side are read together, so that is known beforehand.
+            stride: if self.key.column.stride == 1 {
+                self.e.w.index(1)
+            } else {
+                self.size(self.key.column.stride)
+            },
+        };
+        let (begin, end) = (self.e.w.begin(), self.e.w.end());
+        let open = self.e.w.open_loop(begin, end, 1, &[]);
+        let w = &mut self.e.w;
+        let group = w.binary(moe_kernel::BinaryOperation::Remainder, open.index, groups);
+        let mut rest = w.divide(open.index, groups);
+        let point = rest;
+        let mut from = w.index(0);
+        for axis in outer.iter().rev() {
+            let digit = w.binary(moe_kernel::BinaryOperation::Remainder, rest, axis.size);
+            rest = w.divide(rest, axis.size);
+            let term = w.multiply(digit, axis.stride);
+            from = w.add(from, term);
+        }
+        let side = w.index(SIDE_BY_SIDE);
+        let first = w.multiply(group, side);
+        let last = w.add(first, side);
+        let last = w.minimum(last, count);
+        let before = w.multiply(point, count);
+        let lanes = w.index(i64::from(self.key.lanes));
+        let filled = w.multiply(last, lanes);
+        let whole = w.compare(Comparison::LessEqual, filled, column.size);
+        let missing = w.subtract(last, first);
+        let all = w.compare(Comparison::Equal, missing, side);
+        let whole = w.and(whole, all);
+        let mut choice = w.open_if(whole);
+        self.fill(&reduced, column, [from, before, first], SIDE_BY_SIDE);
+        self.e.w.otherwise(&mut choice);
+        let each = self.e.w.open_loop(first, last, 1, &[]);
+        self.fill(&reduced, column, [from, before, each.index], 1);
+        self.e.w.close_loop(each, &[]);
+        self.e.w.close_if(choice, &[]);
+        self.e.w.close_loop(open, &[]);
+        extent
+    }
+
+    /// Fills so many panels from one on; a single one may be partly beyond the columns.
+    fn fill(&mut self, reduced: &[Known], column: Known, [from, before, first]: [Value; 3], count: i64) {
+        let one = self.e.w.index(1);
+        let points = reduced.iter().fold(one, |product, axis| self.e.w.multiply(product, axis.size));
+        let zero = self.e.w.index(0);
+        let lanes = i64::from(self.key.lanes);
+        let open: Vec<_> = reduced.iter().map(|axis| self.e.w.open_loop(zero, axis.size, 1, &[])).collect();
+        let (mut source, mut place) = (from, zero);
+        for (axis, open) in reduced.iter().zip(&open) {
+            let term = self.e.w.multiply(open.index, axis.stride);
+            source = self.e.w.add(source, term);
+            let so_far = self.e.w.multiply(place, axis.size);
+            place = self.e.w.add(so_far, open.index);
+        }
+        for number in 0..count {
+            let w = &mut self.e.w;
+            let panel = w.offset(first, number);
+            let width = w.index(lanes);
+            let begin = w.multiply(panel, width);
+            let mask = (count == 1).then(|| {
+                let columns = w.lane_indices(begin, self.key.lanes);
+                w.compare(Comparison::Less, columns, column.size)
+            });
+            let term = w.multiply(begin, column.stride);
+            let address = w.add(source, term);
+            let ty = ValueType { element: self.element, lanes: self.key.lanes };
+            let value = if w.known(column.stride) == Some(1) {
+                w.define(moe_kernel::Operation::Load { buffer: self.input, index: address, mask }, ty)
+            } else {
+                let numbers = w.lane_indices(zero, self.key.lanes);
+                let numbers = w.multiply(numbers, column.stride);
+                let indices = w.add(numbers, address);
+                w.define(moe_kernel::Operation::Gather { buffer: self.input, indices, mask }, ty)
+            };
+            let panel = w.add(before, panel);
+            let panel = w.multiply(panel, points);
+            let row = w.add(panel, place);
+            let index = w.multiply(row, width);
+            w.statement(Statement::Store { buffer: self.output, index, value, mask: None });
+        }
+        for open in open.into_iter().rev() {
+            self.e.w.close_loop(open, &[]);
+        }
+    }
+}
+
+impl Emitter<'_> {
+    /// Reads the panel whose columns a point's lanes are.
+    pub fn load_panel(&mut self, panels: &Panels, point: &Point) -> Result<Value, ScheduleError> {
+        let Coordinate::Lanes(begin) = self.coordinate(point, panels.column)? else {
+            return Err(ScheduleError::Malformed("a panel without lanes"));
+        };
+        let width = self.w.index(i64::from(panels.lanes));
+        let panel = self.w.divide(begin, width);
+        let (outer, reduced) = (self.address(&panels.outer, point)?, self.address(&panels.reduced, point)?);
+        let (outer, reduced) = (self.forced(&outer), self.forced(&reduced));
+        let count = self.w.index(panels.count);
+        let points = self.w.size(&crate::sizes::product(&self.scene.sizes(&panels.reduced)));
+        let before = self.w.multiply(outer, count);
+        let panel = self.w.add(before, panel);
+        let panel = self.w.multiply(panel, points);
+        let panel = self.w.multiply(panel, width);
+        let row = self.w.multiply(reduced, width);
+        let index = self.w.add(panel, row);
+        let buffer = self.buffer(panels.storage.buffer, &panels.storage.name, panels.storage.element, false);
+        if self.ahead > 0 {
+            let distance = self.w.index(self.ahead);
+            let distance = self.w.multiply(distance, points);
+            let distance = self.w.multiply(distance, width);
+            let index = self.w.add(index, distance);
+            self.w.statement(Statement::Prefetch { buffer, index });
+        }
+        Ok(self.read(buffer, &Coordinate::Lanes(index), point.mask, None))
+    }
+}
