@@ -1,5 +1,6 @@
 //! The command line, as data.
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -81,6 +82,10 @@ pub struct SelectionArguments {
     /// The `weights` block that says where a file keeps the weights: its name, or `none` [default: the only one]
     #[arg(long, value_name = "NAME")]
     pub mapping: Option<String>,
+    /// Rewrite by rules that are equal in real arithmetic only: scores chosen from before they are normalized (`selection`), softmax
+    /// normalized once (`softmax`), logarithms of quotients and exponentials (`logarithm`)
+    #[arg(long, value_name = "GROUP", value_parser = PossibleValuesParser::new(moe_driver::fast_math()))]
+    pub fast_math: Vec<String>,
 }
 
 /// `moe new`

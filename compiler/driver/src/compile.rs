@@ -20,6 +20,14 @@ pub struct Compiled {
     pub report: Report,
 }
 
+/// The groups of rewriting rules that may move a tie or assume that nothing overflows, and so wait until they are asked for.
+pub fn fast_math() -> Vec<&'static str> {
+    let mut groups: Vec<&str> = moe_rewrite::rules().iter().filter_map(|rule| rule.fast_math).collect();
+    groups.sort_unstable();
+    groups.dedup();
+    groups
+}
+
 /// The chosen model, checked and rewritten.
 ///
 /// # Errors
@@ -27,7 +35,8 @@ pub struct Compiled {
 pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Failure> {
     let elaborated = session.elaborate(selection)?;
     verify::module(&elaborated.module, "checking").map_err(|found| session.failure(found))?;
-    let options = moe_rewrite::Options::default();
+    let options =
+        moe_rewrite::Options { fast_math: selection.fast_math.clone(), ..moe_rewrite::Options::default() };
     let rewritten = moe_rewrite::rewrite(&elaborated.module, &options).map_err(|error| {
         session.failure(vec![Diagnostic::plain_error(
             "E0702",

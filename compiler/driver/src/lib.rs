@@ -27,7 +27,7 @@ mod weights;
 
 pub use backend::{choose, Backend, Wanted};
 pub use cache::Cache;
-pub use compile::{compile, Compiled};
+pub use compile::{compile, fast_math, Compiled};
 pub use emit::{emit, picture, EmitStage};
 pub use explain::{check_proof, compare, proof, rules, save_proof, why_not, Comparison};
 pub use info::{installation, model_info, ModelInfo};

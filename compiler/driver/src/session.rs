@@ -30,6 +30,8 @@ pub struct Selection {
     pub settings: Vec<(String, String)>,
     /// The `weights` block to use: its name, `none`, or `None` for the only one there is.
     pub mapping: Option<String>,
+    /// The groups of rewriting rules asked for that are equal in real arithmetic only: some of [`crate::fast_math`].
+    pub fast_math: Vec<String>,
 }
 
 /// The sources of one file and what it uses.

@@ -171,6 +171,12 @@ pub(crate) fn fact_of(
     ty: &Type,
     id: NodeId,
 ) -> Option<Fact> {
+    if let Operation::Table(index) = operation {
+        let values = function.tables.get(*index as usize)?;
+        if let Some(fact) = fact_rules::table(values, ty, id.0, &|axis| function.size(axis)) {
+            return Some(fact);
+        }
+    }
     let known: Option<Vec<Known>> = operands
         .iter()
         .map(|operand| {

@@ -123,7 +123,9 @@ fn map(
     if function == ScalarFunction::Select {
         return select(operands, sizes);
     }
-    if let Some(fact) = one_hot(function, operands, ty, key) {
+    if let Some(fact) =
+        one_hot(function, operands, ty, key).or_else(|| range(function, operands, ty, key, sizes))
+    {
         return Some(fact);
     }
     let backgrounds: Option<Vec<Scalar>> =
@@ -200,6 +202,67 @@ fn one_hot(function: ScalarFunction, operands: &[Known], ty: &Type, key: u32) ->
     };
     let degrees: BTreeMap<_, _> = single(left, right).into_iter().chain(single(right, left)).collect();
     (!degrees.is_empty()).then(|| made(key, ty, degrees))
+}
+
+/// `coordinate(A) < 4` and its like are true as often along A as the numbers say.
+fn range(function: ScalarFunction, operands: &[Known], ty: &Type, key: u32, sizes: Sizes) -> Option<Fact> {
+    use ScalarFunction as F;
+    let [left, right] = operands else { return None };
+    let place = |known: &Known| match known.operation {
+        Some(Operation::Coordinate(axis)) => Some(*axis),
+        _ => None,
+    };
+    let number = |known: &Known| i64::try_from(known.constant()?.as_integer()?).ok();
+    let turned = match function {
+        F::Less => F::Greater,
+        F::LessEqual => F::GreaterEqual,
+        F::Greater => F::Less,
+        F::GreaterEqual => F::LessEqual,
+        _ => return None,
+    };
+    let (axis, number, function) = match (place(left), number(right), number(left), place(right)) {
+        (Some(axis), Some(number), _, _) => (axis, number, function),
+        (_, _, Some(number), Some(axis)) => (axis, number, turned),
+        _ => return None,
+    };
+    let size = sizes(axis);
+    let before = |count: i64| Size::constant(count.max(0)).minimum(&size);
+    let after = |count: i64| {
+        let length = size.as_constant()?;
+        Some(Size::constant(length.saturating_sub(count.max(0)).max(0)))
+    };
+    let count = match function {
+        F::Less => Some(before(number)),
+        F::LessEqual => Some(before(number.saturating_add(1))),
+        F::Greater => after(number.saturating_add(1)),
+        _ => after(number),
+    };
+    Some(made(key, ty, BTreeMap::from([(BTreeSet::from([axis]), count?)])))
+}
+
+/// The fact about a table of truth values, row-major along the axes of its type: its degree along each axis, and along all, counted. `None` for other tables.
+pub fn table(values: &[Scalar], ty: &Type, key: u32, sizes: Sizes) -> Option<Fact> {
+    if ty.element != Element::Bool {
+        return None;
+    }
+    let lengths: Option<Vec<usize>> =
+        ty.axes.iter().map(|axis| usize::try_from(sizes(*axis).as_constant()?).ok()).collect();
+    let lengths = lengths?;
+    let mut degrees = BTreeMap::new();
+    for (place, axis) in ty.axes.iter().enumerate() {
+        let inner: usize = lengths.iter().skip(place + 1).product();
+        let length = lengths.get(place).copied().unwrap_or_default();
+        let mut counts: BTreeMap<usize, i64> = BTreeMap::new();
+        for (entry, _) in values.iter().enumerate().filter(|(_, value)| value.is_true()) {
+            *counts.entry(entry / (inner * length).max(1) * inner + entry % inner.max(1)).or_default() += 1;
+        }
+        let most = counts.values().max().copied().unwrap_or_default();
+        degrees.insert(BTreeSet::from([*axis]), Size::constant(most));
+    }
+    let all = values.iter().filter(|value| value.is_true()).count() as i64;
+    degrees.insert(ty.axes.iter().copied().collect(), Size::constant(all));
+    degrees.retain(|axes, _| !axes.is_empty());
+    Some(made(key, ty, degrees))
 }
 
 fn reduce(kind: ReduceKind, axes: &[AxisId], operand: &Known, sizes: Sizes) -> Option<Fact> {

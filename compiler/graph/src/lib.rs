@@ -20,7 +20,7 @@ mod text;
 mod verify;
 
 pub use builder::Builder;
-pub use fact_rules::{absorb, fact, Known};
+pub use fact_rules::{absorb, fact, table as table_fact, Known};
 pub use function::{
     Axis, AxisId, Function, FunctionId, Module, Node, NodeId, Output, OutputKind, Parameter, ParameterKind,
     Type,

@@ -77,10 +77,14 @@ impl Data {
 pub struct Knowledge {
     /// The axes, as the function that types are inferred in. It has no nodes.
     pub function: Function,
+    /// The tables of numbers, by index.
+    pub tables: Vec<Vec<Scalar>>,
     /// The types of operations that operands do not determine: parameters, tables and calls.
     pub given: BTreeMap<Operation, Type>,
     /// The masks that values may be packed by.
     pub candidates: Vec<Candidate>,
+    /// Values whose bounds found no place among them.
+    pub left_out: Vec<Id>,
     /// The sizes that the cost is worked out at.
     pub nominal: Nominal,
     /// The first thing that went wrong: a bug in a rule.
@@ -194,6 +198,13 @@ pub fn type_of(graph: &dyn Classes, operation: &Operation, operands: &[Id]) -> R
 
 /// What is known of a term that is in the class `id`, from what is known of its operands.
 pub fn fact_of(graph: &dyn Classes, term: &Term, ty: &Type, id: Id) -> Option<Fact> {
+    if let Operation::Table(index) = &term.operation {
+        let knowledge = graph.knowledge();
+        let (values, ty) = (knowledge.tables.get(*index as usize)?, knowledge.given.get(&term.operation)?);
+        if let Some(fact) = moe_graph::table_fact(values, ty, key(id), &|axis| knowledge.size(axis)) {
+            return Some(fact);
+        }
+    }
     let facts: Vec<Option<Fact>> = term
         .operands
         .iter()

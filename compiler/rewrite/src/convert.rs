@@ -24,8 +24,9 @@ pub struct Loaded {
 /// The live nodes of a function as terms, with `proofs` so that where facts come from is kept.
 pub fn load(function: &Function, nominal: Nominal, proofs: bool) -> Result<Loaded, RewriteError> {
     let axes = Function { name: function.name.clone(), axes: function.axes.clone(), ..Function::default() };
-    let derivations = proofs.then(Vec::new);
-    let mut graph = Graph::new(Knowledge { function: axes, nominal, derivations, ..Knowledge::default() });
+    let (derivations, tables) = (proofs.then(Vec::new), function.tables.clone());
+    let mut graph =
+        Graph::new(Knowledge { function: axes, tables, nominal, derivations, ..Knowledge::default() });
     let mut origins = Origins::default();
     let mut classes: Vec<Option<Id>> = Vec::new();
     for (node, live) in function.nodes.iter().zip(live_nodes(function)) {

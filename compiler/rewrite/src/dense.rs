@@ -44,8 +44,14 @@ pub fn find(function: &Function, loaded: &Loaded, chosen: &Chosen) -> Vec<DenseW
             }
         }
     }
+    found.extend(look.beyond_the_limit());
+    let unpromised = look.unpromised();
+    found.extend(unpromised.into_iter().filter(|(id, _)| reported.insert(*id)).map(|(_, work)| work));
     found
 }
+
+/// The most values without a place among the masks that are named.
+const NAMED: usize = 8;
 
 struct Look<'a> {
     function: &'a Function,
@@ -56,6 +62,60 @@ struct Look<'a> {
 impl Look<'_> {
     fn class(&self, id: NodeId) -> Option<Id> {
         Some(self.loaded.graph.find(self.loaded.classes.get(id.0 as usize).copied().flatten()?))
+    }
+
+    /// Bounded values that are not packed because there are too many bounds.
+    fn beyond_the_limit(&self) -> Vec<DenseWork> {
+        let graph = &self.loaded.graph;
+        let limit = graph.analysis.candidates.len();
+        let why = format!("values of one function are packed by {limit} bounds at most, and there are more");
+        let value = |class: &Id| {
+            let class = graph.find(*class);
+            let id = self.function.node_ids().find(|id| self.class(*id) == Some(class))?;
+            let node = self.function.node(id)?;
+            Some(DenseWork { span: node.span, what: self.what(node), why: why.clone() })
+        };
+        graph.analysis.left_out.iter().filter_map(value).take(NAMED).collect()
+    }
+
+    /// Contractions of which a sum only takes what a condition keeps, when nothing promises how often the condition is true.
+    fn unpromised(&self) -> Vec<(NodeId, DenseWork)> {
+        let mut found = Vec::new();
+        for node in &self.function.nodes {
+            let Some((condition, value)) = self.conditional_sum(node) else { continue };
+            let Some(mask) = self.function.node(condition) else { continue };
+            for id in self.under(&BTreeSet::from([value])) {
+                let dense = self.is_contraction(id) && self.stays(id);
+                let over = |node: &&Node| mask.ty.axes.iter().all(|axis| node.ty.has(*axis));
+                let (whole, own) =
+                    (self.flops_of_all(), self.class(id).map_or(0.0, |class| self.chosen_flops(class)));
+                if let Some(node) =
+                    self.function.node(id).filter(over).filter(|_| dense && own >= whole * NOTICEABLE)
+                {
+                    let why =
+                        "nothing says how often the condition of the sum is true: `expect` can".to_owned();
+                    found.push((id, DenseWork { span: node.span, what: self.what(node), why }));
+                }
+            }
+        }
+        found
+    }
+
+    /// The condition and the value of `sum e where c { value }`, if the condition is found while running and has no bound.
+    fn conditional_sum(&self, node: &Node) -> Option<(NodeId, NodeId)> {
+        let Operation::Reduce { kind: ReduceKind::Sum, axes } = &node.operation else { return None };
+        let select = self.function.node(*node.operands.first()?)?;
+        let Operation::Map { function: ScalarFunction::Select, .. } = select.operation else { return None };
+        let [condition, value, other] = select.operands.as_slice() else { return None };
+        let graph = &self.loaded.graph;
+        let zero = graph[self.class(*other)?].data.constant()?.is_zero();
+        let mask = &graph[self.class(*condition)?].data;
+        let unbounded = mask.fact.as_ref().is_none_or(|fact| fact.support.degrees.is_empty());
+        let along = axes.iter().any(|axis| mask.ty.has(*axis));
+        let found_while_running = self.under(&BTreeSet::from([*condition])).iter().any(|id| {
+            matches!(self.function.node(*id).map(|node| &node.operation), Some(Operation::Parameter(_)))
+        });
+        (zero && unbounded && along && found_while_running).then_some((*condition, *value))
     }
 
     /// The nodes that are their background off the mask.
@@ -87,10 +147,18 @@ impl Look<'_> {
 
     /// Whether packing would leave out a noticeable part of all arithmetic.
     fn matters(&self, id: NodeId, candidate: &Candidate) -> bool {
-        let flops = |class: Id| self.chosen.get(&class).map_or(0.0, |term| self.flops(term, class));
-        let all: f64 = self.chosen.keys().map(|class| flops(*class)).sum();
+        let all = self.flops_of_all();
         let (rows, entries) = self.rows(candidate);
-        self.class(id).is_some_and(|class| flops(class) * (1.0 - rows / entries) >= all * NOTICEABLE)
+        let left = |class| self.chosen_flops(class) * (1.0 - rows / entries);
+        self.class(id).is_some_and(|class| left(class) >= all * NOTICEABLE)
+    }
+
+    fn chosen_flops(&self, class: Id) -> f64 {
+        self.chosen.get(&class).map_or(0.0, |term| self.flops(term, class))
+    }
+
+    fn flops_of_all(&self) -> f64 {
+        self.chosen.keys().map(|class| self.chosen_flops(*class)).sum()
     }
 
     fn flops(&self, term: &Term, class: Id) -> f64 {
@@ -127,6 +195,12 @@ impl Look<'_> {
     }
 
     fn is_dense_contraction(&self, id: NodeId, candidate: &Candidate) -> bool {
+        let whole =
+            self.function.node(id).is_some_and(|node| candidate.axes.iter().all(|axis| node.ty.has(*axis)));
+        whole && self.is_contraction(id) && self.stays(id)
+    }
+
+    fn is_contraction(&self, id: NodeId) -> bool {
         let Some(node) = self.function.node(id) else { return false };
         let product = |operand: &NodeId| {
             matches!(
@@ -134,12 +208,22 @@ impl Look<'_> {
                 Some(Operation::Map { function: ScalarFunction::Multiply, .. })
             )
         };
-        let contraction = matches!(node.operation, Operation::Reduce { kind: ReduceKind::Sum, .. })
-            && node.operands.iter().any(product);
+        matches!(node.operation, Operation::Reduce { kind: ReduceKind::Sum, .. })
+            && node.operands.iter().any(product)
+    }
+
+    /// Whether the chosen form works a value out for all entries.
+    fn stays(&self, id: NodeId) -> bool {
         let term = self.class(id).and_then(|class| self.chosen.get(&class));
-        contraction
-            && candidate.axes.iter().all(|axis| node.ty.has(*axis))
-            && term.is_some_and(|term| !matches!(term.operation, Operation::Unpack { .. }))
+        term.is_some_and(|term| !matches!(term.operation, Operation::Unpack { .. }))
+    }
+
+    fn what(&self, node: &Node) -> String {
+        format!(
+            "{} {}",
+            listing::describe(self.function, &node.operation),
+            listing::ty(self.function, &node.ty)
+        )
     }
 
     fn report(
@@ -149,12 +233,7 @@ impl Look<'_> {
         candidate: &Candidate,
         bounded: &BTreeSet<NodeId>,
     ) -> DenseWork {
-        let what = format!(
-            "{} {}",
-            listing::describe(self.function, &node.operation),
-            listing::ty(self.function, &node.ty)
-        );
-        DenseWork { span: node.span, what, why: self.why(id, candidate, bounded) }
+        DenseWork { span: node.span, what: self.what(node), why: self.why(id, candidate, bounded) }
     }
 
     fn why(&self, id: NodeId, candidate: &Candidate, bounded: &BTreeSet<NodeId>) -> String {

@@ -37,7 +37,11 @@ const USEFUL: f64 = 0.999;
 pub fn choose(graph: &mut Graph, limit: usize) {
     for (support, witness) in supports(graph) {
         let known = |candidate: &Candidate| canonical(graph, &candidate.expression) == support.expression;
-        if graph.analysis.candidates.len() >= limit || graph.analysis.candidates.iter().any(known) {
+        if graph.analysis.candidates.iter().any(known) {
+            continue;
+        }
+        if graph.analysis.candidates.len() >= limit {
+            graph.analysis.left_out.push(witness.0);
             continue;
         }
         add(graph, &support, witness);

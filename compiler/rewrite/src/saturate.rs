@@ -57,7 +57,7 @@ pub fn saturate(
 ) {
     for _ in 0..limits.rounds {
         let mut changed = false;
-        for step in search(graph, rules, log.is_some()) {
+        for step in search(graph, rules, limits.terms, log.is_some()) {
             if graph.nodes().len() >= limits.terms {
                 break;
             }
@@ -78,7 +78,8 @@ pub fn saturate(
     }
 }
 
-fn search(graph: &Graph, rules: &[&Rule], logged: bool) -> Vec<Step> {
+/// What can be applied now, at most `limit` steps.
+fn search(graph: &Graph, rules: &[&Rule], limit: usize, logged: bool) -> Vec<Step> {
     let mut classes: Vec<Id> = graph.classes().map(|class| class.id).collect();
     classes.sort();
     let mut steps = Vec::new();
@@ -86,6 +87,9 @@ fn search(graph: &Graph, rules: &[&Rule], logged: bool) -> Vec<Step> {
         for (shape, class) in
             entry.left.iter().flat_map(|shape| classes.iter().map(move |class| (shape, class)))
         {
+            if steps.len() >= limit {
+                return steps;
+            }
             for site in matches(graph, shape, *class) {
                 let watched = Watched::new(graph);
                 let site = if logged { site.with(&watched) } else { site };

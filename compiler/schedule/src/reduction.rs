@@ -10,7 +10,7 @@ use crate::pointwise::{lanes, rows_and_blocks, written};
 use crate::scalar::{combine, combining, identity, rounded};
 use crate::scene::{Scene, Storage};
 use crate::sizes::{product, Symbols};
-use moe_graph::{AxisId, Element, NodeId, ReduceKind, Size};
+use moe_graph::{AxisId, Element, NodeId, Operation, ReduceKind, ScalarFunction, Size};
 use moe_kernel::{Comparison, Target, Value};
 use moe_runtime::program::SizeExpression;
 
@@ -245,7 +245,15 @@ impl Reduction<'_> {
             }
             None => axes.extend(&self.reduced),
         }
-        operations(self.scene, symbols, &axes, 1)
+        operations(self.scene, symbols, &axes, if self.sums_products() { 2 } else { 1 })
+    }
+
+    /// Whether what is reduced is a product that is worked out right here.
+    fn sums_products(&self) -> bool {
+        let product = self.scene.function.node(self.operand).is_some_and(|node| {
+            matches!(node.operation, Operation::Map { function: ScalarFunction::Multiply, .. })
+        });
+        product && !self.scene.storages.contains_key(&self.operand)
     }
 
     fn written(

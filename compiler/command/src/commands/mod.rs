@@ -22,6 +22,7 @@ impl From<&SelectionArguments> for Selection {
             model: arguments.model.clone(),
             settings: arguments.settings.clone(),
             mapping: arguments.mapping.clone(),
+            fast_math: arguments.fast_math.clone(),
         }
     }
 }

@@ -2,6 +2,7 @@
 // What the tests share may fail as they do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
+mod counted;
 mod generated;
 mod reference;
 mod road;

@@ -67,7 +67,9 @@ impl<'a> Checker<'a> {
         let axes =
             Function { name: function.name.clone(), axes: function.axes.clone(), ..Function::default() };
         let nominal = Nominal { sizes: Default::default(), default: 1 };
-        let mut bank = Bank::new(Knowledge { function: axes, given, nominal, ..Knowledge::default() });
+        let tables = function.tables.clone();
+        let mut bank =
+            Bank::new(Knowledge { function: axes, tables, given, nominal, ..Knowledge::default() });
         for node in &function.nodes {
             let operands = node.operands.iter().map(|id| Id::from(id.0 as usize)).collect();
             bank.push(Term { operation: node.operation.clone(), operands })?;

@@ -59,6 +59,7 @@ impl<'a> Recorder<'a> {
         let known = &loaded.graph.analysis;
         let knowledge = Knowledge {
             function: known.function.clone(),
+            tables: known.tables.clone(),
             given: known.given.clone(),
             nominal: known.nominal.clone(),
             ..Knowledge::default()

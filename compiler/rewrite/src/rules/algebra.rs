@@ -4,7 +4,8 @@
 //! the scheduler reads the input of both once anyway. There is no transpose to absorb: axes are aligned by name.
 
 use super::shapes::{
-    absorption, is_add, is_first, is_multiply, map, multiply, product, sum, sum_axes, summed,
+    absorption, axes_of, fixed_entries, is_add, is_fair, is_first, is_multiply, map, multiply, product, sum,
+    sum_axes, summed,
 };
 use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
 use crate::sign::{of_class, Sign};
@@ -104,6 +105,8 @@ fn associate(site: &Site) -> Result<Vec<Tree>, &'static str> {
         site.varies(stays, inner),
         "the factor that stays outside does not vary along the inner sum's axis",
     )?;
+    let (whole, space) = (axes_of(site, &["x", "a", "b"]), axes_of(site, &[moves, "b"]));
+    require(is_fair(site, &whole, &space), "weights alone would be multiplied at every step")?;
     let pair = |first: bool, one: Tree, other: Tree| {
         let (left, right) = if first { (one, other) } else { (other, one) };
         multiply(Absorb::Neither, left, right)
@@ -165,9 +168,7 @@ fn join(site: &Site) -> Result<Vec<Tree>, &'static str> {
 
 /// Whether a class is a contraction over less than half of what it has along `axes`, and along its others.
 fn is_low_rank(site: &Site, name: &str, axes: &[AxisId]) -> bool {
-    let entries = |axes: &mut dyn Iterator<Item = &AxisId>| {
-        axes.map(|axis| site.graph.knowledge().entries(*axis)).product::<f64>()
-    };
+    let entries = |axes: &mut dyn Iterator<Item = &AxisId>| fixed_entries(site, axes);
     let (along, others): (Vec<AxisId>, Vec<AxisId>) =
         site.ty(name).axes.iter().partition(|axis| axes.contains(axis));
     let room = entries(&mut along.iter()).min(entries(&mut others.iter()));
@@ -202,6 +203,12 @@ fn join_scales(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let all = site.ty("x").axes.len();
     let within = |name: &str| site.ty(name).axes.iter().all(|axis| site.ty("x").has(*axis));
     require(within("s") && within("t"), "a scale has an axis that the value lacks")?;
+    // This ends it: what is joined is a product, and a value that is a multiple of itself has no end of scales.
+    let is_product =
+        |name: &str| site.graph.terms(site.class(name)).iter().any(|term| is_multiply(&term.operation));
+    require(!is_product("s") && !is_product("t"), "a scale is a product already")?;
+    let own = [site.class("outer"), site.class("inner")].contains(&site.class("x"));
+    require(!own, "the value is a multiple of itself")?;
     let both = site.ty("x").axes.iter().filter(|axis| site.ty("s").has(**axis) || site.ty("t").has(**axis));
     require(narrow("t") < all && both.count() < all, "together the scales vary along all axes of the value")?;
     let scale = multiply(Absorb::Neither, site.tree("s"), site.tree("t"));

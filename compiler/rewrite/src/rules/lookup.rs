@@ -1,8 +1,8 @@
 //! Lookups: one-hot products, lookups of lookups, and contractions of what is looked up.
 
 use super::shapes::{
-    absorption, is_first, is_gather, is_map, is_select, map, multiply, number, product, size, sum, sum_axes,
-    summed,
+    absorption, axes_of, is_fair, is_first, is_gather, is_map, is_select, map, multiply, number, product,
+    size, sum, sum_axes, summed,
 };
 use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
 use moe_graph::{Absorb, AxisId, Element, Operation, Scalar, ScalarFunction as F};
@@ -196,6 +196,8 @@ fn contract_first(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let index = &site.ty("i").axes;
     let apart = index.iter().all(|own| site.ty("t").has(*own) || !site.ty("w").has(*own));
     require(apart, "the other factor varies along the index's axes")?;
+    let (whole, space) = (axes_of(site, &["t", "i", "w"]), axes_of(site, &["t", "w"]));
+    require(is_fair(site, &whole, &space), "a large table would be multiplied at every step")?;
     let (t, w) = (site.tree("t"), site.tree("w"));
     let (left, right) = if is_first(site, "product", "lookup") { (t, w) } else { (w, t) };
     let table = summed(axes.to_vec(), multiply(absorption(site, "product")?, left, right));

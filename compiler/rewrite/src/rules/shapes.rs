@@ -98,3 +98,28 @@ pub fn absorption(site: &Site, name: &str) -> Result<Absorb, &'static str> {
 pub fn is_first(site: &Site, outer: &str, inner: &str) -> bool {
     site.operands(outer).first().is_some_and(|id| site.graph.find(*id) == site.class(inner))
 }
+
+/// The most entries of work that a step may get whatever its rows are: about what starting a loop nest takes.
+const FIXED: f64 = 60_000.0;
+
+/// Whether new work over `space` is no burden for a step of few rows: it grows with the rows, or is small, or nothing here grows with them. Nothing
+/// is done once and for all: work on weights alone is done at every step.
+pub fn is_fair(site: &Site, whole: &[AxisId], space: &[AxisId]) -> bool {
+    let free = |axis: &AxisId| site.graph.knowledge().size(*axis).as_constant().is_none();
+    let entries = fixed_entries(site, &mut space.iter());
+    space.iter().any(free) || !whole.iter().any(free) || entries <= FIXED
+}
+
+/// The entries along axes; without end along one whose size is free. No size is taken to be what it may not be, so a proof can be checked for all.
+pub fn fixed_entries(site: &Site, axes: &mut dyn Iterator<Item = &AxisId>) -> f64 {
+    let size = |axis: &AxisId| site.graph.knowledge().size(*axis).as_constant();
+    axes.map(|axis| size(axis).map_or(f64::INFINITY, |size| size as f64)).product()
+}
+
+/// The axes of classes, each once.
+pub fn axes_of(site: &Site, names: &[&str]) -> Vec<AxisId> {
+    let mut axes: Vec<AxisId> = names.iter().flat_map(|name| site.ty(name).axes.iter().copied()).collect();
+    axes.sort();
+    axes.dedup();
+    axes
+}

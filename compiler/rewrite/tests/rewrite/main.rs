@@ -12,3 +12,4 @@ mod model;
 mod proof;
 mod report;
 mod rules;
+mod speed;

@@ -430,6 +430,61 @@ fn a_statistic_over_all_rows_stops_packing_and_is_named() {
     assert_eq!(why, ["`max over N` needs every entry of it"], "{}", rewritten.report.render());
 }
 
+/// A condition that says nothing of how often it is true is named, and so are bounds beyond the limit.
+#[test]
+fn conditions_without_a_bound_and_bounds_beyond_the_limit_are_named() {
+    let mut model = Model::new(&large());
+    let x = model.input("x", &["N", "D"]);
+    let scores = model.input("scores", &["N", "E"]);
+    let (zero, y) = (model.number(0.0), model.mlp("experts", x, &["E"]));
+    let condition = model.map(ScalarFunction::Greater, &[scores, zero]);
+    let kept = model.map(ScalarFunction::Select, &[condition, y, zero]);
+    let sum = model.sum("E", kept);
+    model.output(sum);
+    let rewritten = rewrite(&model.module(), &Options::default()).unwrap();
+    let why: Vec<&str> = rewritten.report.dense.iter().map(|work| work.why.as_str()).collect();
+    let expected = "nothing says how often the condition of the sum is true: `expect` can";
+    assert_eq!(why, [expected, expected], "{}", rewritten.report.render());
+
+    let mut model = Model::new(&large());
+    let x = model.input("x", &["N", "D"]);
+    for name in ["gate", "other"] {
+        let g = gate(&mut model, name, x);
+        let y = model.mlp(&format!("{name}.experts"), x, &["E"]);
+        let weighed = model.multiply(g, y);
+        let sum = model.sum("E", weighed);
+        model.output(sum);
+    }
+    let rewritten = rewrite(&model.module(), &Options { mask_limit: 1, ..Options::default() }).unwrap();
+    let why: Vec<&str> = rewritten.report.dense.iter().map(|work| work.why.as_str()).collect();
+    let expected = "values of one function are packed by 1 bounds at most, and there are more";
+    assert!(why.contains(&expected), "{}", rewritten.report.render());
+}
+
+/// A condition on places alone has a bound: ranks that are cut off are not worked out.
+#[test]
+fn entries_that_are_zero_as_written_are_left_out() {
+    let ranks = 32.0;
+    let mut model = Model::new(&shape(&[("D", 64), ("Out", 64), ("R", 128)]));
+    let (x, a) = (model.input("x", &["N", "D"]), model.input("a", &["D", "R"]));
+    let (b, g) = (model.input("b", &["R", "Out"]), model.input("g", &["R"]));
+    let r = model.axis("R");
+    let (place, limit) =
+        (model.operation(Operation::Coordinate(r), &[]), model.builder.constant(Scalar::index(32)));
+    let (zero, kept) = (model.number(0.0), model.map(ScalarFunction::Less, &[place, limit]));
+    let g = model.map(ScalarFunction::Select, &[kept, g, zero]);
+    let h = model.contract(x, a, "D");
+    let h = model.multiply(h, g);
+    let y = model.contract(h, b, "R");
+    model.output(y);
+    let module = model.module();
+    let rewritten = rewrite(&module, &Options::default()).unwrap();
+    assert_equal(&module, &rewritten.module, 5, DATA[0], 3, &rewritten.report.render());
+    let after = rewritten.report.after().unwrap().flops.evaluate(&|_| Some(128)).unwrap() as f64;
+    let by_hand = ROWS * (2.0 * 64.0 * ranks + ranks + 2.0 * ranks * 64.0);
+    assert!(after <= by_hand * 1.05, "{after} and {by_hand} by hand\n{}", rewritten.report.render());
+}
+
 /// Rows packed by hand, of which each keeps some entries along another axis: what is written over packed rows keeps its meaning.
 #[test]
 fn packed_rows_may_be_bounded_again() {

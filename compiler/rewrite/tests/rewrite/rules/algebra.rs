@@ -117,6 +117,14 @@ pub const REFUSES: &[Case] = &[
         let y = m.contract(y, b, "P");
         m.output(y);
     }),
+    // Two large weights are not multiplied anew at every step, however many rows there may be.
+    case("associate-contractions", |m| {
+        m.shape.extend([("D", 300), ("P", 8), ("H", 300)]);
+        let (x, a, b) = (m.input("x", &["N", "D"]), m.input("a", &["D", "P"]), m.input("b", &["P", "H"]));
+        let y = m.contract(x, a, "D");
+        let y = m.contract(y, b, "P");
+        m.output(y);
+    }),
     // Gates of both signs may cancel where an expert's result is NaN.
     case("join-contractions", |m| {
         let [a, b] = ["one", "other"].map(|name| {
@@ -137,6 +145,14 @@ pub const REFUSES: &[Case] = &[
         let (s, t, x) = (m.input("s", &["N"]), m.input("t", &["D"]), m.input("x", &["N", "D"]));
         let inner = m.multiply(t, x);
         let y = m.multiply(s, inner);
+        m.output(y);
+    }),
+    // Scales are joined two by two: with a product, there would be no end where a value is a multiple of itself.
+    case("join-scales", |m| {
+        let (s, t, x) = (m.input("s", &["N"]), m.input("t", &[]), m.input("x", &["N", "D"]));
+        let square = m.multiply(s, s);
+        let inner = m.multiply(t, x);
+        let y = m.multiply(square, inner);
         m.output(y);
     }),
     case("factor-out-of-part", |m| {

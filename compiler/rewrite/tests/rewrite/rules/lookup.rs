@@ -109,6 +109,14 @@ pub const REFUSES: &[Case] = &[
         let y = lookup(m, y, "P", j);
         m.output(y);
     }),
+    // A large table is not multiplied at every step for the few rows that are looked up.
+    case("contract-before-lookup", |m| {
+        m.shape.extend([("J", 1000), ("D", 100)]);
+        let (table, i, w) = (m.input("table", &["J", "D"]), index(m, &["N"]), m.input("w", &["D", "H"]));
+        let rows = lookup(m, table, "J", i);
+        let y = m.contract(rows, w, "D");
+        m.output(y);
+    }),
     case("contract-before-lookup", |m| {
         let (table, i, w) = (m.input("table", &["J", "D"]), index(m, &["N"]), m.input("w", &["N", "D"]));
         let rows = lookup(m, table, "J", i);

@@ -28,7 +28,7 @@ pub const fn case(rule: &'static str, build: fn(&mut Model)) -> Case {
     Case { rule, with: &[], build }
 }
 
-fn fires() -> Vec<&'static Case> {
+pub fn fires() -> Vec<&'static Case> {
     let all = [
         folding::FIRES,
         structure::FIRES,

@@ -1,0 +1,270 @@
+//! What the compiler makes of models written as plain dense mathematics: the report, and the operations that the running program counts, against
+//! the number that a version written by hand needs. Each number stands here with its derivation: a multiplication and an addition count two, every
+//! other scalar function of floats one.
+
+use crate::road;
+use moe_driver::{compile, Selection, Session};
+use moe_graph::{Element, Module, ParameterKind};
+use moe_runtime::{Context, Model, Tensor, WeightFile};
+
+/// What a program counted, and the report of the rewriter.
+struct Counted {
+    flops: f64,
+    report: String,
+}
+
+/// Compiles a text, runs it with so many rows, compares what comes out with the reference, and counts.
+fn counted(text: &str, rows: i64) -> Counted {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.moe");
+    std::fs::write(&path, text).unwrap();
+    let Ok(session) = Session::open(&path) else { panic!("the model cannot be read") };
+    let selection = Selection::default();
+    let compiled = compile(&session, &selection)
+        .unwrap_or_else(|failure| panic!("the model does not compile: {:#?}", failure.diagnostics));
+    let Ok(plan) = compiled.plan(&session, &selection, &moe_cranelift::target(), &[]) else {
+        panic!("the model cannot be scheduled")
+    };
+    let module = &compiled.elaborated.module;
+    let tensors = tensors(module, rows);
+    let parameters = &module.entry().unwrap().parameters;
+    let of_kind = |kind: ParameterKind| {
+        let pairs = parameters.iter().zip(&tensors).filter(move |(parameter, _)| parameter.kind == kind);
+        pairs.map(|(parameter, tensor)| (parameter.name.clone(), tensor.clone())).collect::<Vec<_>>()
+    };
+    let weights = WeightFile::from_tensors("weights", &of_kind(ParameterKind::Weight)).unwrap();
+    let kernels = road::cranelift(&plan).unwrap();
+    let model = Model::new(plan.program, kernels, Some(weights)).unwrap();
+    let mut context = Context::new(&model, Some(1)).unwrap();
+    context.set_counting(true);
+    let inputs: Vec<Tensor> = of_kind(ParameterKind::Input).into_iter().map(|(_, tensor)| tensor).collect();
+    let results = context.run(&inputs).unwrap();
+    for (ours, theirs) in results.iter().zip(road::reference(module, &tensors).unwrap()) {
+        for (a, b) in ours.to_f64().into_iter().zip(theirs.to_f64()) {
+            assert!((a - b).abs() <= 1e-4 * (1.0 + b.abs()), "{a} instead of {b}");
+        }
+    }
+    Counted { flops: context.counts().flops as f64, report: compiled.report.render() }
+}
+
+/// Numbers between -0.5 and 0.5, and indices below 8, always the same.
+fn tensors(module: &Module, rows: i64) -> Vec<Tensor> {
+    let entry = module.entry().unwrap();
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let mut tensor = |parameter: &moe_graph::Parameter| {
+        let size = |axis: &moe_graph::AxisId| entry.size(*axis).evaluate(&|_| Some(rows)).unwrap() as usize;
+        let shape: Vec<usize> = parameter.ty.axes.iter().map(size).collect();
+        let count: usize = shape.iter().product();
+        match parameter.ty.element {
+            Element::I64 => {
+                let entries: Vec<i64> = (0..count).map(|_| (next() % 8) as i64).collect();
+                Tensor::from_i64(shape, &entries).unwrap()
+            }
+            _ => {
+                let pruned = |place: usize| parameter.name == "pruned" && place % 4 != 1;
+                let entries: Vec<f32> = (0..count)
+                    .map(|place| {
+                        let value = (next() % 1000) as f32 / 1000.0 - 0.5;
+                        if pruned(place) {
+                            0.0
+                        } else {
+                            value
+                        }
+                    })
+                    .collect();
+                Tensor::from_f32(shape, &entries).unwrap()
+            }
+        }
+    };
+    entry.parameters.iter().map(&mut tensor).collect()
+}
+
+/// Asserts that the program does what a version written by hand would, within 5 %.
+fn within(name: &str, text: &str, rows: i64, by_hand: f64) {
+    let Counted { flops, report } = counted(text, rows);
+    let part = flops / by_hand;
+    assert!((0.95..=1.05).contains(&part), "{name}: {flops} counted, {by_hand} by hand: {part}\n{report}");
+    insta::assert_snapshot!(name, format!("{}\n{}\n\n{}", text.trim(), "-".repeat(40), report.trim_end()));
+}
+
+const N: f64 = 64.0;
+const D: f64 = 64.0;
+const H: f64 = 96.0;
+
+/// A gated linear expert for one row: three contractions, and five functions of each hidden entry.
+const SWIGLU: f64 = 3.0 * 2.0 * D * H + 5.0 * H;
+/// Weighing the row of an expert and adding it.
+const COMBINE: f64 = 2.0 * D;
+
+/// The scores of a gate for one row, and about six functions of each score for its softmax.
+fn gate(experts: f64) -> f64 {
+    2.0 * D * experts + 6.0 * experts
+}
+
+#[test]
+fn a_mixtral_block() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+use std::gate::top_k::top_k_renormalized
+
+model Mixtral[D = 64, H = 96, E = 8, K = 2](x: f32[N, D]) -> f32[N, D] {
+    part gate = top_k_renormalized[E, K]
+    part experts = [swiglu[H]; E]
+    let g: f32[N, K of E] = gate(x)
+    sum e: E { g[_, e] * experts[e](x) }
+}
+";
+    within("mixtral", text, 64, N * (gate(8.0) + 2.0 * (SWIGLU + COMBINE)));
+}
+
+#[test]
+fn a_deepseek_block() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+use std::gate::groups::grouped_sigmoid
+
+model DeepseekV3[D = 64, H = 96, E = 16, Groups = 4, Kept = 2, K = 4](x: f32[N, D]) -> f32[N, D] {
+    part gate = grouped_sigmoid[E, Groups, Kept, K, scale = 2.5]
+    part experts = [swiglu[H]; E]
+    part shared = swiglu[H]
+    let g: f32[N, K of E] = gate(x)
+    sum e: E { g[_, e] * experts[e](x) } + shared(x)
+}
+";
+    within("deepseek", text, 64, N * (gate(16.0) + 4.0 * (SWIGLU + COMBINE) + SWIGLU + D));
+}
+
+#[test]
+fn experts_that_choose_their_rows() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+use std::gate::expert_choice::expert_choice
+
+model Choice[D = 64, H = 96, E = 8, C = 8](x: f32[N, D]) -> f32[N, D] {
+    part gate = expert_choice[E, C]
+    part experts = [swiglu[H]; E]
+    let g: f32[C of N, E] = gate(x)
+    sum e: E { g[_, e] * experts[e](x) }
+}
+";
+    // Each of eight experts takes eight rows.
+    within("expert_choice", text, 64, N * gate(8.0) + 8.0 * 8.0 * (SWIGLU + COMBINE));
+}
+
+#[test]
+fn a_low_rank_adapter() {
+    let text = "moe 1
+model Adapted[D = 256, H = 256, R = 8](x: f32[N, D]) -> f32[N, H] {
+    weight weight: f32[D, H] = glorot
+    weight down: f32[D, R] = glorot
+    weight up: f32[R, H] = zeros
+    x @ (weight + down @ up)
+}
+";
+    // Written as one merged weight; by hand the adapter goes beside the weight, through its two narrow factors.
+    let (d, h, r) = (256.0, 256.0, 8.0);
+    within("lora", text, 64, N * (2.0 * d * h + 2.0 * d * r + 2.0 * r * h + h));
+}
+
+#[test]
+fn a_pruned_adapter() {
+    let text = "moe 1
+model Pruned[D = 128, H = 128, R = 64, Kept = 16](x: f32[N, D]) -> f32[N, H] {
+    weight weight: f32[D, H] = glorot
+    weight down: f32[D, R] = glorot
+    weight up: f32[R, H] = glorot
+    weight pruned: f32[R] = ones
+    let left = expect(pruned, Kept of R)
+    x @ weight + ((x @ down) * left) @ up
+}
+";
+    // Sixteen of the 64 ranks are left.
+    let (d, h, r) = (128.0, 128.0, 16.0);
+    within("sora", text, 64, N * (2.0 * d * h + 2.0 * d * r + r + 2.0 * r * h + h));
+}
+
+#[test]
+fn an_embedding_bag_of_one_hots() {
+    let text = "moe 1
+use std::select::one_hot
+
+model Bag[F = 8, V = 100, D = 64](ids: i64[N, F]) -> f32[N, D] {
+    weight table: f32[F, V, D] = normal(0.02)
+    sum f: F { one_hot[V](ids[_, f]) @ table[f] }
+}
+";
+    // Eight rows are looked up and added.
+    within("embedding_bag", text, 64, N * 8.0 * 64.0);
+}
+
+#[test]
+fn two_levels_of_gates() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+use std::gate::top_k::top_k
+
+model Levels[D = 64, H = 96, I = 4, J = 4](x: f32[N, D]) -> f32[N, D] {
+    part outer = top_k[I, 2]
+    part inner = [top_k[J, 1]; I]
+    part experts = [[swiglu[H]; J]; I]
+    let a = outer(x)
+    sum i: I { a[_, i] * sum j: J { inner[i](x)[_, j] * experts[i][j](x) } }
+}
+";
+    // Two groups of four are chosen, their inner gates score four experts each, and one expert of each works.
+    within("levels", text, 64, N * (gate(4.0) + 2.0 * gate(4.0) + 2.0 * (SWIGLU + 2.0 * COMBINE)));
+}
+
+#[test]
+fn the_attention_of_a_transformer() {
+    let text = "moe 1
+use std::attention::score::score
+use std::nn::norm::rms_norm
+use std::nn::softmax::softmax
+
+model Attention[D = 128, Heads = 4, C = 32](x: f32[T, D]) -> f32[T, D] {
+    axis Inner = Heads * C
+    weight query, key, value: f32[D, Inner] = glorot
+    weight output: f32[Inner, D] = glorot
+    let h = rms_norm(x)
+    let q = split[Heads, C](h @ query, over Inner)
+    let k = split[Heads, C](h @ key, over Inner) as [S = T]
+    let v = split[Heads, C](h @ value, over Inner) as [S = T]
+    let p = softmax(score(q, k), over S)
+    x + merge[Inner](sum(p * v, over S), over (Heads, C)) @ output
+}
+";
+    // Four projections; then for each head and pair of rows a product, a softmax of about six functions, and a weighted sum.
+    let (t, d, heads, c) = (64.0, 128.0, 4.0, 32.0);
+    let by_hand = t * 4.0 * 2.0 * d * heads * c + heads * t * t * (2.0 * c + 6.0 + 2.0 * c) + 6.0 * t * d;
+    within("attention", text, 64, by_hand);
+}
+
+/// A gate that the library has not: three scores are drawn up, of which those that are at least half of the best stay, squared.
+#[test]
+fn a_gate_that_nobody_thought_of() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+
+gate bold[E](x: f32[.., D]) -> f32[.., 3 of E] {
+    weight weight: f32[D, E] = glorot
+    let s = x @ weight
+    let best = where(largest_mask[3](s, over E), s * s, 0)
+    let bold = where(best > 0.5 * max(best, over E), best, 0)
+    bold / (1 + sum(bold, over E))
+}
+
+model Block[D = 64, H = 96, E = 16](x: f32[N, D]) -> f32[N, D] {
+    part gate = bold[E]
+    part experts = [swiglu[H]; E]
+    let g: f32[N, 3 of E] = gate(x)
+    sum e: E { g[_, e] * experts[e](x) }
+}
+";
+    // Three rows at most; those that the second condition leaves out are rows of zeros.
+    within("bold", text, 64, N * (gate(16.0) + 3.0 * (SWIGLU + COMBINE)));
+}
