@@ -335,9 +335,10 @@ mod tests {
     fn chunks_are_whole_grains() {
         assert_eq!(chunk(1000, 4, 2), 12);
         assert_eq!(chunk(10_000, 16, 2), 144);
+        assert_eq!(chunk(100, 0, 1), 3);
         assert_eq!(chunk(3, 16, 2), 16);
         assert_eq!(chunk(i64::MAX, i64::MAX, 64), i64::MAX);
-        assert_eq!(chunk(10, 0, 1), 2);
+        assert_eq!(chunk(10, 0, 1), 1);
     }
 
     #[test]
