@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_source;
+mod edges;
 mod examples;
 mod explained;
 mod keyboard;
