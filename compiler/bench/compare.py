@@ -17,7 +17,7 @@ import workload
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK, PROGRAMS, PEERS = sys.argv[1:4]
 ROUNDS = int(sys.argv[4]) if len(sys.argv) > 4 else 5
-SECONDS = os.environ.get('SECONDS', '1.0')
+SECONDS = os.environ.get("BENCH_SECONDS", "1.0")
 PYTHON = os.path.join(PEERS, "python")
 
 
