@@ -3,13 +3,16 @@
 # make build   the commands, in target/release
 # make bench   the figures in compiler/BENCHMARKS.md, measured here
 # make book    the book as HTML, in target/book/html
+# make fuzz    RUNS=1000000 changed texts and files for each fuzz target (a nightly compiler)
 # make clean   removes what was built
 
 CARGO ?= cargo
 LIBRARY = -p moe-runtime-static
 WITHOUT_LLVM = --workspace --exclude moe-llvm
 
-.PHONY: demo test build bench book clean
+RUNS ?= 1000000
+
+.PHONY: demo test build bench book clean fuzz
 
 build:
 	@sh -c 'command -v $(CARGO) >/dev/null || { echo "Rust is needed: https://www.rust-lang.org/tools/install" >&2; exit 1; }'
@@ -34,6 +37,9 @@ bench: build
 
 book:
 	@CARGO=$(CARGO) grammar/book/build.sh
+
+fuzz:
+	@compiler/fuzz/run.sh $(RUNS) $(TARGETS)
 
 clean:
 	$(CARGO) clean
