@@ -62,6 +62,8 @@ baseline() { cat "$w" "$one" >/dev/null; }
 start=$(for _ in $(seq "$rounds"); do microseconds "$program" --weights "$w" --input "picture=$one" --output logits=l.npy --output gate=g.npy; done | median)
 row "the built program, one picture, start to end" "$(milliseconds "$start")" "20 ms"
 
+(cd "$root" && "${CARGO:-cargo}" run --quiet --release -p moe-rewrite --example speed) | tee -a table
+
 "$program" --weights "$w" --input "picture=$fashion/pictures.npy" --output logits=l.npy --output gate=g.npy --count >counted 2>&1 || true
 echo
 cat counted

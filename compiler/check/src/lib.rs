@@ -41,6 +41,6 @@ mod windows;
 pub use builtins::{Builtin, BUILTINS};
 pub use mapping::{Mapping, WeightInfo};
 pub use program::{
-    load, Assertion, Elaborated, ElaboratedTest, ModelInfo, Program, Setting, SourceFile, Sources, TestInfo,
-    WeightDeclaration,
+    load, load_parsed, Assertion, Elaborated, ElaboratedTest, ModelInfo, Program, Setting, SourceFile,
+    Sources, TestInfo, WeightDeclaration,
 };

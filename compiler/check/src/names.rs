@@ -4,7 +4,7 @@ use crate::builtins;
 use crate::program::Sources;
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Definition, Item, ItemKind, Name, SourceFile, Use};
-use moe_grammar::{FileId, Span};
+use moe_grammar::{FileId, Parse, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A definition: the file and the index of the item.
@@ -28,8 +28,6 @@ enum Meaning {
 pub(crate) struct Names {
     modules: BTreeMap<Vec<String>, u32>,
     scopes: Vec<BTreeMap<String, Meaning>>,
-    /// Where the library has each of its public items.
-    library: BTreeMap<String, String>,
     /// The files that each file uses.
     pub uses: Vec<BTreeSet<u32>>,
     /// The mistakes about names of each file.
@@ -46,30 +44,21 @@ pub(crate) fn definition(item: &Item) -> Option<&Definition> {
 
 impl Names {
     /// Resolves every `use` of every file.
-    pub fn resolve(sources: &Sources, trees: &[&SourceFile]) -> Names {
+    pub fn resolve(sources: &Sources, parses: &[Option<Parse>]) -> Names {
         let mut names = Names::default();
         for (index, file) in sources.files.iter().enumerate() {
             names.modules.entry(file.module.clone()).or_insert(index as u32);
         }
-        for (file, tree) in sources.files.iter().zip(trees) {
-            names.shelve(&file.module, tree);
-        }
+        let unread = SourceFile::default();
+        let trees: Vec<&SourceFile> =
+            (0..parses.len()).map(|file| tree(file as u32, parses).unwrap_or(&unread)).collect();
         for (index, tree) in trees.iter().enumerate() {
             names.declare(index as u32, tree);
         }
         for (index, tree) in trees.iter().enumerate() {
-            names.bring_in(index as u32, tree, trees);
+            names.bring_in(index as u32, tree, parses);
         }
         names
-    }
-
-    fn shelve(&mut self, module: &[String], tree: &SourceFile) {
-        if module.first().is_some_and(|first| first == "std") {
-            for item in tree.items.iter().filter(|item| item.public).filter_map(definition) {
-                let path = format!("{}::{}", module.join("::"), item.name.text);
-                self.library.entry(item.name.text.clone()).or_insert(path);
-            }
-        }
     }
 
     fn declare(&mut self, file: u32, tree: &SourceFile) {
@@ -93,17 +82,17 @@ impl Names {
         self.uses.push(BTreeSet::new());
     }
 
-    fn bring_in(&mut self, file: u32, tree: &SourceFile, trees: &[&SourceFile]) {
+    fn bring_in(&mut self, file: u32, tree: &SourceFile, parses: &[Option<Parse>]) {
         let mut places: BTreeMap<String, Span> = BTreeMap::new();
         for item in &tree.items {
             let ItemKind::Use(used) = &item.kind else { continue };
             for (name, alias) in &used.names {
                 let here = alias.as_ref().unwrap_or(name);
-                match self.used(file, used, name, trees) {
+                match self.used(file, used, name, parses) {
                     Ok(meaning) => self.add_used(file, here, meaning, &mut places, tree),
                     Err(mistake) => {
                         // What is private is told once: its uses are read as they are meant.
-                        if let Some(id) = self.private(used, name, trees) {
+                        if let Some(id) = self.private(used, name, parses) {
                             self.add_used(file, here, Meaning::Definition(id), &mut places, tree);
                         }
                         self.mistake(file, mistake);
@@ -114,10 +103,10 @@ impl Names {
     }
 
     /// The private item that a `use` names.
-    fn private(&self, used: &Use, name: &Name, trees: &[&SourceFile]) -> Option<DefinitionId> {
+    fn private(&self, used: &Use, name: &Name, parses: &[Option<Parse>]) -> Option<DefinitionId> {
         let folder: Vec<String> = used.path.iter().map(|part| part.text.clone()).collect();
         let longer: Vec<String> = folder.iter().cloned().chain([name.text.clone()]).collect();
-        [folder, longer].iter().find_map(|module| find(*self.modules.get(module)?, &name.text, trees))
+        [folder, longer].iter().find_map(|module| find(*self.modules.get(module)?, &name.text, parses))
     }
 
     fn add_used(
@@ -148,11 +137,11 @@ impl Names {
         file: u32,
         used: &Use,
         name: &Name,
-        trees: &[&SourceFile],
+        parses: &[Option<Parse>],
     ) -> Result<Meaning, Diagnostic> {
         let mut path: Vec<Name> = used.path.clone();
         path.push(name.clone());
-        match self.item_of(file, &path, trees) {
+        match self.item_of(file, &path, parses) {
             Ok(id) => {
                 if let Some(uses) = self.uses.get_mut(file as usize) {
                     uses.insert(id.file);
@@ -174,7 +163,12 @@ impl Names {
     }
 
     /// The item that an absolute path names: `a::b::c` is the item `c` of the module `a::b` or of the module `a::b::c`.
-    fn item_of(&self, from: u32, path: &[Name], trees: &[&SourceFile]) -> Result<DefinitionId, Diagnostic> {
+    fn item_of(
+        &self,
+        from: u32,
+        path: &[Name],
+        parses: &[Option<Parse>],
+    ) -> Result<DefinitionId, Diagnostic> {
         let Some((last, folder)) = path.split_last() else {
             return Err(Diagnostic::error("E0102", Span::default(), "an empty path names nothing"));
         };
@@ -182,19 +176,19 @@ impl Names {
         let longer: Vec<String> = folder.iter().cloned().chain([last.text.clone()]).collect();
         for module in [&folder, &longer] {
             let Some(file) = self.modules.get(module) else { continue };
-            if let Some(id) = find(*file, &last.text, trees) {
-                return visible(from, id, last, trees);
+            if let Some(id) = find(*file, &last.text, parses) {
+                return visible(from, id, last, parses);
             }
         }
-        Err(self.no_item(&folder, last, trees))
+        Err(self.no_item(&folder, last, parses))
     }
 
-    fn no_item(&self, folder: &[String], last: &Name, trees: &[&SourceFile]) -> Diagnostic {
+    fn no_item(&self, folder: &[String], last: &Name, parses: &[Option<Parse>]) -> Diagnostic {
         let shown = folder.join("::");
         let mistake =
             Diagnostic::error("E0102", last.span, format!("there is no `{}` in `{shown}`", last.text))
                 .label("not found");
-        let items = self.modules.get(folder).and_then(|file| trees.get(*file as usize));
+        let items = self.modules.get(folder).and_then(|file| tree(*file, parses));
         let items = items.into_iter().flat_map(|tree| tree.items.iter().filter(|item| item.public));
         let own = items.filter_map(definition).map(|definition| definition.name.text.clone());
         let below = self
@@ -219,7 +213,8 @@ impl Names {
         &self,
         file: u32,
         path: &[Name],
-        trees: &[&SourceFile],
+        sources: &Sources,
+        parses: &[Option<Parse>],
     ) -> Result<DefinitionId, Diagnostic> {
         let scope = self.scopes.get(file as usize);
         let first = path.first().and_then(|name| scope?.get(&name.text));
@@ -229,7 +224,7 @@ impl Names {
                 Err(Diagnostic::error("E0107", name.span, format!("`{}` is a module", name.text))
                     .hint(format!("name an item of it: `{}::…`", name.text)))
             }
-            ([name], None) => Err(self.unknown(file, name, &[])),
+            ([name], None) => Err(self.unknown(file, name, &[], sources)),
             ([_, rest @ ..], Some(Meaning::Module(module))) => {
                 let span = path.first().map(|name| name.span).unwrap_or_default();
                 let absolute: Vec<Name> = module
@@ -237,9 +232,9 @@ impl Names {
                     .map(|text| Name { text: text.clone(), span })
                     .chain(rest.iter().cloned())
                     .collect();
-                self.item_of(file, &absolute, trees)
+                self.item_of(file, &absolute, parses)
             }
-            _ => self.item_of(file, path, trees),
+            _ => self.item_of(file, path, parses),
         }
     }
 
@@ -249,7 +244,7 @@ impl Names {
     }
 
     /// The mistake that a name is not known, with the names it may have been meant for.
-    pub fn unknown(&self, file: u32, name: &Name, local: &[String]) -> Diagnostic {
+    pub fn unknown(&self, file: u32, name: &Name, local: &[String], sources: &Sources) -> Diagnostic {
         let scope = self.scopes.get(file as usize);
         let mistake = Diagnostic::error("E0101", name.span, format!("there is no `{}` here", name.text))
             .label("not found");
@@ -258,15 +253,32 @@ impl Names {
             .map(String::as_str)
             .chain(scope.into_iter().flat_map(|scope| scope.keys().map(String::as_str)))
             .chain(builtins::BUILTINS.iter().map(|builtin| builtin.name));
-        if let Some(path) = self.library.get(&name.text) {
+        if let Some(path) = in_library(&name.text, sources) {
             return mistake.hint(format!("it is in the library: `use {path}`"));
         }
         suggest(mistake, &name.text, candidates)
     }
 }
 
-fn find(file: u32, name: &str, trees: &[&SourceFile]) -> Option<DefinitionId> {
-    let items = &trees.get(file as usize)?.items;
+/// Where the library has a public item of a name. This reads all of the library, which only a mistake makes worth while.
+fn in_library(name: &str, sources: &Sources) -> Option<String> {
+    let named =
+        |item: &Item| item.public && definition(item).is_some_and(|definition| definition.name.text == name);
+    let mut files = sources.files.iter().filter(|file| file.is_library());
+    let file = files.find(|file| {
+        // A file that has an item has its name.
+        file.text.contains(name) && moe_grammar::parse(FileId(0), &file.text).tree.items.iter().any(named)
+    })?;
+    Some(format!("{}::{name}", file.module.join("::")))
+}
+
+/// The tree of a file, if it was read.
+fn tree(file: u32, parses: &[Option<Parse>]) -> Option<&SourceFile> {
+    parses.get(file as usize)?.as_ref().map(|parse| &parse.tree)
+}
+
+fn find(file: u32, name: &str, parses: &[Option<Parse>]) -> Option<DefinitionId> {
+    let items = &tree(file, parses)?.items;
     let index = items.iter().position(|item| definition(item).is_some_and(|own| own.name.text == name))?;
     Some(DefinitionId { file, item: index as u32 })
 }
@@ -275,9 +287,9 @@ fn visible(
     from: u32,
     id: DefinitionId,
     name: &Name,
-    trees: &[&SourceFile],
+    parses: &[Option<Parse>],
 ) -> Result<DefinitionId, Diagnostic> {
-    let item = trees.get(id.file as usize).and_then(|tree| tree.items.get(id.item as usize));
+    let item = tree(id.file, parses).and_then(|tree| tree.items.get(id.item as usize));
     match item.filter(|item| !item.public && from != id.file) {
         None => Ok(id),
         Some(item) => {

@@ -116,25 +116,72 @@ pub struct Assertion {
     pub span: Span,
 }
 
+/// The name that paths into the standard library begin with.
+const LIBRARY: &str = "std";
+
 /// The sources of one compilation, parsed.
 #[derive(Debug)]
 pub struct Program {
     sources: Sources,
-    parses: Vec<Parse>,
+    /// Of the files that were read.
+    parses: Vec<Option<Parse>>,
     names: Names,
 }
 
+impl SourceFile {
+    /// A file of the standard library, by its path inside it, such as `gate/top_k.moe`.
+    pub fn of_library(path: &str, text: &str) -> Self {
+        let names = path.trim_end_matches(".moe").split('/').map(str::to_owned);
+        let module = [LIBRARY.to_owned()].into_iter().chain(names).collect();
+        SourceFile { path: format!("{LIBRARY}/{path}"), module, text: text.to_owned() }
+    }
+
+    pub(crate) fn is_library(&self) -> bool {
+        self.module.first().is_some_and(|first| first == LIBRARY)
+    }
+}
+
 /// Parses the sources and resolves what they use. Mistakes are told by [`Program::diagnostics`].
+///
+/// Files of the library that nothing names stay unread, but for the first file: only what the first file needs can be asked about.
 pub fn load(sources: Sources) -> Program {
-    let parses: Vec<Parse> = sources
-        .files
-        .iter()
-        .enumerate()
-        .map(|(index, file)| moe_grammar::parse(FileId(index as u32), &file.text))
-        .collect();
-    let trees: Vec<_> = parses.iter().map(|parse| &parse.tree).collect();
-    let names = Names::resolve(&sources, &trees);
+    load_parsed(sources, Vec::new())
+}
+
+/// As [`load`], where the first files are parsed already.
+pub fn load_parsed(sources: Sources, parses: Vec<Parse>) -> Program {
+    let mut parses: Vec<Option<Parse>> = parses.into_iter().map(Some).collect();
+    parses.resize(sources.files.len(), None);
+    parse_needed(&sources, &mut parses);
+    let names = Names::resolve(&sources, &parses);
     Program { sources, parses, names }
+}
+
+/// Parses the first file, those that are not of the library, and of the library those whose own name stands in a file that is parsed: no path
+/// can name an item of another.
+fn parse_needed(sources: &Sources, parses: &mut [Option<Parse>]) {
+    let mut open: Vec<usize> =
+        (0..sources.files.len()).filter(|index| *index == 0 || !named(sources, *index).1).collect();
+    let mut needed: BTreeSet<usize> = open.iter().copied().collect();
+    while let Some(index) = open.pop() {
+        let Some(file) = sources.files.get(index) else { continue };
+        let found: Vec<usize> = (0..sources.files.len())
+            .filter(|other| !needed.contains(other) && file.text.contains(named(sources, *other).0))
+            .collect();
+        needed.extend(&found);
+        open.extend(found);
+    }
+    for (index, (parse, file)) in parses.iter_mut().zip(&sources.files).enumerate() {
+        if needed.contains(&index) {
+            parse.get_or_insert_with(|| moe_grammar::parse(FileId(index as u32), &file.text));
+        }
+    }
+}
+
+/// The last name of a file's module, and whether it is of the library.
+fn named(sources: &Sources, index: usize) -> (&str, bool) {
+    let Some(file) = sources.files.get(index) else { return ("", false) };
+    (file.module.last().map_or("", String::as_str), file.is_library())
 }
 
 /// A model elaborated, before its `weights` blocks.
@@ -148,14 +195,15 @@ impl Program {
     /// The same sources with another text for one file: only that is parsed again.
     #[must_use]
     pub fn with_text(mut self, file: FileId, text: String) -> Program {
-        if let Some((source, parse)) =
-            self.sources.files.get_mut(file.0 as usize).zip(self.parses.get_mut(file.0 as usize))
-        {
-            *parse = moe_grammar::parse(file, &text);
+        if let Some(source) = self.sources.files.get_mut(file.0 as usize) {
             source.text = text;
         }
-        let trees: Vec<_> = self.parses.iter().map(|parse| &parse.tree).collect();
-        self.names = Names::resolve(&self.sources, &trees);
+        if let Some(parse) = self.parses.get_mut(file.0 as usize) {
+            *parse = None;
+        }
+        // What was left unread may be needed now.
+        parse_needed(&self.sources, &mut self.parses);
+        self.names = Names::resolve(&self.sources, &self.parses);
         self
     }
 
@@ -178,7 +226,7 @@ impl Program {
         }
         let mut mistakes = Vec::new();
         for file in seen {
-            let syntax = self.parses.get(file as usize).into_iter().flat_map(|parse| &parse.errors);
+            let syntax = self.parse(file).into_iter().flat_map(|parse| &parse.errors);
             mistakes.extend(syntax.map(Diagnostic::from));
             mistakes.extend(self.names.mistakes.get(file as usize).into_iter().flatten().cloned());
         }
@@ -215,8 +263,13 @@ impl Program {
     /// Leaves out that a name is not there whose definition could not be read, or which a `use` that is wrong should have brought in.
     fn without_unread(&self, mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
         let place = |mistake: &Diagnostic| mistake.primary.as_ref().map(|label| self.text(label.span));
-        let unread: BTreeSet<&str> =
-            self.parses.iter().flat_map(|parse| &parse.unread).map(|name| name.text.as_str()).collect();
+        let unread: BTreeSet<&str> = self
+            .parses
+            .iter()
+            .flatten()
+            .flat_map(|parse| &parse.unread)
+            .map(|name| name.text.as_str())
+            .collect();
         let used = mistakes.iter().filter(|mistake| matches!(mistake.code, "E0102" | "E0103"));
         let unused: BTreeSet<&str> = used.filter_map(place).collect();
         let is_unread = |mistake: &Diagnostic| {
@@ -462,8 +515,12 @@ impl Program {
         }
     }
 
+    fn parse(&self, file: u32) -> Option<&Parse> {
+        self.parses.get(file as usize)?.as_ref()
+    }
+
     fn items(&self, file: u32) -> &[Item] {
-        self.parses.get(file as usize).map(|parse| parse.tree.items.as_slice()).unwrap_or_default()
+        self.parse(file).map(|parse| parse.tree.items.as_slice()).unwrap_or_default()
     }
 
     /// A definition.
@@ -473,8 +530,7 @@ impl Program {
 
     /// The definition that a path names in a file.
     pub(crate) fn lookup(&self, file: u32, path: &[Name]) -> Result<DefinitionId, Diagnostic> {
-        let trees: Vec<_> = self.parses.iter().map(|parse| &parse.tree).collect();
-        self.names.lookup(file, path, &trees)
+        self.names.lookup(file, path, &self.sources, &self.parses)
     }
 
     /// Whether a file defines or uses a name.
@@ -484,7 +540,7 @@ impl Program {
 
     /// The mistake that a name is not known.
     pub(crate) fn unknown(&self, file: u32, name: &Name, local: &[String]) -> Diagnostic {
-        self.names.unknown(file, name, local)
+        self.names.unknown(file, name, local, &self.sources)
     }
 
     /// The source text of a place.

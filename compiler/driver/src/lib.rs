@@ -10,7 +10,6 @@ mod explain;
 mod info;
 mod inspect;
 mod install;
-mod library;
 mod link;
 mod memory;
 mod native;

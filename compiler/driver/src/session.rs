@@ -47,9 +47,9 @@ impl Session {
     /// # Errors
     /// If a file cannot be read. Mistakes in the sources come with [`Session::check`].
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let sources = sources::read(path).map_err(Failure::plain)?;
+        let (sources, parses) = sources::read(path).map_err(Failure::plain)?;
         let texts = |program: &Program| SourceTexts::of(program.sources());
-        Ok(Session { path: path.to_path_buf(), program: moe_check::load(sources), texts })
+        Ok(Session { path: path.to_path_buf(), program: moe_check::load_parsed(sources, parses), texts })
     }
 
     /// The file named by the user.

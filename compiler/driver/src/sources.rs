@@ -3,7 +3,7 @@
 use moe_check::{SourceFile, Sources};
 use moe_diagnostics::{Diagnostic, Texts};
 use moe_grammar::tree::{ItemKind, Use};
-use moe_grammar::FileId;
+use moe_grammar::{FileId, Parse};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -34,24 +34,24 @@ impl Texts for SourceTexts {
     }
 }
 
-/// Reads `path`, the files it uses, and the standard library.
+/// Reads `path`, the files it uses, and the standard library; with what the files were parsed to, as far as they are.
 ///
 /// # Errors
 /// If `path` cannot be read. A file that is used and not there is left to the checker, which knows the place.
-pub fn read(path: &Path) -> Result<Sources, Diagnostic> {
+pub fn read(path: &Path) -> Result<(Sources, Vec<Parse>), Diagnostic> {
     let text = read_file(path)?;
     let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let root = SourceFile { path: path.display().to_string(), module: vec![stem], text };
     let mut reader = Reader { folder, files: vec![root], seen: BTreeSet::new() };
-    let mut next = 0;
-    while let Some(file) = reader.files.get(next) {
-        let text = file.text.clone();
-        reader.read_uses(FileId(next as u32), &text)?;
-        next += 1;
+    let mut parses = Vec::new();
+    while let Some(file) = reader.files.get(parses.len()) {
+        let parse = moe_grammar::parse(FileId(parses.len() as u32), &file.text);
+        reader.read_uses(&parse)?;
+        parses.push(parse);
     }
     reader.files.extend(library());
-    Ok(Sources { files: reader.files })
+    Ok((Sources { files: reader.files }, parses))
 }
 
 struct Reader {
@@ -61,8 +61,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn read_uses(&mut self, file: FileId, text: &str) -> Result<(), Diagnostic> {
-        let parse = moe_grammar::parse(file, text);
+    fn read_uses(&mut self, parse: &Parse) -> Result<(), Diagnostic> {
         for item in &parse.tree.items {
             if let ItemKind::Use(used) = &item.kind {
                 self.read_use(used)?;
@@ -104,14 +103,7 @@ impl Reader {
 
 /// The standard library's files.
 pub fn library() -> impl Iterator<Item = SourceFile> {
-    crate::library::LIBRARY.iter().map(|(path, text)| {
-        let parts = path.trim_end_matches(".moe").split('/').map(str::to_owned);
-        SourceFile {
-            path: format!("std/{path}"),
-            module: ["std".to_owned()].into_iter().chain(parts).collect(),
-            text: (*text).to_owned(),
-        }
-    })
+    moe_stdlib::FILES.iter().map(|(path, text)| SourceFile::of_library(path, text))
 }
 
 fn read_file(path: &Path) -> Result<String, Diagnostic> {

@@ -31,18 +31,8 @@ fn main_file() -> SourceFile {
 
 /// An empty first file and the standard library.
 pub fn with_library() -> Program {
-    let library = root().join("stdlib");
-    let mut paths = Vec::new();
-    files_below(&library, &[".moe"], &mut paths);
     let mut files = vec![main_file()];
-    for path in paths {
-        let Ok(text) = fs::read_to_string(&path) else { continue };
-        let Ok(inside) = path.strip_prefix(&library) else { continue };
-        let names = inside.with_extension("");
-        let names = names.iter().map(|name| name.to_string_lossy().into_owned());
-        let module: Vec<String> = ["std".to_owned()].into_iter().chain(names).collect();
-        files.push(SourceFile { path: format!("{}.moe", module.join("/")), module, text });
-    }
+    files.extend(moe_stdlib::FILES.iter().map(|(path, text)| SourceFile::of_library(path, text)));
     load(Sources { files })
 }
 

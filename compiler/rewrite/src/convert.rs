@@ -79,6 +79,8 @@ pub struct Stored {
     pub rows: BTreeMap<AxisId, Size>,
     /// The packed axes that the e-graph knows, and what they are in the function.
     pub axes: BTreeMap<AxisId, AxisId>,
+    /// How many terms the e-graph came to hold.
+    pub terms: usize,
     /// The rule that each node comes from; `None` for nodes of the source.
     pub rules: Vec<Option<&'static str>>,
 }
@@ -100,7 +102,7 @@ pub fn store(function: &Function, loaded: &Loaded, chosen: &Chosen) -> Result<St
     let function = writer.builder.finish();
     let mut rules = writer.rules;
     rules.resize(function.nodes.len(), None);
-    Ok(Stored { function, rows: writer.rows, axes: writer.axes, rules })
+    Ok(Stored { function, rows: writer.rows, axes: writer.axes, terms: loaded.graph.nodes().len(), rules })
 }
 
 fn same_type(function: &Function, builder: &Builder, old: NodeId, new: NodeId) -> Result<(), RewriteError> {

@@ -41,6 +41,8 @@ pub struct FunctionReport {
     pub cost_after: Totals,
     /// The rules that fired.
     pub rules: Vec<RuleUse>,
+    /// How many terms its e-graph came to hold.
+    pub terms: usize,
 }
 
 /// An axis of packed rows.
@@ -93,6 +95,7 @@ impl Report {
             cost_before,
             cost_after,
             rules: uses(after, rules, fired),
+            terms: after.terms,
         });
     }
 

@@ -24,7 +24,34 @@ pub struct Rule {
     /// What it is tried on: any of these.
     pub left: Vec<Shape>,
     /// The right sides where the conditions hold; otherwise which did not.
-    pub right: fn(&Site) -> Result<Vec<Tree>, &'static str>,
+    pub right: Right,
+}
+
+/// Gives right sides, or says which condition does not hold.
+pub type Right = fn(&Site) -> Result<Vec<Tree>, &'static str>;
+
+impl Rule {
+    /// A rule that is always on and names no packed axis.
+    pub fn new(
+        name: &'static str,
+        equation: &'static str,
+        reason: &'static str,
+        left: Vec<Shape>,
+        right: Right,
+    ) -> Self {
+        Rule { name, equation, reason, fast_math: None, packs: false, left, right }
+    }
+
+    /// A rule that names packed axes.
+    pub fn packing(
+        name: &'static str,
+        equation: &'static str,
+        reason: &'static str,
+        left: Vec<Shape>,
+        right: Right,
+    ) -> Self {
+        Rule { packs: true, ..Rule::new(name, equation, reason, left, right) }
+    }
 }
 
 /// A left side.

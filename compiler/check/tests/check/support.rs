@@ -15,27 +15,9 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn library(folder: &Path, module: &[String], files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        let mut module = module.to_vec();
-        module.push(path.file_stem().unwrap().to_string_lossy().into_owned());
-        if path.is_dir() {
-            library(&path, &module, files);
-        } else if path.extension().is_some_and(|extension| extension == "moe") {
-            let text = fs::read_to_string(&path).unwrap();
-            files.push(SourceFile { path: format!("{}.moe", module.join("/")), module, text });
-        }
-    }
-}
-
 /// The files of the library.
 pub fn library_files() -> Vec<SourceFile> {
-    let mut files = Vec::new();
-    library(&root().join("stdlib"), &["std".to_owned()], &mut files);
-    files
+    moe_stdlib::FILES.iter().map(|(path, text)| SourceFile::of_library(path, text)).collect()
 }
 
 /// A program of one text, further files, and the library.

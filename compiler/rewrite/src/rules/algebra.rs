@@ -13,15 +13,7 @@ use moe_graph::{Absorb, AxisId, Operation, ReduceKind, ScalarFunction};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
-    let rule = |name, equation, reason, left, right| Rule {
-        name,
-        equation,
-        reason,
-        fast_math: None,
-        packs: false,
-        left,
-        right,
-    };
+    let rule = Rule::new;
     vec![
         rule(
             "associate-contractions",

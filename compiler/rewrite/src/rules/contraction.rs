@@ -6,15 +6,7 @@ use moe_graph::{Absorb, AxisId, Operation};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
-    let rule = |name, equation, reason, left, right| Rule {
-        name,
-        equation,
-        reason,
-        fast_math: None,
-        packs: false,
-        left,
-        right,
-    };
+    let rule = Rule::new;
     vec![
         rule(
             "factor-out-of-sum",

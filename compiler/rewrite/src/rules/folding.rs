@@ -6,15 +6,8 @@ use moe_graph::{Absorb, AxisId, Element, Operation, ReduceKind, Scalar, ScalarFu
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
-    let rule = |name, equation, left, right| Rule {
-        name,
-        equation,
-        reason: "work that changes nothing, or whose result is known, is not done",
-        fast_math: None,
-        packs: false,
-        left,
-        right,
-    };
+    let reason = "work that changes nothing, or whose result is known, is not done";
+    let rule = |name, equation, left, right| Rule::new(name, equation, reason, left, right);
     vec![
         rule("multiply-by-one", "x * 1 = x", either(is_multiply), |site| identity(site, 1.0)),
         rule("divide-by-one", "x / 1 = x", vec![term("map", is_divide, [any("x"), any("y")])], |site| {

@@ -9,15 +9,7 @@ use moe_graph::{Absorb, AxisId, Element, Operation, Scalar, ScalarFunction as F}
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
-    let rule = |name, equation, reason, left, right| Rule {
-        name,
-        equation,
-        reason,
-        fast_math: None,
-        packs: false,
-        left,
-        right,
-    };
+    let rule = Rule::new;
     vec![
         rule(
             "one-hot-to-lookup",

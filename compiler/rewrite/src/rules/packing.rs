@@ -19,15 +19,7 @@ pub fn rules() -> Vec<Rule> {
 
 /// Packing goes through what a value was made by.
 fn inward() -> Vec<Rule> {
-    let rule = |name, equation, reason, left, right| Rule {
-        name,
-        equation,
-        reason,
-        fast_math: None,
-        packs: true,
-        left,
-        right,
-    };
+    let rule = Rule::packing;
     vec![
         rule(
             "pack-bounded",
@@ -76,15 +68,7 @@ fn inward() -> Vec<Rule> {
 
 /// Packing meets unpacking, sums, and other masks.
 fn undoing() -> Vec<Rule> {
-    let rule = |name, equation, reason, left, right| Rule {
-        name,
-        equation,
-        reason,
-        fast_math: None,
-        packs: true,
-        left,
-        right,
-    };
+    let rule = Rule::packing;
     vec![
         rule(
             "pack-of-unpack",

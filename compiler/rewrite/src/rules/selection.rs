@@ -12,13 +12,8 @@ use moe_graph::{Absorb, AxisId, Element, Operation, ScalarFunction as F};
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
     let rule = |name, equation, reason, fast_math, left, right| Rule {
-        name,
-        equation,
-        reason,
         fast_math,
-        packs: false,
-        left,
-        right,
+        ..Rule::new(name, equation, reason, left, right)
     };
     vec![
         rule(

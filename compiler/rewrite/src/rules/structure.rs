@@ -5,15 +5,8 @@ use moe_graph::{AxisId, Operation};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
-    let rule = |name, equation, left, right| Rule {
-        name,
-        equation,
-        reason: "entries are moved once, or not at all",
-        fast_math: None,
-        packs: false,
-        left,
-        right,
-    };
+    let reason = "entries are moved once, or not at all";
+    let rule = |name, equation, left, right| Rule::new(name, equation, reason, left, right);
     vec![
         rule(
             "split-of-merge",

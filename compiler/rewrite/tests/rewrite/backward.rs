@@ -4,7 +4,8 @@
 //! dense (the gradient of the experts' weights, of their inputs, of the gate), it alone would be more than what each test allows.
 
 use crate::compare::{assert_equal, Data};
-use crate::language::{elaborate, flops, model, USES};
+use crate::language::{elaborate, flops};
+use crate::texts::{self, model, USES};
 use moe_graph::{
     Absorb, AxisId, Function, Module, Node, NodeId, Operation, Output, OutputKind, ParameterKind, ReduceKind,
     ScalarFunction,
@@ -45,14 +46,8 @@ fn gradient(text: &str) -> Module {
 
 /// Rewrites the gradient, compares what is computed, and asserts the part of the FLOPs that is left.
 fn dispatched(text: &str, most: f64) -> Rewritten {
-    dispatched_at(128, text, most)
-}
-
-/// The same, with forms compared for so many rows.
-fn dispatched_at(rows: i64, text: &str, most: f64) -> Rewritten {
     let module = gradient(text);
-    let options = Options { default_size: rows, ..Options::default() };
-    let rewritten = rewrite(&module, &options).unwrap();
+    let rewritten = rewrite(&module, &Options::default()).unwrap();
     let report = rewritten.report.render();
     for rows in [1, 3] {
         assert_equal(&module, &rewritten.module, rows, Data::Any, 9, &report);
@@ -70,24 +65,22 @@ fn a_plain_mixture() {
 
 #[test]
 fn a_residual_inside_the_sum() {
-    dispatched(&model("let g = gate(x)\nsum e: E { g[_, e] * (x + experts[e](x)) }"), 0.27);
+    dispatched(&texts::residual_inside(), 0.27);
 }
 
 #[test]
 fn a_norm_before_and_a_residual_around() {
-    let body = "let h = rms_norm(x)\nlet g = gate(h)\nx + sum e: E { g[_, e] * experts[e](h) }";
-    dispatched(&model(body), 0.27);
+    dispatched(&texts::norm_and_residual(), 0.27);
 }
 
 #[test]
 fn an_expert_that_reads_its_gate_value() {
-    dispatched(&model("let g = gate(x)\nsum e: E { g[_, e] * experts[e](g[_, e] * x) }"), 0.27);
+    dispatched(&texts::reads_gate_value(), 0.27);
 }
 
 #[test]
 fn two_gates_over_one_set_of_experts() {
-    let body = "part other = top_k_of_softmax[E, K]\nlet g = gate(x) + other(x)\nsum e: E { g[_, e] * experts[e](x) }";
-    dispatched(&model(body), 0.52);
+    dispatched(&texts::two_gates(), 0.52);
 }
 
 /// The gates' sums go over their own rows, and the experts' gradients over the rows of either.
@@ -100,8 +93,7 @@ fn two_gates_in_two_sums() {
 
 #[test]
 fn a_shared_expert_beside() {
-    let body = "part shared = swiglu[H]\nlet g = gate(x)\nshared(x) + sum e: E { g[_, e] * experts[e](x) }";
-    dispatched(&model(body), 0.38);
+    dispatched(&texts::shared_beside(), 0.38);
 }
 
 #[test]
@@ -117,19 +109,9 @@ fn two_levels() {
     dispatched(&text, 0.16);
 }
 
-/// At many rows: at 128 the packed form is predicted to be cheaper too, but single choices changed one by one do not lead to it.
 #[test]
 fn a_list_of_different_experts() {
-    let text = format!(
-        "moe 1\n{USES}\n\
-         model Block[D = 64, H = 96, E = 4](x: f32[N, D]) -> f32[N, D] {{\n\
-             part experts = [mlp[H], swiglu[H], mlp[2 * H], swiglu[H]]\n\
-             part gate = top_k[E, 1]\n\
-             let g = gate(x)\n\
-             sum e: E {{ g[_, e] * experts[e](x) }}\n\
-         }}\n"
-    );
-    dispatched_at(128, &text, 0.3);
+    dispatched(&texts::different_experts(), 0.3);
 }
 
 #[test]
@@ -152,44 +134,18 @@ fn a_gate_on_sequences_with_attention_inside() {
     dispatched(&text, 0.27);
 }
 
-/// Experts that choose their rows, and a gate with both bounds at once: of the rows that chose an expert, it takes the best.
-fn chosen(mask: &str) -> String {
-    format!(
-        "moe 1\n{USES}\n\
-         model Block[D = 64, H = 96, E = 8, C = 4, F = 20, K = 2](x: f32[N, D]) -> f32[N, D] {{\n\
-             part experts = [mlp[H]; E]\n\
-             weight gate: f32[D, E] = glorot\n\
-             let s = softmax(x @ gate, over E)\n\
-             let g = where({mask}, s, 0)\n\
-             sum e: E {{ g[_, e] * experts[e](x) }}\n\
-         }}\n"
-    )
-}
-
 #[test]
 fn experts_that_choose_their_rows() {
-    dispatched(&chosen("largest_mask[C](s, over N)"), 0.1);
+    dispatched(&texts::chosen("largest_mask[C](s, over N)"), 0.1);
 }
 
+/// A gate with both bounds at once: of the rows that chose an expert, it takes the best.
 #[test]
 fn both_bounds_at_once() {
-    dispatched(&chosen("largest_mask[F](s, over N) && largest_mask[K](s, over E)"), 0.2);
+    dispatched(&texts::chosen("largest_mask[F](s, over N) && largest_mask[K](s, over E)"), 0.2);
 }
 
 #[test]
 fn layers_in_a_loop() {
-    let text = format!(
-        "moe 1\n{USES}\n\
-         layer block[H, E, K](x: f32[.., D]) -> f32[.., D] {{\n\
-             part gate = top_k[E, K]\npart experts = [mlp[H]; E]\npart norm = rms_norm\n\
-             let h = norm(x)\nlet g = gate(h)\n\
-             x + sum e: E {{ g[_, e] * experts[e](h) }}\n\
-         }}\n\
-         model Stack[D = 64, H = 96, E = 8, K = 2, L = 3](x: f32[N, D]) -> f32[N, D] {{\n\
-             part blocks = [block[H, E, K]; L]\n\
-             repeat i in L {{ x = blocks[i](x) }}\n\
-             x\n\
-         }}\n"
-    );
-    dispatched(&text, 0.27);
+    dispatched(&texts::layers(), 0.27);
 }

@@ -1,6 +1,7 @@
 //! Models as people write them, through the checker: dispatched from types alone.
 
 use crate::compare::{assert_equal, Data};
+use crate::texts::{self, USES};
 use moe_check::{load, Setting, SourceFile, Sources};
 use moe_grammar::FileId;
 use moe_graph::{Module, Operation, Size};
@@ -13,27 +14,11 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn library(folder: &Path, module: &[String], files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        let mut module = module.to_vec();
-        module.push(path.file_stem().unwrap().to_string_lossy().into_owned());
-        if path.is_dir() {
-            library(&path, &module, files);
-        } else if path.extension().is_some_and(|extension| extension == "moe") {
-            let text = fs::read_to_string(&path).unwrap();
-            files.push(SourceFile { path: format!("{}.moe", module.join("/")), module, text });
-        }
-    }
-}
-
 /// The graph of the first model of a text, with the sizes given.
 pub fn elaborate(text: &str, sizes: &[(&str, i64)]) -> Module {
     let module = vec!["main".to_owned()];
     let mut files = vec![SourceFile { path: "main.moe".to_owned(), module, text: text.to_owned() }];
-    library(&root().join("stdlib"), &["std".to_owned()], &mut files);
+    files.extend(moe_stdlib::FILES.iter().map(|(path, text)| SourceFile::of_library(path, text)));
     let program = load(Sources { files });
     assert_eq!(program.diagnostics(), []);
     let model = program.models(FileId(0))[0].name.clone();
@@ -81,65 +66,34 @@ fn the_mixtral_example() {
     dispatched(&text, 0.27);
 }
 
-/// What experts and gates are in the texts below.
-pub const USES: &str = "
-use std::expert::mlp::mlp
-use std::expert::swiglu::swiglu
-use std::gate::top_k::{top_k, top_k_of_softmax}
-use std::nn::norm::rms_norm
-use std::select::keep_largest
-use std::nn::softmax::softmax
-";
-
-pub fn model(body: &str) -> String {
-    format!(
-        "moe 1\n{USES}\nmodel Block[D = 64, H = 96, E = 8, K = 2](x: f32[N, D]) -> f32[N, D] {{\n\
-         part gate = top_k[E, K]\npart experts = [mlp[H]; E]\n{body}\n}}\n"
-    )
-}
-
 #[test]
 fn a_residual_inside_the_sum() {
-    dispatched(&model("let g = gate(x)\nsum e: E { g[_, e] * (x + experts[e](x)) }"), 0.27);
+    dispatched(&texts::residual_inside(), 0.27);
 }
 
 #[test]
 fn a_norm_before_and_a_residual_around() {
-    dispatched(
-        &model("let h = rms_norm(x)\nlet g = gate(h)\nx + sum e: E { g[_, e] * experts[e](h) }"),
-        0.27,
-    );
+    dispatched(&texts::norm_and_residual(), 0.27);
 }
 
 #[test]
 fn an_expert_that_reads_its_gate_value() {
-    dispatched(&model("let g = gate(x)\nsum e: E { g[_, e] * experts[e](g[_, e] * x) }"), 0.27);
+    dispatched(&texts::reads_gate_value(), 0.27);
 }
 
 #[test]
 fn two_gates_over_one_set_of_experts() {
-    let body = "part other = top_k_of_softmax[E, K]\nlet g = gate(x) + other(x)\nsum e: E { g[_, e] * experts[e](x) }";
-    dispatched(&model(body), 0.52);
+    dispatched(&texts::two_gates(), 0.52);
 }
 
 #[test]
 fn a_shared_expert_beside() {
-    let body = "part shared = swiglu[H]\nlet g = gate(x)\nshared(x) + sum e: E { g[_, e] * experts[e](x) }";
-    dispatched(&model(body), 0.38);
+    dispatched(&texts::shared_beside(), 0.38);
 }
 
 #[test]
 fn a_list_of_different_experts() {
-    let text = format!(
-        "moe 1\n{USES}\n\
-         model Block[D = 64, H = 96, E = 4](x: f32[N, D]) -> f32[N, D] {{\n\
-             part experts = [mlp[H], swiglu[H], mlp[2 * H], swiglu[H]]\n\
-             part gate = top_k[E, 1]\n\
-             let g = gate(x)\n\
-             sum e: E {{ g[_, e] * experts[e](x) }}\n\
-         }}\n"
-    );
-    dispatched(&text, 0.3);
+    dispatched(&texts::different_experts(), 0.3);
 }
 
 #[test]
@@ -157,35 +111,12 @@ fn a_gate_on_sequences() {
 
 #[test]
 fn experts_that_choose_their_rows() {
-    let text = format!(
-        "moe 1\n{USES}\n\
-         model Block[D = 64, H = 96, E = 8, C = 4](x: f32[N, D]) -> f32[N, D] {{\n\
-             part experts = [mlp[H]; E]\n\
-             weight gate: f32[D, E] = glorot\n\
-             let s = softmax(x @ gate, over E)\n\
-             let g = where(largest_mask[C](s, over N), s, 0)\n\
-             sum e: E {{ g[_, e] * experts[e](x) }}\n\
-         }}\n"
-    );
-    dispatched(&text, 0.1);
+    dispatched(&texts::chosen("largest_mask[C](s, over N)"), 0.1);
 }
 
 #[test]
 fn layers_in_a_loop() {
-    let text = format!(
-        "moe 1\n{USES}\n\
-         layer block[H, E, K](x: f32[.., D]) -> f32[.., D] {{\n\
-             part gate = top_k[E, K]\npart experts = [mlp[H]; E]\npart norm = rms_norm\n\
-             let h = norm(x)\nlet g = gate(h)\n\
-             x + sum e: E {{ g[_, e] * experts[e](h) }}\n\
-         }}\n\
-         model Stack[D = 64, H = 96, E = 8, K = 2, L = 3](x: f32[N, D]) -> f32[N, D] {{\n\
-             part blocks = [block[H, E, K]; L]\n\
-             repeat i in L {{ x = blocks[i](x) }}\n\
-             x\n\
-         }}\n"
-    );
-    dispatched(&text, 0.27);
+    dispatched(&texts::layers(), 0.27);
 }
 
 /// A gate that the library has not: scores squared, those that are at least half the best of three kept.

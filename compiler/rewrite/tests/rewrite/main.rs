@@ -12,4 +12,5 @@ mod model;
 mod proof;
 mod report;
 mod rules;
-mod speed;
+mod size;
+mod texts;

@@ -13,22 +13,6 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn library(folder: &Path, module: &[String], files: &mut Vec<SourceFile>) {
-    let mut entries: Vec<PathBuf> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        let mut module = module.to_vec();
-        module.push(path.file_stem().unwrap().to_string_lossy().into_owned());
-        if path.is_dir() {
-            library(&path, &module, files);
-        } else if path.extension().is_some_and(|extension| extension == "moe") {
-            let text = fs::read_to_string(&path).unwrap();
-            files.push(SourceFile { path: format!("{}.moe", module.join("/")), module, text });
-        }
-    }
-}
-
 /// The first model of a file, rewritten.
 pub fn first_model(path: &str) -> Module {
     model(&fs::read_to_string(root().join(path)).unwrap(), None, true)
@@ -38,7 +22,7 @@ pub fn first_model(path: &str) -> Module {
 pub fn model(text: &str, name: Option<&str>, rewritten: bool) -> Module {
     let text = text.to_owned();
     let mut files = vec![SourceFile { path: "main.moe".to_owned(), module: vec!["main".to_owned()], text }];
-    library(&root().join("stdlib"), &["std".to_owned()], &mut files);
+    files.extend(moe_stdlib::FILES.iter().map(|(path, text)| SourceFile::of_library(path, text)));
     let program = load(Sources { files });
     assert_eq!(program.check_file(FileId(0)), []);
     let first = program.models(FileId(0)).remove(0).name;

@@ -1,4 +1,4 @@
-//! Puts the `.moe` files of the standard library into the program, as a table from module path to text.
+//! Puts the `.moe` files of this folder into a table from path to text.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -19,7 +19,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 
 fn main() -> io::Result<()> {
     let own = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
-    let root = Path::new(&own).join("../../stdlib").canonicalize()?;
+    let root = Path::new(&own).canonicalize()?;
     let mut files = Vec::new();
     collect(&root, &mut files)?;
     files.sort();
@@ -29,8 +29,8 @@ fn main() -> io::Result<()> {
         .map(|(name, path)| format!("    ({name:?}, include_str!({path:?})),\n"))
         .collect();
     let table = format!(
-        "/// The standard library's files: path inside `stdlib`, and text.\npub const LIBRARY: &[(&str, &str)] = &[\n{rows}];\n"
+        "/// The files: path inside this folder, such as `gate/top_k.moe`, and text.\npub const FILES: &[(&str, &str)] = &[\n{rows}];\n"
     );
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
-    fs::write(Path::new(&out).join("library.rs"), table)
+    fs::write(Path::new(&out).join("files.rs"), table)
 }
