@@ -8,6 +8,7 @@ use moe_evaluate::{evaluate, Evaluation};
 use moe_graph::{Function, Module, Parameter, ParameterKind};
 use moe_rewrite::{Options, Proof, RewriteError};
 use moe_runtime::files::PendingFile;
+use moe_runtime::weights::closest;
 use moe_runtime::Tensor;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -63,11 +64,9 @@ pub fn why_not(session: &Session, selection: &Selection, rule: &str) -> Result<S
     let known = moe_rewrite::rules();
     let Some(found) = known.iter().find(|known| known.name == rule) else {
         let error = Diagnostic::plain_error("E0708", format!("there is no rule `{rule}`"));
-        let near =
-            known.iter().map(|known| (strsim::damerau_levenshtein(rule, known.name), known.name)).min();
-        let hint = match near {
-            Some((distance, near)) if distance * 3 <= rule.len() => format!("did you mean `{near}`?"),
-            _ => "moe explain --rules lists them".to_owned(),
+        let hint = match closest(rule, known.iter().map(|known| known.name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "moe explain --rules lists them".to_owned(),
         };
         return Err(Failure::plain(error.hint(hint)));
     };

@@ -2,7 +2,7 @@
 
 use crate::analysis::{Graph, Knowledge};
 use crate::extract::Chosen;
-use crate::language::Term;
+use crate::language::{with_packed_axis, Term};
 use crate::saturate::Origins;
 use crate::sizes::Nominal;
 use crate::RewriteError;
@@ -45,30 +45,27 @@ pub fn load(function: &Function, nominal: Nominal, proofs: bool) -> Result<Loade
     Ok(Loaded { graph, classes, origins })
 }
 
-/// The classes that a function must compute: those of its outputs, and checked claims even if their results are not used.
-pub fn roots(function: &Function, loaded: &Loaded) -> Vec<Id> {
-    let class =
-        |node: NodeId| Some(loaded.graph.find(loaded.classes.get(node.0 as usize).copied().flatten()?));
-    let checks = function.node_ids().zip(&function.nodes);
-    let checks = checks.filter(|(_, node)| matches!(node.operation, Operation::Expect { .. }));
-    function
-        .outputs
-        .iter()
-        .map(|output| output.node)
-        .chain(checks.map(|(id, _)| id))
-        .filter_map(class)
-        .collect()
+/// What a function must compute: its outputs, and checked claims even if their results are not used.
+pub fn roots(function: &Function) -> Vec<NodeId> {
+    let live = live_nodes(function);
+    let checks = function.node_ids().zip(&function.nodes).zip(live);
+    let checks =
+        checks.filter(|((_, node), live)| *live && matches!(node.operation, Operation::Expect { .. }));
+    function.outputs.iter().map(|output| output.node).chain(checks.map(|((id, _), _)| id)).collect()
 }
 
-/// Those of them that every step computes: not what is only observed, nor how states begin.
-pub fn always(function: &Function, loaded: &Loaded) -> Vec<Id> {
+/// The classes of nodes.
+pub fn classes(nodes: impl IntoIterator<Item = NodeId>, loaded: &Loaded) -> Vec<Id> {
     let class =
         |node: NodeId| Some(loaded.graph.find(loaded.classes.get(node.0 as usize).copied().flatten()?));
-    let outputs = function
-        .outputs
-        .iter()
-        .filter(|output| !matches!(output.kind, OutputKind::Observed | OutputKind::Initial));
-    outputs.filter_map(|output| class(output.node)).collect()
+    nodes.into_iter().filter_map(class).collect()
+}
+
+/// What every step computes: not what is only observed, nor how states begin.
+pub fn always(function: &Function) -> impl Iterator<Item = NodeId> + '_ {
+    let outputs = function.outputs.iter();
+    let outputs = outputs.filter(|output| !matches!(output.kind, OutputKind::Observed | OutputKind::Initial));
+    outputs.map(|output| output.node)
 }
 
 /// A function made of chosen terms.
@@ -96,7 +93,7 @@ pub fn store(function: &Function, loaded: &Loaded, chosen: &Chosen) -> Result<St
         same_type(function, &writer.builder, output.node, node)?;
         writer.builder.output(output.name.clone(), node, output.axes.clone(), output.kind);
     }
-    for class in roots(function, loaded) {
+    for class in classes(roots(function), loaded) {
         writer.write(class, &origins)?;
     }
     let function = writer.builder.finish();
@@ -210,24 +207,13 @@ impl<'a> Writer<'a> {
                 self.builder.add_typed(term.operation.clone(), &operands, given().ok_or_else(untyped)?)
             }
             other => {
-                let operation = self.with_own_axes(other);
+                let operation = with_packed_axis(other, |axis| self.axis(axis));
                 self.builder.add(operation, &operands)?
             }
         })
     }
 
     /// Packed axes are numbered as they come into use.
-    fn with_own_axes(&mut self, operation: &Operation) -> Operation {
-        match operation.clone() {
-            Operation::Pack { into } => Operation::Pack { into: self.axis(into) },
-            Operation::Unpack { from, background } => Operation::Unpack { from: self.axis(from), background },
-            Operation::SegmentReduce { kind, from, over } => {
-                Operation::SegmentReduce { kind, from: self.axis(from), over }
-            }
-            other => other,
-        }
-    }
-
     fn axis(&mut self, old: AxisId) -> AxisId {
         let knowledge = &self.loaded.graph.analysis;
         let Some(candidate) = knowledge.candidate(old) else { return old };

@@ -11,9 +11,9 @@
 
 use crate::analysis::Graph;
 use crate::convert::found;
-use crate::language::Term;
+use crate::language::{packed_axis, Term};
 use egg::Id;
-use moe_graph::{AxisId, Operation};
+use moe_graph::AxisId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Added to every term, in seconds: the model is no finer than this, and of nearly equal forms the one with fewer terms is better.
@@ -45,16 +45,6 @@ struct Entry {
 impl Entry {
     fn whole(&self) -> f64 {
         self.price.work + self.price.launches + EACH
-    }
-
-    /// The packed axis that it goes into or comes from.
-    fn packed(&self) -> Option<AxisId> {
-        match &self.term.operation {
-            Operation::Pack { into: axis }
-            | Operation::Unpack { from: axis, .. }
-            | Operation::SegmentReduce { from: axis, .. } => Some(*axis),
-            _ => None,
-        }
     }
 }
 
@@ -144,7 +134,7 @@ impl Search {
     /// Each class by itself with terms at these costs, then single choices changed; and what it really costs.
     fn from(&mut self, cost: fn(&Price) -> f64) -> Option<(f64, Choices)> {
         for entry in &mut self.entries {
-            let out = entry.packed().is_some_and(|axis| self.left_out.contains(&axis));
+            let out = packed_axis(&entry.term.operation).is_some_and(|axis| self.left_out.contains(&axis));
             (entry.cost, entry.seen) = (if out { f64::INFINITY } else { cost(&entry.price) }, 0);
         }
         self.visits += self.entries.len();
@@ -161,7 +151,7 @@ impl Search {
     fn packed(&self, choices: &Choices) -> BTreeSet<AxisId> {
         let Some(whole) = whole(&self.entries, choices, &self.always) else { return BTreeSet::new() };
         let entries = whole.classes.iter().filter_map(|class| self.entries.get((*choices.get(*class)?)?));
-        entries.filter_map(Entry::packed).collect()
+        entries.filter_map(|entry| packed_axis(&entry.term.operation)).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 pub use egg::Id;
 use egg::Language;
-use moe_graph::Operation;
+use moe_graph::{AxisId, Operation};
 
 /// An operation on classes.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -31,6 +31,28 @@ impl Language for Term {
     fn children_mut(&mut self) -> &mut [Id] {
         &mut self.operands
     }
+}
+
+/// The packed axis that an operation goes into or comes from.
+pub fn packed_axis(operation: &Operation) -> Option<AxisId> {
+    match operation {
+        Operation::Pack { into: axis }
+        | Operation::Unpack { from: axis, .. }
+        | Operation::SegmentReduce { from: axis, .. } => Some(*axis),
+        _ => None,
+    }
+}
+
+/// The operation with another packed axis, if it has one.
+pub fn with_packed_axis(operation: &Operation, other: impl FnOnce(AxisId) -> AxisId) -> Operation {
+    let mut operation = operation.clone();
+    if let Operation::Pack { into: axis }
+    | Operation::Unpack { from: axis, .. }
+    | Operation::SegmentReduce { from: axis, .. } = &mut operation
+    {
+        *axis = other(*axis);
+    }
+    operation
 }
 
 /// The key under which the support rules know a class.

@@ -32,7 +32,7 @@ pub use report::{FunctionReport, PackedAxis, Report, RuleUse};
 pub use totals::Totals;
 
 use analysis::Graph;
-use convert::{load, roots, store, Loaded, Stored};
+use convert::{classes, load, roots, store, Loaded, Stored};
 use extract::{extract, Chosen, Price};
 use language::Term;
 use moe_grammar::Span;
@@ -269,7 +269,7 @@ fn rewrite_function(
     let chosen = choose(function, &loaded, options)?;
     let stored = store(function, &loaded, &chosen)?;
     if let Some(log) = log {
-        let roots = proof::roots(function);
+        let roots = roots(function);
         let recorded = proof::record(function, &loaded, &chosen, log, &roots, &stored.axes);
         let (terms, lines) = recorded.map_err(|why| RewriteError::Proof { why })?;
         proof.terms.functions.push(terms);
@@ -313,8 +313,8 @@ fn explore(
 
 fn choose(function: &Function, loaded: &Loaded, options: &Options) -> Result<Chosen, RewriteError> {
     let graph = &loaded.graph;
-    let roots = roots(function, loaded);
-    let always = convert::always(function, loaded);
+    let roots = classes(roots(function), loaded);
+    let always = classes(convert::always(function), loaded);
     let written: HashSet<Term> = if options.prefer_rewritten { written(loaded) } else { HashSet::new() };
     let chosen = extract(graph, &roots, &always, &|term, id| {
         if options.prefer_rewritten {

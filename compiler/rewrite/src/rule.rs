@@ -5,7 +5,7 @@
 
 use crate::analysis::Data;
 use crate::classes::Classes;
-use crate::language::Term;
+use crate::language::{packed_axis, Term};
 use egg::{ENodeOrVar, Id, PatternAst, RecExpr, Subst, Var};
 use moe_graph::{AxisId, Element, Fact, Operation, Scalar, Type};
 
@@ -118,16 +118,6 @@ impl Tree {
                 pattern.add(ENodeOrVar::ENode(Term { operation: operation.clone(), operands }))
             }
         }
-    }
-}
-
-/// The packed axis that an operation goes into or comes from.
-pub fn packed_axis(operation: &Operation) -> Option<AxisId> {
-    match operation {
-        Operation::Pack { into: axis }
-        | Operation::Unpack { from: axis, .. }
-        | Operation::SegmentReduce { from: axis, .. } => Some(*axis),
-        _ => None,
     }
 }
 

@@ -5,9 +5,9 @@ use super::bank::{Bank, Informed, Reason};
 use super::{FunctionProof, Line, Proof};
 use crate::analysis::{canonical, fact_of, Data, Knowledge};
 use crate::classes::Classes;
-use crate::language::{Id, Term};
+use crate::language::{packed_axis, with_packed_axis, Id, Term};
 use crate::masks::{realize, Candidate};
-use crate::rule::{packed_axis, structural, Rule, Tree};
+use crate::rule::{structural, Rule, Tree};
 use crate::sign::{sign, Sign};
 use crate::sizes::Nominal;
 use moe_graph::{AxisId, Function, NodeId, Operation};
@@ -286,14 +286,7 @@ pub(super) fn same_terms(
             continue;
         }
         let operands: Option<Vec<NodeId>> = node.operands.iter().map(|id| found.get(id).copied()).collect();
-        let operation = match node.operation.clone() {
-            Operation::Pack { into } => Operation::Pack { into: old(into) },
-            Operation::Unpack { from, background } => Operation::Unpack { from: old(from), background },
-            Operation::SegmentReduce { kind, from, over } => {
-                Operation::SegmentReduce { kind, from: old(from), over }
-            }
-            other => other,
-        };
+        let operation = with_packed_axis(&node.operation, old);
         let term = operands.and_then(|operands| terms.get(&(operation, operands)).copied());
         let missing = || format!("node %{} of `{}` is not among the proof's terms", id.0, second.name);
         found.insert(id, term.ok_or_else(missing)?);

@@ -18,6 +18,7 @@ pub use log::{Application, Log};
 pub use record::record;
 pub use text::TextProblem;
 
+use crate::convert::roots;
 use check::same_terms;
 use moe_graph::{AxisId, Function, Module, NodeId};
 
@@ -81,16 +82,6 @@ fn ends(terms: &Function, proof: &FunctionProof, written: &Function, made: &Func
         }
     }
     Ok(())
-}
-
-/// What a function must compute: its outputs, and the claims that it checks.
-pub fn roots(function: &Function) -> Vec<NodeId> {
-    let checks = function.node_ids().zip(&function.nodes);
-    let checks = checks.filter(|(_, node)| matches!(node.operation, moe_graph::Operation::Expect { .. }));
-    let live = moe_graph::live_nodes(function);
-    let is_live = |id: &NodeId| live.get(id.0 as usize).copied().unwrap_or(false);
-    let checks = checks.map(|(id, _)| id).filter(is_live);
-    function.outputs.iter().map(|output| output.node).chain(checks).collect()
 }
 
 /// What the proof of one function says.

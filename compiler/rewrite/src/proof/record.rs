@@ -6,8 +6,8 @@ use super::{FunctionProof, Line};
 use crate::analysis::{Derivation, Evidence, Knowledge};
 use crate::convert::Loaded;
 use crate::extract::Chosen;
-use crate::language::{Id, Term};
-use crate::rule::{packed_axis, Tree};
+use crate::language::{packed_axis, Id, Term};
+use crate::rule::Tree;
 use moe_graph::{AxisId, Builder, Function, NodeId, Operation, TypeError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
