@@ -53,11 +53,11 @@ def python(script, *words):
     return timed
 
 
-def interleaved(rows, *words):
+def ik_llama(rows):
     """ik_llama.cpp's operator for mixtures."""
 
     def timed(threads):
-        command = [os.path.join(PEERS, "peer_ik"), WORK, str(rows), str(threads), SECONDS, f"{WORK}/peer.bin", *words]
+        command = [os.path.join(PEERS, "peer_ik"), WORK, str(rows), str(threads), SECONDS, f"{WORK}/peer.bin"]
         text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         return float(text.split()[0]), np.fromfile(f"{WORK}/peer.bin", np.float32).reshape(rows, workload.WIDTH)
 
@@ -77,7 +77,7 @@ def workloads():
         if has_runtime:
             peers["ONNX Runtime"] = python("peer_onnxruntime.py", str(rows))
         if has_ik:
-            peers["ik_llama.cpp"] = interleaved(rows)
+            peers["ik_llama.cpp"] = ik_llama(rows)
         ours = own("mixture", [("x", f"x{rows}.npy")], "weights.safetensors", f"y{rows}.npy")
         experts = workload.EXPERTS * (1 - (1 - workload.KEPT / workload.EXPERTS) ** rows)
         yield (

@@ -1,4 +1,4 @@
-// ik_llama.cpp's ggml, its fused operator for mixtures: peer_ik FOLDER ROWS THREADS SECONDS OUTPUT [f32|bf16]
+// ik_llama.cpp's ggml, its fused operator for mixtures: peer_ik FOLDER ROWS THREADS SECONDS OUTPUT
 // Reads the weights of workload.py, writes the answer as raw float32 and prints the median and the shortest time of a call in ms.
 #include "ggml.h"
 #include "ggml-alloc.h"
@@ -6,10 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-void iqk_repack_tensor(struct ggml_tensor *);
 
 enum { LAYERS = 8, EXPERTS = 8, KEPT = 2, WIDTH = 512, HIDDEN = 1792 };
 
@@ -28,7 +25,7 @@ static FILE *weights;
 static long data;
 
 // The next matrices of the file, each turned round: it holds [in, out], the library wants rows of [out].
-static void turned(struct ggml_tensor *to, int count, long in, long out, long offset, int repack) {
+static void turned(struct ggml_tensor *to, int count, long in, long out, long offset) {
     float *from = malloc(4 * in * out), *whole = malloc(4 * in * out * count);
     fseek(weights, data + offset, SEEK_SET);
     for (int matrix = 0; matrix < count; matrix++) {
@@ -36,15 +33,7 @@ static void turned(struct ggml_tensor *to, int count, long in, long out, long of
         for (long i = 0; i < in; i++)
             for (long o = 0; o < out; o++) whole[(matrix * out + o) * in + i] = from[i * out + o];
     }
-    if (to->type == GGML_TYPE_F32) {
-        ggml_backend_tensor_set(to, whole, 0, ggml_nbytes(to));
-    } else {
-        void *packed = malloc(ggml_nbytes(to));
-        ggml_quantize_chunk(to->type, whole, packed, 0, out * count, in, NULL, NULL);
-        ggml_backend_tensor_set(to, packed, 0, ggml_nbytes(to));
-        free(packed);
-    }
-    if (repack) iqk_repack_tensor(to);
+    ggml_backend_tensor_set(to, whole, 0, ggml_nbytes(to));
     free(from);
     free(whole);
 }
@@ -53,8 +42,6 @@ int main(int count, char **words) {
     if (count < 6) return 2;
     int rows = atoi(words[2]), threads = atoi(words[3]);
     double seconds = atof(words[4]);
-    int is_bf16 = count > 6 && !strcmp(words[6], "bf16");
-    enum ggml_type type = is_bf16 ? GGML_TYPE_BF16 : GGML_TYPE_F32;
     char path[4096];
     snprintf(path, sizeof path, "%s/weights.safetensors", words[1]);
     uint64_t header;
@@ -68,19 +55,19 @@ int main(int count, char **words) {
     struct ggml_tensor *gate[LAYERS], *inner[LAYERS], *up[LAYERS], *down[LAYERS];
     for (int l = 0; l < LAYERS; l++) {
         gate[l] = ggml_new_tensor_2d(held, GGML_TYPE_F32, WIDTH, EXPERTS);
-        inner[l] = ggml_new_tensor_3d(held, type, WIDTH, HIDDEN, EXPERTS);
-        up[l] = ggml_new_tensor_3d(held, type, WIDTH, HIDDEN, EXPERTS);
-        down[l] = ggml_new_tensor_3d(held, type, HIDDEN, WIDTH, EXPERTS);
+        inner[l] = ggml_new_tensor_3d(held, GGML_TYPE_F32, WIDTH, HIDDEN, EXPERTS);
+        up[l] = ggml_new_tensor_3d(held, GGML_TYPE_F32, WIDTH, HIDDEN, EXPERTS);
+        down[l] = ggml_new_tensor_3d(held, GGML_TYPE_F32, HIDDEN, WIDTH, EXPERTS);
     }
     ggml_backend_buffer_t memory = ggml_backend_alloc_ctx_tensors(held, backend);
     ggml_backend_buffer_set_usage(memory, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
     long gates = 4l * WIDTH * EXPERTS, experts = 4l * EXPERTS * WIDTH * HIDDEN;
     for (int l = 0; l < LAYERS; l++) {
         long at = LAYERS * gates;
-        turned(gate[l], 1, WIDTH, EXPERTS, l * gates, 0);
-        turned(inner[l], EXPERTS, WIDTH, HIDDEN, at + l * experts, is_bf16);
-        turned(up[l], EXPERTS, WIDTH, HIDDEN, at + (LAYERS + l) * experts, is_bf16);
-        turned(down[l], EXPERTS, HIDDEN, WIDTH, at + (2 * LAYERS + l) * experts, is_bf16);
+        turned(gate[l], 1, WIDTH, EXPERTS, l * gates);
+        turned(inner[l], EXPERTS, WIDTH, HIDDEN, at + l * experts);
+        turned(up[l], EXPERTS, WIDTH, HIDDEN, at + (LAYERS + l) * experts);
+        turned(down[l], EXPERTS, HIDDEN, WIDTH, at + (2 * LAYERS + l) * experts);
     }
 
     struct ggml_context *c = ggml_init(only_names);
