@@ -42,15 +42,9 @@ impl Rule {
         Rule { name, equation, reason, fast_math: None, packs: false, left, right }
     }
 
-    /// A rule that names packed axes.
-    pub fn packing(
-        name: &'static str,
-        equation: &'static str,
-        reason: &'static str,
-        left: Vec<Shape>,
-        right: Right,
-    ) -> Self {
-        Rule { packs: true, ..Rule::new(name, equation, reason, left, right) }
+    /// The same as one that names packed axes.
+    pub fn packing(self) -> Self {
+        Rule { packs: true, ..self }
     }
 }
 

@@ -19,7 +19,7 @@ pub fn rules() -> Vec<Rule> {
 
 /// Packing goes through what a value was made by.
 fn inward() -> Vec<Rule> {
-    let rule = Rule::packing;
+    let rule = |name, equation, reason, left, right| Rule::new(name, equation, reason, left, right).packing();
     vec![
         rule(
             "pack-bounded",
@@ -68,7 +68,7 @@ fn inward() -> Vec<Rule> {
 
 /// Packing meets unpacking, sums, and other masks.
 fn undoing() -> Vec<Rule> {
-    let rule = Rule::packing;
+    let rule = |name, equation, reason, left, right| Rule::new(name, equation, reason, left, right).packing();
     vec![
         rule(
             "pack-of-unpack",

@@ -5,7 +5,7 @@
 
 use crate::compare::{assert_equal, Data};
 use crate::language::{elaborate, flops};
-use crate::texts::{self, model, USES};
+use crate::texts::{chosen, model, DISPATCHED, USES};
 use moe_graph::{
     Absorb, AxisId, Function, Module, Node, NodeId, Operation, Output, OutputKind, ParameterKind, ReduceKind,
     ScalarFunction,
@@ -59,28 +59,16 @@ fn dispatched(text: &str, most: f64) -> Rewritten {
 }
 
 #[test]
+fn gradients_of_models_are_dispatched() {
+    for (name, text, most) in DISPATCHED {
+        println!("{name}");
+        dispatched(&text(), most);
+    }
+}
+
+#[test]
 fn a_plain_mixture() {
     dispatched(&model("let g = gate(x)\nsum e: E { g[_, e] * experts[e](x) }"), 0.27);
-}
-
-#[test]
-fn a_residual_inside_the_sum() {
-    dispatched(&texts::residual_inside(), 0.27);
-}
-
-#[test]
-fn a_norm_before_and_a_residual_around() {
-    dispatched(&texts::norm_and_residual(), 0.27);
-}
-
-#[test]
-fn an_expert_that_reads_its_gate_value() {
-    dispatched(&texts::reads_gate_value(), 0.27);
-}
-
-#[test]
-fn two_gates_over_one_set_of_experts() {
-    dispatched(&texts::two_gates(), 0.52);
 }
 
 /// The gates' sums go over their own rows, and the experts' gradients over the rows of either.
@@ -89,11 +77,6 @@ fn two_gates_in_two_sums() {
     let body = "part other = top_k_of_softmax[E, K]\nlet g = gate(x)\nlet h = other(x)\n\
                 sum e: E { g[_, e] * experts[e](x) } + sum e: E { h[_, e] * experts[e](x) }";
     dispatched(&model(body), 0.52);
-}
-
-#[test]
-fn a_shared_expert_beside() {
-    dispatched(&texts::shared_beside(), 0.38);
 }
 
 #[test]
@@ -107,11 +90,6 @@ fn two_levels() {
          }}\n"
     );
     dispatched(&text, 0.16);
-}
-
-#[test]
-fn a_list_of_different_experts() {
-    dispatched(&texts::different_experts(), 0.3);
 }
 
 #[test]
@@ -134,18 +112,8 @@ fn a_gate_on_sequences_with_attention_inside() {
     dispatched(&text, 0.27);
 }
 
-#[test]
-fn experts_that_choose_their_rows() {
-    dispatched(&texts::chosen("largest_mask[C](s, over N)"), 0.1);
-}
-
 /// A gate with both bounds at once: of the rows that chose an expert, it takes the best.
 #[test]
 fn both_bounds_at_once() {
-    dispatched(&texts::chosen("largest_mask[F](s, over N) && largest_mask[K](s, over E)"), 0.2);
-}
-
-#[test]
-fn layers_in_a_loop() {
-    dispatched(&texts::layers(), 0.27);
+    dispatched(&chosen("largest_mask[F](s, over N) && largest_mask[K](s, over E)"), 0.2);
 }

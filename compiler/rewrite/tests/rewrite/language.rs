@@ -1,7 +1,7 @@
 //! Models as people write them, through the checker: dispatched from types alone.
 
 use crate::compare::{assert_equal, Data};
-use crate::texts::{self, USES};
+use crate::texts::{DISPATCHED, USES};
 use moe_check::{load, Setting, SourceFile, Sources};
 use moe_grammar::FileId;
 use moe_graph::{Module, Operation, Size};
@@ -54,6 +54,14 @@ fn dispatched(text: &str, most: f64) -> Rewritten {
 }
 
 #[test]
+fn models_are_dispatched() {
+    for (name, text, most) in DISPATCHED {
+        println!("{name}");
+        dispatched(&text(), most);
+    }
+}
+
+#[test]
 fn the_fashion_example() {
     let text = fs::read_to_string(root().join("examples/fashion/fashion.moe")).unwrap();
     let rewritten = dispatched(&text, 0.6);
@@ -67,36 +75,6 @@ fn the_mixtral_example() {
 }
 
 #[test]
-fn a_residual_inside_the_sum() {
-    dispatched(&texts::residual_inside(), 0.27);
-}
-
-#[test]
-fn a_norm_before_and_a_residual_around() {
-    dispatched(&texts::norm_and_residual(), 0.27);
-}
-
-#[test]
-fn an_expert_that_reads_its_gate_value() {
-    dispatched(&texts::reads_gate_value(), 0.27);
-}
-
-#[test]
-fn two_gates_over_one_set_of_experts() {
-    dispatched(&texts::two_gates(), 0.52);
-}
-
-#[test]
-fn a_shared_expert_beside() {
-    dispatched(&texts::shared_beside(), 0.38);
-}
-
-#[test]
-fn a_list_of_different_experts() {
-    dispatched(&texts::different_experts(), 0.3);
-}
-
-#[test]
 fn a_gate_on_sequences() {
     let text = format!(
         "moe 1\n{USES}\n\
@@ -107,16 +85,6 @@ fn a_gate_on_sequences() {
          }}\n"
     );
     dispatched(&text, 0.27);
-}
-
-#[test]
-fn experts_that_choose_their_rows() {
-    dispatched(&texts::chosen("largest_mask[C](s, over N)"), 0.1);
-}
-
-#[test]
-fn layers_in_a_loop() {
-    dispatched(&texts::layers(), 0.27);
 }
 
 /// A gate that the library has not: scores squared, those that are at least half the best of three kept.

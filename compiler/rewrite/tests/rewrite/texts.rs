@@ -1,5 +1,20 @@
 //! The models that are dispatched forward and backward, as people write them.
 
+/// A name, a text, and the most of its dense FLOPs that may be left, of the model and of its gradient alike.
+type Dispatched = (&'static str, fn() -> String, f64);
+
+/// Models that are dispatched forward and backward.
+pub const DISPATCHED: [Dispatched; 8] = [
+    ("a residual inside the sum", residual_inside, 0.27),
+    ("a norm before and a residual around", norm_and_residual, 0.27),
+    ("an expert that reads its gate value", reads_gate_value, 0.27),
+    ("two gates over one set of experts", two_gates, 0.52),
+    ("a shared expert beside", shared_beside, 0.38),
+    ("a list of different experts", different_experts, 0.3),
+    ("experts that choose their rows", || chosen("largest_mask[C](s, over N)"), 0.1),
+    ("layers in a loop", layers, 0.27),
+];
+
 /// What experts and gates are in the texts.
 pub const USES: &str = "
 use std::expert::mlp::mlp
@@ -19,22 +34,22 @@ pub fn model(body: &str) -> String {
 }
 
 /// A residual inside the sum.
-pub fn residual_inside() -> String {
+fn residual_inside() -> String {
     model("let g = gate(x)\nsum e: E { g[_, e] * (x + experts[e](x)) }")
 }
 
 /// A norm before the mixture, and a residual around it.
-pub fn norm_and_residual() -> String {
+fn norm_and_residual() -> String {
     model("let h = rms_norm(x)\nlet g = gate(h)\nx + sum e: E { g[_, e] * experts[e](h) }")
 }
 
 /// Experts that read their gate's value.
-pub fn reads_gate_value() -> String {
+fn reads_gate_value() -> String {
     model("let g = gate(x)\nsum e: E { g[_, e] * experts[e](g[_, e] * x) }")
 }
 
 /// Two gates over one set of experts.
-pub fn two_gates() -> String {
+fn two_gates() -> String {
     model(
         "part other = top_k_of_softmax[E, K]\nlet g = gate(x) + other(x)\n\
          sum e: E { g[_, e] * experts[e](x) }",
@@ -42,12 +57,12 @@ pub fn two_gates() -> String {
 }
 
 /// A shared expert beside the routed ones.
-pub fn shared_beside() -> String {
+fn shared_beside() -> String {
     model("part shared = swiglu[H]\nlet g = gate(x)\nshared(x) + sum e: E { g[_, e] * experts[e](x) }")
 }
 
 /// A list of different experts, one for each row.
-pub fn different_experts() -> String {
+fn different_experts() -> String {
     format!(
         "moe 1\n{USES}\n\
          model Block[D = 64, H = 96, E = 4](x: f32[N, D]) -> f32[N, D] {{\n\
@@ -74,7 +89,7 @@ pub fn chosen(mask: &str) -> String {
 }
 
 /// Mixtures with norms and residuals, one after the other.
-pub fn layers() -> String {
+fn layers() -> String {
     format!(
         "moe 1\n{USES}\n\
          layer block[H, E, K](x: f32[.., D]) -> f32[.., D] {{\n\
