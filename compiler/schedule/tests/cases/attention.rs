@@ -1,6 +1,6 @@
 //! Attention in one kernel, against the evaluator.
 
-use crate::support::{agree, model, plan, sized, Machine, Split, AVX2, AVX512, CRANELIFT};
+use crate::support::{self, model};
 
 const MODELS: &str = "moe 1
 use std::attention::score::{capped, causal, score, window}
@@ -44,23 +44,13 @@ model One[C = 20](q: f32[C], k: f32[S, C], v: f32[S, C]) -> f32[C] {
 }
 ";
 
-/// Runs a model at several sizes on all machines; its scores are nowhere.
+/// Runs a model at several sizes; its scores are nowhere.
 fn check(name: &str, rewritten: bool, sizes: &[&[(&str, i64)]]) {
     let module = model(MODELS, Some(name), rewritten);
-    for sizes in sizes {
-        let given = sized(&module, sizes);
-        let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
-        for target in [CRANELIFT, AVX2, AVX512] {
-            for split in [Split::Whole, Split::Odd] {
-                let plan = plan(&module, &target);
-                let mut machine = Machine::new(&plan, &module, &given, split);
-                agree(&machine.run().unwrap(), &expected.outputs);
-                let kernels: Vec<&str> = machine.log.iter().map(|(name, _)| name.as_str()).collect();
-                let is_one = |name: &&str| name.starts_with("attention") || name.starts_with("keys");
-                assert!(kernels.iter().all(is_one), "{name} {kernels:?}");
-            }
-        }
-    }
+    support::check(&module, sizes, |kernels| {
+        let is_one = |name: &&str| name.starts_with("attention") || name.starts_with("keys");
+        assert!(kernels.iter().all(is_one), "{name} {kernels:?}");
+    });
 }
 
 #[test]

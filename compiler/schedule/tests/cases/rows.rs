@@ -1,6 +1,6 @@
 //! Rows in one kernel, against the evaluator.
 
-use crate::support::{agree, model, plan, sized, Machine, Split, AVX2, AVX512, CRANELIFT};
+use crate::support::{self, model};
 
 const MODELS: &str = "moe 1
 use std::nn::softmax::{log_softmax, softmax}
@@ -23,21 +23,10 @@ model Narrow(x: bf16[N, D]) -> bf16[N, D] { x / (max(x, over D) + sum(abs(x), ov
 model Double(x: f64[N, D]) -> f64[N, D] { exp(x) / sum(exp(x), over D) }
 ";
 
-/// Runs a model at several sizes on all machines, in so many launches.
+/// Runs a model at several sizes, in so many launches.
 fn check(name: &str, launches: usize, sizes: &[&[(&str, i64)]]) {
     let module = model(MODELS, Some(name), true);
-    for sizes in sizes {
-        let given = sized(&module, sizes);
-        let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
-        for target in [CRANELIFT, AVX2, AVX512] {
-            for split in [Split::Whole, Split::Odd] {
-                let plan = plan(&module, &target);
-                let mut machine = Machine::new(&plan, &module, &given, split);
-                agree(&machine.run().unwrap(), &expected.outputs);
-                assert_eq!(machine.log.len(), launches, "{name} {:?}", machine.log);
-            }
-        }
-    }
+    support::check(&module, sizes, |kernels| assert_eq!(kernels.len(), launches, "{name} {kernels:?}"));
 }
 
 #[test]

@@ -293,6 +293,23 @@ pub fn run(module: &Module, given: &[Tensor], target: &Target, split: Split) -> 
     Machine::new(&plan, module, given, split).run().unwrap()
 }
 
+/// Runs a model at several sizes on all machines, whole and in parts, against the evaluator; `look` is given the names of the kernels.
+pub fn check(module: &Module, sizes: &[&[(&str, i64)]], look: impl Fn(&[&str])) {
+    for sizes in sizes {
+        let given = sized(module, sizes);
+        let expected = moe_evaluate::evaluate(module, &given, &moe_evaluate::Options::default()).unwrap();
+        for target in [CRANELIFT, AVX2, AVX512] {
+            for split in [Split::Whole, Split::Odd] {
+                let plan = plan(module, &target);
+                let mut machine = Machine::new(&plan, module, &given, split);
+                agree(&machine.run().unwrap(), &expected.outputs);
+                let kernels: Vec<&str> = machine.log.iter().map(|(name, _)| name.as_str()).collect();
+                look(&kernels);
+            }
+        }
+    }
+}
+
 /// Small multiples of a quarter, so that all sums are exact.
 pub fn random(element: moe_graph::Element, shape: Vec<usize>, seed: u64) -> Tensor {
     let mut random = moe_generate::Random::new(seed);
