@@ -30,6 +30,7 @@ mod scene;
 mod selection;
 mod sizes;
 mod threshold;
+mod uses;
 mod writer;
 
 pub use error::ScheduleError;

@@ -3,6 +3,7 @@
 use crate::attention::{self, Attention};
 use crate::contraction::product_of;
 use crate::rows::{self, RowGroup};
+use crate::uses::Uses;
 use moe_graph::{Function, Node, NodeId, Operation, ScalarFunction};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,8 +32,8 @@ pub(crate) fn decide(function: &Function, wanted: &[NodeId]) -> Decisions {
     decider.required();
     decider.fuse();
     decider.share();
-    let Decider { live, stored, fused, attention, rows, .. } = decider;
-    Decisions { live, stored, fused, attention, rows }
+    let Decider { uses, stored, fused, attention, rows, .. } = decider;
+    Decisions { live: uses.live, stored, fused, attention, rows }
 }
 
 /// Whether a node is worked out by a kernel of its own.
@@ -58,11 +59,7 @@ fn is_given(operation: &Operation) -> bool {
 }
 
 struct Decider<'a> {
-    function: &'a Function,
-    live: BTreeSet<NodeId>,
-    users: BTreeMap<NodeId, Vec<NodeId>>,
-    /// Stored for a reason that has nothing to do with what they are.
-    wanted: BTreeSet<NodeId>,
+    uses: Uses<'a>,
     stored: BTreeSet<NodeId>,
     fused: BTreeMap<NodeId, Vec<NodeId>>,
     /// The root that each node of a fused region is computed for.
@@ -73,27 +70,13 @@ struct Decider<'a> {
 
 impl<'a> Decider<'a> {
     fn new(function: &'a Function, wanted: &[NodeId]) -> Self {
-        let mut live = BTreeSet::new();
-        let mut open = wanted.to_vec();
-        while let Some(id) = open.pop() {
-            if live.insert(id) {
-                open.extend(function.node(id).into_iter().flat_map(|node| node.operands.iter().copied()));
-            }
-        }
-        let mut users: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
-        for id in &live {
-            for operand in function.node(*id).into_iter().flat_map(|node| &node.operands) {
-                users.entry(*operand).or_default().push(*id);
-            }
-        }
-        let wanted = wanted.iter().copied().collect();
         let (stored, fused, regions) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
         let (attention, rows) = (BTreeMap::new(), BTreeMap::new());
-        Decider { function, live, users, wanted, stored, fused, regions, attention, rows }
+        Decider { uses: Uses::new(function, wanted), stored, fused, regions, attention, rows }
     }
 
     fn node(&self, id: NodeId) -> Option<&'a Node> {
-        self.function.node(id)
+        self.uses.node(id)
     }
 
     fn operation(&self, id: NodeId) -> Option<&'a Operation> {
@@ -102,7 +85,7 @@ impl<'a> Decider<'a> {
 
     /// Finds attention: what lies between scores and result is worked out where the result is.
     fn gather_attention(&mut self) {
-        self.attention = attention::find(self.function, &self.live, &self.users, &self.wanted);
+        self.attention = attention::find(&self.uses);
         for (root, attention) in &self.attention {
             self.regions.extend(attention.members.iter().map(|member| (*member, *root)));
         }
@@ -111,7 +94,7 @@ impl<'a> Decider<'a> {
     /// Finds what is computed row by row: it is worked out where the row is stored.
     fn gather_rows(&mut self) {
         let taken = |id| self.regions.contains_key(&id) || self.attention.contains_key(&id);
-        self.rows = rows::find(self.function, &self.live, &self.users, &self.wanted, taken);
+        self.rows = rows::find(&self.uses, taken);
         for (root, group) in &self.rows {
             self.regions.extend(group.members.iter().map(|member| (*member, *root)));
             self.stored.insert(*root);
@@ -120,8 +103,8 @@ impl<'a> Decider<'a> {
 
     /// Stores what must be in memory for those who read it.
     fn required(&mut self) {
-        self.stored.extend(&self.wanted);
-        for id in self.live.clone() {
+        self.stored.extend(&self.uses.wanted);
+        for id in self.uses.live.clone() {
             let Some(node) = self.node(id) else { continue };
             let inside = self.regions.contains_key(&id);
             if (is_heavy(&node.operation) || is_given(&node.operation)) && !inside {
@@ -169,7 +152,7 @@ impl<'a> Decider<'a> {
             let in_memory =
                 self.operation(base).is_some_and(|operation| is_given(operation) || is_heavy(operation));
             let kept = if in_memory { base } else { *operand };
-            self.wanted.insert(kept);
+            self.uses.wanted.insert(kept);
             self.stored.insert(kept);
         }
     }
@@ -189,7 +172,7 @@ impl<'a> Decider<'a> {
             Operation::Gather { .. } => node.operands.iter().for_each(|id| self.store_base(*id)),
             Operation::Constant(_) | Operation::Coordinate(_) | Operation::SizeOf(_) => {}
             _ => {
-                self.wanted.insert(id);
+                self.uses.wanted.insert(id);
                 self.stored.insert(id);
             }
         }
@@ -198,7 +181,8 @@ impl<'a> Decider<'a> {
     /// Finds for each reduction, or several that go together, the furthest node that is computed entry by entry from it, through nodes that
     /// nobody else reads.
     fn fuse(&mut self) {
-        let reductions: Vec<NodeId> = self.live.iter().copied().filter(|id| self.can_fuse(*id)).collect();
+        let reductions: Vec<NodeId> =
+            self.uses.live.iter().copied().filter(|id| self.can_fuse(*id)).collect();
         for reduction in &reductions {
             let alone = vec![*reduction];
             let mut together = alone.clone();
@@ -238,7 +222,7 @@ impl<'a> Decider<'a> {
     fn can_fuse(&self, id: NodeId) -> bool {
         let reduces =
             matches!(self.operation(id), Some(Operation::Reduce { .. } | Operation::SegmentReduce { .. }));
-        reduces && !self.wanted.contains(&id) && !self.regions.contains_key(&id)
+        reduces && !self.uses.wanted.contains(&id) && !self.regions.contains_key(&id)
     }
 
     /// The last node that can be computed where reductions are, with all that lies between.
@@ -250,8 +234,8 @@ impl<'a> Decider<'a> {
         let axes: BTreeSet<_> = self.node(first)?.ty.axes.iter().copied().collect();
         let mut region: BTreeSet<NodeId> = group.iter().copied().collect();
         let mut best = None;
-        let mut last = group.iter().filter_map(|reduction| self.last_user(*reduction)).max();
-        for id in self.live.range(first..).skip(1).copied() {
+        let mut last = group.iter().filter_map(|reduction| self.uses.last_user(*reduction)).max();
+        for id in self.uses.live.range(first..).skip(1).copied() {
             if Some(id) > last {
                 break;
             }
@@ -264,9 +248,9 @@ impl<'a> Decider<'a> {
             if !same || self.regions.contains_key(&id) {
                 continue;
             }
-            last = last.max(self.last_user(id));
+            last = last.max(self.uses.last_user(id));
             region.insert(id);
-            let members = self.members(&region, id);
+            let members = self.uses.members(&region, id);
             let inner = |member: &NodeId| *member == id || self.is_inner(*member, group, &members);
             if group.iter().all(|reduction| members.contains(reduction)) && members.iter().all(inner) {
                 best = Some((id, members));
@@ -275,38 +259,22 @@ impl<'a> Decider<'a> {
         best
     }
 
-    fn last_user(&self, id: NodeId) -> Option<NodeId> {
-        self.users.get(&id).and_then(|users| users.iter().max().copied())
-    }
-
-    /// The nodes of a region that a root is computed from.
-    fn members(&self, region: &BTreeSet<NodeId>, root: NodeId) -> BTreeSet<NodeId> {
-        let mut members = BTreeSet::from([root]);
-        for id in region.iter().rev() {
-            if self.users.get(id).is_some_and(|users| users.iter().any(|user| members.contains(user))) {
-                members.insert(*id);
-            }
-        }
-        members
-    }
-
     /// Whether only members read a node, and it is not stored for another reason.
     fn is_inner(&self, id: NodeId, group: &[NodeId], members: &BTreeSet<NodeId>) -> bool {
-        (group.contains(&id) || !self.stored.contains(&id))
-            && self.users.get(&id).is_some_and(|users| users.iter().all(|user| members.contains(user)))
+        (group.contains(&id) || !self.stored.contains(&id)) && self.uses.is_read_by(id, members)
     }
 
     /// Stores costly values that several kernels would work out, or one would along an axis that they lack.
     fn share(&mut self) {
         let costs = self.costs();
         let mut roots: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
-        for id in self.live.clone().into_iter().rev() {
+        for id in self.uses.live.clone().into_iter().rev() {
             if let Some(root) = self.regions.get(&id) {
                 roots.insert(id, BTreeSet::from([*root]));
                 continue;
             }
             if !self.stored.contains(&id) {
-                let users = self.users.get(&id).cloned().unwrap_or_default();
+                let users = self.uses.users(id);
                 let own: BTreeSet<NodeId> =
                     users.iter().filter_map(|user| roots.get(user)).flatten().copied().collect();
                 let costly = costs.get(&id).is_some_and(|cost| *cost >= COSTLY);
@@ -332,7 +300,7 @@ impl<'a> Decider<'a> {
     /// The work of the cone of operations behind each node, down to what is stored.
     fn costs(&self) -> BTreeMap<NodeId, u32> {
         let mut costs = BTreeMap::new();
-        for id in &self.live {
+        for id in &self.uses.live {
             let Some(node) = self.node(*id) else { continue };
             let stored = self.stored.contains(id);
             let below: u32 = node.operands.iter().filter_map(|operand| costs.get(operand)).sum();
@@ -341,6 +309,11 @@ impl<'a> Decider<'a> {
         }
         costs
     }
+}
+
+/// Whether an operation alone is not done twice.
+pub(crate) fn is_costly(operation: &Operation) -> bool {
+    own_cost(operation) >= COSTLY
 }
 
 fn own_cost(operation: &Operation) -> u32 {

@@ -8,6 +8,7 @@ use crate::function::Planner;
 use crate::inline::body;
 use crate::scene::{Packing, Scene, Storage};
 use crate::sizes::product;
+use crate::uses::behind;
 use moe_graph::{
     Axis, AxisId, Function, FunctionId, Node, NodeId, Operation, Output, ParameterKind, Size, Type,
 };
@@ -343,17 +344,8 @@ fn whole(operation: &Operation) -> (Operation, u32) {
 fn needed(function: &Function, wanted: &BTreeMap<usize, Option<Storage>>, carried: usize) -> BTreeSet<usize> {
     let mut needed: BTreeSet<usize> = wanted.keys().copied().collect();
     loop {
-        let mut live = BTreeSet::new();
-        let mut open: Vec<NodeId> = needed
-            .iter()
-            .filter_map(|place| function.outputs.get(*place))
-            .map(|output| output.node)
-            .collect();
-        while let Some(id) = open.pop() {
-            if live.insert(id) {
-                open.extend(function.node(id).into_iter().flat_map(|node| node.operands.iter().copied()));
-            }
-        }
+        let outputs = needed.iter().filter_map(|place| function.outputs.get(*place));
+        let live = behind(function, outputs.map(|output| output.node).collect());
         let before = needed.len();
         for node in live.iter().filter_map(|id| function.node(*id)) {
             if let Operation::Parameter(index) = node.operation {

@@ -2,8 +2,9 @@
 
 use super::mask::off;
 use crate::contraction::product_of;
+use crate::uses::{behind, Uses};
 use moe_graph::{
-    Absorb, AxisId, Element, Function, Node, NodeId, Operation, ParameterKind, ReduceKind, ScalarFunction,
+    Absorb, AxisId, Element, Node, NodeId, Operation, ParameterKind, ReduceKind, ScalarFunction,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,15 +67,10 @@ pub(crate) struct Attention {
 }
 
 /// Attention among the nodes that are needed, by the node of the sum.
-pub(crate) fn find(
-    function: &Function,
-    live: &BTreeSet<NodeId>,
-    users: &BTreeMap<NodeId, Vec<NodeId>>,
-    wanted: &BTreeSet<NodeId>,
-) -> BTreeMap<NodeId, Attention> {
-    let finder = Finder { function, users, wanted };
+pub(crate) fn find(uses: &Uses) -> BTreeMap<NodeId, Attention> {
+    let finder = Finder { uses };
     let mut found: BTreeMap<NodeId, Attention> = BTreeMap::new();
-    for id in live {
+    for id in &uses.live {
         let Some(attention) = finder.attention(*id) else { continue };
         let apart = found.values().all(|other| {
             other.members.is_disjoint(&attention.members) && !attention.members.contains(&other.node)
@@ -87,9 +83,7 @@ pub(crate) fn find(
 }
 
 struct Finder<'a> {
-    function: &'a Function,
-    users: &'a BTreeMap<NodeId, Vec<NodeId>>,
-    wanted: &'a BTreeSet<NodeId>,
+    uses: &'a Uses<'a>,
 }
 
 /// What a value is worked out from entry by entry.
@@ -103,7 +97,7 @@ struct Cone {
 
 impl Finder<'_> {
     fn node(&self, id: NodeId) -> Option<&Node> {
-        self.function.node(id)
+        self.uses.node(id)
     }
 
     fn has(&self, id: NodeId, axis: AxisId) -> bool {
@@ -112,7 +106,7 @@ impl Finder<'_> {
 
     fn attention(&self, id: NodeId) -> Option<Attention> {
         let node = self.node(id)?;
-        let (product_id, product) = product_of(node, |id| self.function.node(id))?;
+        let (product_id, product) = product_of(node, |id| self.node(id))?;
         let Operation::Reduce { axes, .. } = &node.operation else { return None };
         let ([keys], [a, b]) = (axes.as_slice(), product.operands.as_slice()) else { return None };
         let Operation::Map { absorb, .. } = product.operation else { return None };
@@ -181,7 +175,7 @@ impl Finder<'_> {
         let is_batch = |axis: &AxisId| has(values, axis) || scores.iter().any(|score| has(score.key, axis));
         let order = self.node(id)?.ty.axes.iter().copied().filter(|axis| outer.contains(axis));
         let (batch, rows) = order.partition(is_batch);
-        let masks = off(self.function, core).filter(|(_, value)| *value == 0.0 && absorbs);
+        let masks = off(self.uses.function, core).filter(|(_, value)| *value == 0.0 && absorbs);
         let masks = masks.map_or(Vec::new(), |(masks, _)| masks);
         Some(Attention {
             node: id,
@@ -207,23 +201,19 @@ impl Finder<'_> {
 
     /// Whether values are made of weights alone. Layers with weights look like attention to them, and are better off as products, whose weights
     /// are laid out once.
-    fn are_weights(&self, mut open: Vec<NodeId>) -> bool {
-        let mut seen = BTreeSet::new();
-        while let Some(id) = open.pop() {
-            let Some(node) = self.node(id).filter(|_| seen.insert(id)) else { continue };
-            if let Operation::Parameter(index) = node.operation {
-                let parameter = self.function.parameters.get(index as usize);
-                if parameter.is_none_or(|parameter| parameter.kind != ParameterKind::Weight) {
-                    return false;
-                }
+    fn are_weights(&self, values: Vec<NodeId>) -> bool {
+        let function = self.uses.function;
+        behind(function, values).iter().filter_map(|id| self.node(*id)).all(|node| match node.operation {
+            Operation::Parameter(index) => {
+                let parameter = function.parameters.get(index as usize);
+                parameter.is_some_and(|parameter| parameter.kind == ParameterKind::Weight)
             }
-            open.extend(&node.operands);
-        }
-        true
+            _ => true,
+        })
     }
 
     fn is_plain(&self, axes: &[AxisId]) -> bool {
-        axes.iter().all(|axis| self.function.axis(*axis).is_some_and(|axis| !axis.ragged))
+        axes.iter().all(|axis| self.uses.function.axis(*axis).is_some_and(|axis| !axis.ragged))
     }
 
     /// Takes off factors that are the same for all keys; gives what is left and the factors, innermost first.
@@ -310,7 +300,7 @@ impl Finder<'_> {
 
     fn score(&self, id: NodeId, keys: AxisId) -> Option<Score> {
         let node = self.node(id)?;
-        let (_, product) = product_of(node, |id| self.function.node(id))?;
+        let (_, product) = product_of(node, |id| self.node(id))?;
         let Operation::Reduce { axes, .. } = &node.operation else { return None };
         let Operation::Map { absorb: Absorb::Neither, .. } = product.operation else { return None };
         let ([inner], [a, b]) = (axes.as_slice(), product.operands.as_slice()) else { return None };
@@ -336,10 +326,9 @@ impl Finder<'_> {
 
     /// Whether nobody else reads what lies between.
     fn is_closed(&self, attention: &Attention) -> bool {
-        let inside = |id: &NodeId| *id == attention.node || attention.members.contains(id);
-        attention.members.iter().all(|id| {
-            let users = self.users.get(id);
-            !self.wanted.contains(id) && users.is_some_and(|users| users.iter().all(inside))
-        })
+        let mut inside = attention.members.clone();
+        inside.insert(attention.node);
+        let is_inner = |id: &NodeId| !self.uses.wanted.contains(id) && self.uses.is_read_by(*id, &inside);
+        attention.members.iter().all(is_inner)
     }
 }

@@ -1,6 +1,8 @@
 //! Finding what is computed row by row.
 
-use moe_graph::{AxisId, Element, Function, Node, NodeId, Operation, ScalarFunction};
+use crate::materialize::is_costly;
+use crate::uses::Uses;
+use moe_graph::{AxisId, Element, Node, NodeId, Operation, ScalarFunction};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one kernel computes of each row.
@@ -17,17 +19,11 @@ pub(crate) struct RowGroup {
 }
 
 /// Groups by the node that is stored; none has nodes of `taken`.
-pub(crate) fn find(
-    function: &Function,
-    live: &BTreeSet<NodeId>,
-    users: &BTreeMap<NodeId, Vec<NodeId>>,
-    wanted: &BTreeSet<NodeId>,
-    taken: impl Fn(NodeId) -> bool,
-) -> BTreeMap<NodeId, RowGroup> {
-    let mut finder = Finder { function, live, users, wanted, taken: BTreeSet::new() };
-    finder.taken.extend(live.iter().copied().filter(|id| taken(*id)));
+pub(crate) fn find(uses: &Uses, taken: impl Fn(NodeId) -> bool) -> BTreeMap<NodeId, RowGroup> {
+    let taken = uses.live.iter().copied().filter(|id| taken(*id)).collect();
+    let mut finder = Finder { uses, taken };
     let mut groups = BTreeMap::new();
-    for id in live {
+    for id in &uses.live {
         if let Some((root, group)) = finder.from(*id) {
             finder.taken.extend(&group.members);
             groups.insert(root, group);
@@ -37,16 +33,13 @@ pub(crate) fn find(
 }
 
 struct Finder<'a> {
-    function: &'a Function,
-    live: &'a BTreeSet<NodeId>,
-    users: &'a BTreeMap<NodeId, Vec<NodeId>>,
-    wanted: &'a BTreeSet<NodeId>,
+    uses: &'a Uses<'a>,
     taken: BTreeSet<NodeId>,
 }
 
 impl<'a> Finder<'a> {
     fn node(&self, id: NodeId) -> Option<&'a Node> {
-        self.function.node(id)
+        self.uses.node(id)
     }
 
     /// The axis that a node reduces, if it is one and is in its operand.
@@ -54,7 +47,7 @@ impl<'a> Finder<'a> {
         let node = self.node(id)?;
         let Operation::Reduce { axes, .. } = &node.operation else { return None };
         let ([axis], operand) = (axes.as_slice(), self.node(*node.operands.first()?)?) else { return None };
-        let is_whole = !self.function.axis(*axis)?.ragged;
+        let is_whole = !self.uses.function.axis(*axis)?.ragged;
         // A product along another axis is a contraction, whose operands need not lie along rows.
         let alike = operand.ty.axes.iter().all(|own| own == axis || node.ty.has(*own));
         (is_whole && alike && operand.ty.has(*axis) && !self.is_contraction(operand, *axis)).then_some(*axis)
@@ -76,9 +69,9 @@ impl<'a> Finder<'a> {
         let rows: BTreeSet<AxisId> = self.node(first)?.ty.axes.iter().copied().collect();
         let inside = |node: &Node| node.ty.axes.iter().all(|own| *own == axis || rows.contains(own));
         let mut region = BTreeSet::from([first]);
-        let mut last = self.last_user(first);
+        let mut last = self.uses.last_user(first);
         let mut best = None;
-        for id in self.live.range(first..).skip(1).copied() {
+        for id in self.uses.live.range(first..).skip(1).copied() {
             if Some(id) > last {
                 break;
             }
@@ -98,7 +91,7 @@ impl<'a> Finder<'a> {
                 continue;
             }
             region.insert(id);
-            last = last.max(self.last_user(id));
+            last = last.max(self.uses.last_user(id));
             best = self
                 .group(&region, id, axis, rows.len())
                 .filter(|group| group.members.contains(&first))
@@ -106,10 +99,6 @@ impl<'a> Finder<'a> {
                 .or(best);
         }
         best
-    }
-
-    fn last_user(&self, id: NodeId) -> Option<NodeId> {
-        self.users.get(&id).and_then(|users| users.iter().max().copied())
     }
 
     /// What a root is computed from in a region, if nobody else reads it and a kernel of rows serves it.
@@ -120,16 +109,9 @@ impl<'a> Finder<'a> {
         if !along {
             return None;
         }
-        let mut members = BTreeSet::from([root]);
-        for id in region.iter().rev() {
-            if self.users.get(id).is_some_and(|users| users.iter().any(|user| members.contains(user))) {
-                members.insert(*id);
-            }
-        }
+        let members = self.uses.members(region, root);
         let closed = |id: &NodeId| {
-            *id == root
-                || !self.wanted.contains(id)
-                    && self.users.get(id).is_some_and(|users| users.iter().all(|user| members.contains(user)))
+            *id == root || !self.uses.wanted.contains(id) && self.uses.is_read_by(*id, &members)
         };
         if !members.iter().all(closed) {
             return None;
@@ -137,29 +119,14 @@ impl<'a> Finder<'a> {
         let is_statistic =
             |id: &NodeId| matches!(self.node(*id).map(|n| &n.operation), Some(Operation::Reduce { .. }));
         let statistics: Vec<NodeId> = members.iter().copied().filter(is_statistic).collect();
-        let kept = members.iter().copied().filter(|id| self.is_costly(*id, axis)).collect();
+        let kept = members.iter().copied().filter(|id| self.is_kept(*id, axis)).collect();
         Some(RowGroup { axis, statistics, kept, members })
     }
 
-    /// Whether a value along rows is costly and read by a reduction, at once or through others.
-    fn is_costly(&self, id: NodeId, axis: AxisId) -> bool {
-        use ScalarFunction as F;
-        let Some(node) = self.node(id) else { return false };
-        let costly = matches!(
-            node.operation,
-            Operation::Map {
-                function: F::Exponential
-                    | F::ExponentialMinusOne
-                    | F::Logarithm
-                    | F::LogarithmPlusOne
-                    | F::Sine
-                    | F::Cosine
-                    | F::HyperbolicTangent
-                    | F::ErrorFunction
-                    | F::Power,
-                ..
-            }
-        );
-        costly && node.ty.has(axis) && node.ty.element == Element::F32
+    /// Whether a value along rows costs more than reading it back.
+    fn is_kept(&self, id: NodeId, axis: AxisId) -> bool {
+        self.node(id).is_some_and(|node| {
+            is_costly(&node.operation) && node.ty.has(axis) && node.ty.element == Element::F32
+        })
     }
 }

@@ -16,6 +16,11 @@ model Normalized(x: f32[A, B, D], w: f32[D], b: f32[D]) -> f32[A, B, D] {
     y / sqrt(sum(y * y, over D) / (size(D) as f32) + 1e-5) * w + b
 }
 
+model Remainders(x: f32[N, D]) -> f32[N, D] {
+    let y = (x - max(x, over D)) % 0.75
+    y / (sum(abs(y), over D) + 1)
+}
+
 model Turned(x: f32[N, D]) -> f32[D, N] { softmax(x, over D) }
 
 model Narrow(x: bf16[N, D]) -> bf16[N, D] { x / (max(x, over D) + sum(abs(x), over D) + 1) }
@@ -45,6 +50,11 @@ fn logarithms_of_shares() {
 #[test]
 fn normalizations_with_weights() {
     check("Normalized", 1, &[&[("A", 2), ("B", 3), ("D", 37)], &[("A", 1), ("B", 1), ("D", 8)]]);
+}
+
+#[test]
+fn costly_values_that_are_kept() {
+    check("Remainders", 1, &[&[("N", 3), ("D", 50)], &[("N", 2), ("D", 300)]]);
 }
 
 #[test]
