@@ -96,6 +96,13 @@ impl Emitter<'_> {
         Stretch { begin, end, whole: whole_blocks.then(|| self.w.known(length)).flatten() }
     }
 
+    /// All of an axis.
+    pub fn whole(&mut self, axis: AxisId) -> Stretch {
+        let (begin, end) = (self.w.index(0), self.extent(axis));
+        let whole = self.w.known(end).filter(|_| !self.scene.is_ragged(axis));
+        Stretch { begin, end, whole }
+    }
+
     /// Goes over a stretch in chunks of `widest` vectors, then of one, then the lanes that are left.
     pub fn chunks(
         &mut self,
@@ -103,57 +110,78 @@ impl Emitter<'_> {
         widest: usize,
         each: &mut dyn FnMut(&mut Self, Chunk) -> Result<(), ScheduleError>,
     ) -> Result<(), ScheduleError> {
-        let mut begin = stretch.begin;
-        let mut left = stretch.whole;
-        let mut widths = vec![widest.max(1)];
-        if widest > 1 {
-            widths.push(1);
-        }
+        let each: &mut OnChunk<'_, Self> = &mut |e, chunk, _| each(e, chunk).map(|()| Vec::new());
+        self.over(stretch, widest, Vec::new(), each).map(|_| ())
+    }
+
+    /// The same with a value that is carried from chunk to chunk.
+    pub fn folded(
+        &mut self,
+        stretch: Stretch,
+        widest: usize,
+        start: Value,
+        each: &mut dyn FnMut(&mut Self, Chunk, Value) -> Result<Value, ScheduleError>,
+    ) -> Result<Value, ScheduleError> {
+        let only = |values: Vec<Value>| values.first().copied().unwrap_or(start);
+        let each: &mut OnChunk<'_, Self> =
+            &mut |e, chunk, values| each(e, chunk, only(values)).map(|value| vec![value]);
+        self.over(stretch, widest, vec![start], each).map(only)
+    }
+
+    /// The same with any number of them.
+    fn over(
+        &mut self,
+        stretch: Stretch,
+        widest: usize,
+        mut values: Vec<Value>,
+        each: &mut OnChunk<'_, Self>,
+    ) -> Result<Vec<Value>, ScheduleError> {
+        let (mut begin, mut left) = (stretch.begin, stretch.whole);
+        let widths: &[usize] = if widest > 1 { &[widest, 1] } else { &[1] };
         for count in widths {
-            let width = i64::from(self.lanes) * count as i64;
+            let width = i64::from(self.lanes) * *count as i64;
             if left.is_some_and(|left| left < width) {
                 continue;
             }
-            begin = self.chunks_of(begin, stretch.end, count, width, left, each)?;
+            let rest = Stretch { begin, whole: left, ..stretch };
+            (begin, values) = self.whole_chunks(rest, *count, width, values, each)?;
             left = left.map(|left| left % width);
         }
         if self.lanes == 1 || left == Some(0) {
-            return Ok(());
+            return Ok(values);
         }
         let place = self.w.lane_indices(begin, self.lanes);
         let mask = self.w.compare(Comparison::Less, place, stretch.end);
-        let guard = match left {
-            Some(_) => None,
-            None => {
-                let any = self.w.compare(Comparison::Less, begin, stretch.end);
-                Some(self.w.open_if(any))
-            }
-        };
-        each(self, Chunk { begin, count: 1, mask: Some(mask) })?;
-        if let Some(guard) = guard {
-            self.w.close_if(guard, &[]);
+        let chunk = Chunk { begin, count: 1, mask: Some(mask) };
+        if left.is_some() {
+            return each(self, chunk, values);
         }
-        Ok(())
+        let any = self.w.compare(Comparison::Less, begin, stretch.end);
+        let mut choice = self.w.open_if(any);
+        let next = each(self, chunk, values.clone())?;
+        self.w.otherwise(&mut choice);
+        let pairs: Vec<(Value, Value)> = next.into_iter().zip(values).collect();
+        Ok(self.w.close_if(choice, &pairs))
     }
 
-    fn chunks_of(
+    /// As many chunks as are whole; gives where they end and the values then.
+    fn whole_chunks(
         &mut self,
-        begin: Value,
-        end: Value,
+        stretch: Stretch,
         count: usize,
         width: i64,
-        left: Option<i64>,
-        each: &mut dyn FnMut(&mut Self, Chunk) -> Result<(), ScheduleError>,
-    ) -> Result<Value, ScheduleError> {
-        if left == Some(width) {
-            each(self, Chunk { begin, count, mask: None })?;
-            return Ok(self.w.offset(begin, width));
+        values: Vec<Value>,
+        each: &mut OnChunk<'_, Self>,
+    ) -> Result<(Value, Vec<Value>), ScheduleError> {
+        let begin = stretch.begin;
+        if stretch.whole == Some(width) {
+            let values = each(self, Chunk { begin, count, mask: None }, values)?;
+            return Ok((self.w.offset(begin, width), values));
         }
-        let stop = self.whole_steps(begin, end, width);
-        let open = self.w.open_loop(begin, stop, width, &[]);
-        each(self, Chunk { begin: open.index, count, mask: None })?;
-        self.w.close_loop(open, &[]);
-        Ok(stop)
+        let stop = self.whole_steps(begin, stretch.end, width);
+        let open = self.w.open_loop(begin, stop, width, &values);
+        let next = each(self, Chunk { begin: open.index, count, mask: None }, open.inner.clone())?;
+        Ok((stop, self.w.close_loop(open, &next)))
     }
 
     /// The furthest place that whole steps of `width` from `begin` lead to, not beyond `end`.
@@ -178,105 +206,76 @@ impl Emitter<'_> {
         point
     }
 
-    /// Carries values over nested loops along axes, outermost first. Along `lanes` (the last of the axes) whole vectors are taken, then one
-    /// with a mask. `each` is given the coordinates, the values so far and the mask, and gives the next values.
+    /// Carries values over nested loops along axes, outermost first. `each` is given the coordinates, the values so far and the mask, and
+    /// gives the next values.
     pub fn reduce(
         &mut self,
         axes: &[AxisId],
-        lanes: Option<AxisId>,
-        coordinates: &mut Vec<(AxisId, Coordinate)>,
+        innermost: Innermost,
         values: Vec<Value>,
         each: &mut Each<'_, Self>,
     ) -> Result<Vec<Value>, ScheduleError> {
-        let Some((axis, rest)) = axes.split_first() else {
-            return each(self, coordinates, values, None);
-        };
-        if Some(*axis) == lanes {
-            return self.reduce_lanes(*axis, coordinates, values, each);
-        }
-        let zero = self.w.index(0);
-        let end = self.extent(*axis);
-        let open = self.w.open_loop(zero, end, 1, &values);
-        coordinates.push((*axis, Coordinate::Scalar(open.index)));
-        let next = self.reduce(rest, lanes, coordinates, open.inner.clone(), each)?;
-        coordinates.pop();
-        Ok(self.w.close_loop(open, &next))
+        self.nested(axes, innermost, &mut Vec::new(), values, each)
     }
 
-    /// The same without lanes, the innermost loop taking `unroll` points at a time.
-    pub fn reduce_unrolled(
+    fn nested(
         &mut self,
         axes: &[AxisId],
-        unroll: i64,
+        innermost: Innermost,
         coordinates: &mut Vec<(AxisId, Coordinate)>,
-        values: Vec<Value>,
+        mut values: Vec<Value>,
         each: &mut Each<'_, Self>,
     ) -> Result<Vec<Value>, ScheduleError> {
         let Some((axis, rest)) = axes.split_first() else {
             return each(self, coordinates, values, None);
         };
-        let zero = self.w.index(0);
-        let end = self.extent(*axis);
-        let step = if rest.is_empty() { unroll } else { 1 };
-        let stop = self.whole_steps(zero, end, step);
-        let open = self.w.open_loop(zero, stop, step, &values);
-        let mut next = open.inner.clone();
-        for number in 0..step {
-            let place = self.w.offset(open.index, number);
-            coordinates.push((*axis, Coordinate::Scalar(place)));
-            next = self.reduce_unrolled(rest, unroll, coordinates, next, each)?;
-            coordinates.pop();
-        }
-        let values = self.w.close_loop(open, &next);
-        let exact = self.w.known(end).is_some_and(|end| end % step == 0);
-        if exact || step == 1 {
-            return Ok(values);
-        }
-        let open = self.w.open_loop(stop, end, 1, &values);
-        coordinates.push((*axis, Coordinate::Scalar(open.index)));
-        let next = self.reduce_unrolled(rest, unroll, coordinates, open.inner.clone(), each)?;
-        coordinates.pop();
-        Ok(self.w.close_loop(open, &next))
-    }
-
-    fn reduce_lanes(
-        &mut self,
-        axis: AxisId,
-        coordinates: &mut Vec<(AxisId, Coordinate)>,
-        values: Vec<Value>,
-        each: &mut Each<'_, Self>,
-    ) -> Result<Vec<Value>, ScheduleError> {
-        let zero = self.w.index(0);
-        let end = self.extent(axis);
-        let width = i64::from(self.lanes);
-        let stop = self.whole_steps(zero, end, width);
-        let open = self.w.open_loop(zero, stop, width, &values);
-        coordinates.push((axis, Coordinate::Lanes(open.index)));
-        let next = each(self, coordinates, open.inner.clone(), None)?;
-        coordinates.pop();
-        let values = self.w.close_loop(open, &next);
-        let known = self.w.known(end).filter(|_| !self.scene.is_ragged(axis));
-        if known.is_some_and(|size| size % width == 0) {
-            return Ok(values);
-        }
-        let mut choice = match known {
-            Some(_) => None,
-            None => {
-                let any = self.w.compare(Comparison::Less, stop, end);
-                Some(self.w.open_if(any))
+        let step = match innermost {
+            Innermost::Lanes if rest.is_empty() && self.lanes > 1 => {
+                let stretch = self.whole(*axis);
+                return self.over(stretch, 1, values, &mut |e, chunk, values| {
+                    coordinates.push((*axis, Coordinate::Lanes(chunk.begin)));
+                    let next = each(e, coordinates, values, chunk.mask);
+                    coordinates.pop();
+                    next
+                });
             }
+            Innermost::Places(step) if rest.is_empty() => step,
+            _ => 1,
         };
-        let place = self.w.lane_indices(stop, self.lanes);
-        let mask = self.w.compare(Comparison::Less, place, end);
-        coordinates.push((axis, Coordinate::Lanes(stop)));
-        let next = each(self, coordinates, values.clone(), Some(mask))?;
-        coordinates.pop();
-        let Some(mut choice) = choice.take() else { return Ok(next) };
-        self.w.otherwise(&mut choice);
-        let pairs: Vec<(Value, Value)> = next.into_iter().zip(values).collect();
-        Ok(self.w.close_if(choice, &pairs))
+        let (zero, end) = (self.w.index(0), self.extent(*axis));
+        let stop = self.whole_steps(zero, end, step);
+        let is_whole = step == 1 || self.w.known(end).is_some_and(|end| end % step == 0);
+        let left = (!is_whole).then_some((stop, end, 1));
+        for (begin, end, step) in [(zero, stop, step)].into_iter().chain(left) {
+            let open = self.w.open_loop(begin, end, step, &values);
+            let mut next = open.inner.clone();
+            for number in 0..step {
+                let place = self.w.offset(open.index, number);
+                coordinates.push((*axis, Coordinate::Scalar(place)));
+                next = self.nested(rest, innermost, coordinates, next, each)?;
+                coordinates.pop();
+            }
+            values = self.w.close_loop(open, &next);
+        }
+        Ok(values)
     }
 }
+
+/// How a reduction goes over the last of its axes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Innermost {
+    /// So many places a round, then one by one.
+    Places(i64),
+    /// Whole vectors, then one with a mask.
+    Lanes,
+}
+
+impl Innermost {
+    pub const SINGLE: Innermost = Innermost::Places(1);
+}
+
+/// What is done with each chunk of a stretch.
+type OnChunk<'e, E> = dyn FnMut(&mut E, Chunk, Vec<Value>) -> Result<Vec<Value>, ScheduleError> + 'e;
 
 /// What a reduction does at each of its points.
 pub(crate) type Each<'e, E> = dyn FnMut(&mut E, &[(AxisId, Coordinate)], Vec<Value>, Option<Value>) -> Result<Vec<Value>, ScheduleError>

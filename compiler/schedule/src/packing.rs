@@ -3,13 +3,13 @@
 use crate::assembly::{Assembly, Written};
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extended, extent_of};
+use crate::nest::{extended, extent_of, Innermost};
 use crate::point::{Coordinate, Point};
 use crate::pointwise::written;
 use crate::scene::{Packing, Scene};
 use crate::sizes::product;
 use moe_graph::{AxisId, Element, NodeId, Size};
-use moe_kernel::{Comparison, Statement, Target, Value};
+use moe_kernel::{Comparison, Target, Value};
 use moe_runtime::program::SizeExpression;
 
 /// Makes the buffers of a mask's packing. `segments` are the axes that come first, in order; `bound` is the most rows there can be.
@@ -50,10 +50,6 @@ pub(crate) fn schedule(
     number(scene, assembly, target, packing)
 }
 
-fn store(e: &mut Emitter, buffer: u32, index: Value, value: Value) {
-    e.w.statement(Statement::Store { buffer, index, value, mask: None });
-}
-
 fn count(
     scene: &Scene,
     assembly: &mut Assembly,
@@ -67,7 +63,7 @@ fn count(
     let (items, digits) = e.open_items(&scene.sizes(packing.segments()));
     let point = segment_point(packing, &digits);
     let zero = e.w.index(0);
-    let found = e.reduce(packing.rest(), None, &mut Vec::new(), vec![zero], &mut |e, at, counts, _| {
+    let found = e.reduce(packing.rest(), Innermost::SINGLE, vec![zero], &mut |e, at, counts, _| {
         let is_true = e.emit(packing.mask, &extended(&point, at))?;
         let so_far = counts.first().copied().unwrap_or(zero);
         let more = e.w.offset(so_far, 1);
@@ -75,7 +71,7 @@ fn count(
     })?;
     let address = e.address(packing.segments(), &point)?;
     let index = e.forced(&address);
-    store(e, output, index, found.first().copied().unwrap_or(zero));
+    e.w.store(output, index, found.first().copied().unwrap_or(zero), None);
     e.close_items(items);
     let kernel = segment_kernel(scene, packing, emitter, "count_rows")?;
     assembly.launch(kernel)
@@ -120,7 +116,7 @@ fn add_up(
     let (zero, end) = (e.w.index(0), e.w.size(&product(&scene.sizes(packing.segments()))));
     let open = e.w.open_loop(zero, end, 1, &[zero]);
     let so_far = open.inner.first().copied().unwrap_or(zero);
-    store(e, output, open.index, so_far);
+    e.w.store(output, open.index, so_far, None);
     let count = e.read(input, &Coordinate::Scalar(open.index), None, None);
     let next = e.w.add(so_far, count);
     let results = e.w.close_loop(open, &[next]);
@@ -131,7 +127,7 @@ fn add_up(
     let message = format!("dispatch{}: more than {bound} entries of the mask are true", scene.place(node));
     let fault = e.faults.add("E0903", message);
     e.w.fail_if(exceeds, fault);
-    store(e, output, end, total);
+    e.w.store(output, end, total, None);
     e.close_items(items);
     let one = Size::constant(1);
     let mut kernel = written(emitter, "add_up_rows", one.clone(), one, SizeExpression::Constant(0));
@@ -160,7 +156,7 @@ fn number(
     let address = e.address(packing.segments(), &point)?;
     let segment = e.forced(&address);
     let first = e.offset_of(packing, segment);
-    e.reduce(packing.rest(), None, &mut Vec::new(), vec![first], &mut |e, at, next, _| {
+    e.reduce(packing.rest(), Innermost::SINGLE, vec![first], &mut |e, at, next, _| {
         let inner = extended(&point, at);
         let row = next.first().copied().unwrap_or(first);
         let is_true = e.emit(packing.mask, &inner)?;
@@ -168,12 +164,12 @@ fn number(
         let place = e.forced(&address);
         let minus = e.w.index(-1);
         let numbered = e.w.select(is_true, row, minus);
-        store(e, inverse, place, numbered);
+        e.w.store(inverse, place, numbered, None);
         let guard = e.w.open_if(is_true);
         for (axis, buffer) in packing.axes.iter().zip(&rows) {
             let coordinate = e.coordinate(&inner, *axis)?;
             let value = e.forced(&coordinate);
-            store(e, *buffer, row, value);
+            e.w.store(*buffer, row, value, None);
         }
         e.w.close_if(guard, &[]);
         let more = e.w.offset(row, 1);

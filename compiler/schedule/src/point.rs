@@ -37,6 +37,11 @@ impl Point {
         point
     }
 
+    /// The same place in all lanes.
+    pub fn at(&self, axis: AxisId, place: Value) -> Point {
+        self.with(axis, Coordinate::Scalar(place))
+    }
+
     pub fn set(&mut self, axis: AxisId, coordinate: Coordinate) {
         self.coordinates.insert(axis, coordinate);
     }

@@ -7,7 +7,7 @@ use crate::nest::{blocks, extent_of, Items, Stretch};
 use crate::point::{Coordinate, Point};
 use crate::scene::{computed, Scene, Storage};
 use moe_graph::{AxisId, Element, NodeId, Size};
-use moe_kernel::{Statement, Target, Value, ValueType};
+use moe_kernel::{Target, Value};
 use moe_runtime::program::SizeExpression;
 
 /// How long a block of the innermost axis is that one item works on.
@@ -145,10 +145,8 @@ pub(crate) fn copy(
     let end = emitter.w.minimum(last, end);
     let stretch = Stretch { begin, end, whole: None };
     emitter.chunks(stretch, 1, &mut |emitter, chunk| {
-        let load = moe_kernel::Operation::Load { buffer: input, index: chunk.begin, mask: chunk.mask };
-        let value = emitter.w.define(load, ValueType { element, lanes });
-        let (buffer, index, mask) = (output, chunk.begin, chunk.mask);
-        emitter.w.statement(Statement::Store { buffer, index, value, mask });
+        let value = emitter.w.load(input, chunk.begin, chunk.mask, lanes);
+        emitter.w.store(output, chunk.begin, value, chunk.mask);
         Ok(())
     })?;
     emitter.close_items(items);

@@ -4,7 +4,7 @@ use crate::assembly::{Assembly, Written};
 use crate::contiguity::score;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extended, extent_of, operations, Chunk};
+use crate::nest::{extended, extent_of, operations, Chunk, Innermost};
 use crate::point::Point;
 use crate::pointwise::{lanes, rows_and_blocks, written};
 use crate::scalar::{combine, combining, identity, rounded};
@@ -86,12 +86,8 @@ impl Reduction<'_> {
         let (items, point) = emitter.open_points(layout)?;
         let nothing = emitter.w.constant(identity(self.kind, element), lanes);
         let order = self.order(Some(axis));
-        let values = emitter.reduce(
-            &order,
-            Some(axis),
-            &mut Vec::new(),
-            vec![nothing],
-            &mut |e, at, values, mask| {
+        let values =
+            emitter.reduce(&order, Innermost::Lanes, vec![nothing], &mut |e, at, values, mask| {
                 let mut inner = extended(&point, at);
                 inner.lane_mask = e.both(inner.lane_mask, mask);
                 let mut value = e.emit(self.operand, &inner)?;
@@ -99,8 +95,7 @@ impl Reduction<'_> {
                     value = e.w.select(mask, value, nothing);
                 }
                 Ok(values.iter().map(|so_far| combine(&mut e.w, self.kind, *so_far, value)).collect())
-            },
-        )?;
+            })?;
         let value = values.first().copied().unwrap_or(nothing);
         let value = emitter.w.reduce_lanes(combining(self.kind), value);
         self.finish(&mut emitter, &point, value)?;
@@ -161,7 +156,7 @@ impl Reduction<'_> {
         let nothing = e.w.constant(identity(self.kind, element), lanes);
         let order = self.order(None);
         let start = vec![nothing; points.len()];
-        e.reduce(&order, None, &mut Vec::new(), start, &mut |e, at, values, _| {
+        e.reduce(&order, Innermost::SINGLE, start, &mut |e, at, values, _| {
             let points: Vec<Point> = points.iter().map(|point| extended(point, at)).collect();
             match self.packed {
                 Some(axis) => self.step_packed(e, axis, &points, &values),

@@ -3,13 +3,13 @@
 use crate::assembly::Assembly;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extended, extent_of};
+use crate::nest::{extended, extent_of, Innermost};
 use crate::point::Point;
 use crate::pointwise::{lanes, rows_and_blocks, written, BLOCK};
 use crate::scene::{Scene, Storage};
 use crate::sizes::product;
 use moe_graph::{AxisId, Element, Node, Size};
-use moe_kernel::{Target, Value};
+use moe_kernel::Target;
 use moe_runtime::program::SizeExpression;
 
 /// Puts updates where the index says, into a storage that holds the base: one item for a block of each row of the axes that stay, which goes
@@ -32,9 +32,15 @@ pub(crate) fn scatter(
     let (items, point, stretch) = emitter.open_rows(&rest, BLOCK)?;
     let end = emitter.extent(axis);
     let put = |emitter: &mut Emitter, point: &Point| {
-        emitter.reduce(over, None, &mut Vec::new(), Vec::new(), &mut |emitter, at, _, _| {
-            let place = Placing { node, storage, axis, end };
-            place.put(emitter, &extended(point, at)).map(|()| Vec::new())
+        emitter.reduce(over, Innermost::SINGLE, Vec::new(), &mut |emitter, at, _, _| {
+            let point = extended(point, at);
+            let place = emitter.operand(node, 2, &point)?;
+            let place = emitter.w.convert(place, Element::I64);
+            emitter.checked_index(node, axis, place, end, &point);
+            let update = emitter.operand(node, 1, &point)?;
+            let place = emitter.of_value(place);
+            emitter.store(storage, &point.with(axis, place), update)?;
+            Ok(Vec::new())
         })
     };
     match (stretch, rest.last()) {
@@ -55,22 +61,4 @@ pub(crate) fn scatter(
     kernel.bytes = Some(entries.multiply(&Size::constant(2 * storage.element.bytes() as i64)));
     kernel.span = node.span;
     assembly.launch(kernel)
-}
-
-struct Placing<'a> {
-    node: &'a Node,
-    storage: &'a Storage,
-    axis: AxisId,
-    end: Value,
-}
-
-impl Placing<'_> {
-    fn put(&self, emitter: &mut Emitter, point: &Point) -> Result<(), ScheduleError> {
-        let place = emitter.operand(self.node, 2, point)?;
-        let place = emitter.w.convert(place, Element::I64);
-        emitter.checked_index(self.node, self.axis, place, self.end, point);
-        let update = emitter.operand(self.node, 1, point)?;
-        let place = emitter.of_value(place);
-        emitter.store(self.storage, &point.with(self.axis, place), update)
-    }
 }

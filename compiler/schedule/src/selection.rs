@@ -3,15 +3,15 @@
 use crate::assembly::{Assembly, Written};
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extent_of, Stretch};
-use crate::point::{Coordinate, Point};
+use crate::nest::{extent_of, Innermost};
+use crate::point::Point;
 use crate::pointwise::{lanes, written};
 use crate::scalar::rounded;
 use crate::scene::{computed, Scene, Storage};
 use crate::sizes::product;
 use crate::threshold::Threshold;
 use moe_graph::{AxisId, Element, Node, NodeId, Scalar, Size};
-use moe_kernel::{Comparison, Statement, Target, Value, ValueType};
+use moe_kernel::{Comparison, Target, Value};
 use moe_runtime::program::SizeExpression;
 
 /// Rows of so many entries are short.
@@ -78,7 +78,7 @@ impl Selection<'_> {
         let (begin, end) = (e.w.index(0), e.extent(self.axis));
         let open = e.w.open_loop(begin, end, 1, &[zero]);
         let so_far = open.inner.first().copied().unwrap_or(zero);
-        let other = e.emit(operand, &row.with(self.axis, Coordinate::Scalar(open.index)))?;
+        let other = e.emit(operand, &row.at(self.axis, open.index))?;
         let comes_before = before(e, (other, open.index), (own, place));
         let one = e.w.integer(so_far, 1);
         let more = e.w.add(so_far, one);
@@ -110,7 +110,7 @@ impl Selection<'_> {
     }
 
     fn by_rank(&self, e: &mut Emitter, row: &Point, count: Value) -> Result<(), ScheduleError> {
-        let stretch = self.whole(e);
+        let stretch = e.whole(self.axis);
         e.chunks(stretch, 1, &mut |e, chunk| {
             let point = e.lanes_at(row, self.axis, chunk.begin, chunk.mask);
             let rank = self.rank(e, row, &point, Self::is_larger)?;
@@ -119,24 +119,18 @@ impl Selection<'_> {
         })
     }
 
-    fn whole(&self, e: &mut Emitter) -> Stretch {
-        let (begin, end) = (e.w.index(0), e.extent(self.axis));
-        let known = e.w.known(end).filter(|_| !self.scene.is_ragged(self.axis));
-        Stretch { begin, end, whole: known }
-    }
-
     /// Each entry is stored where its rank says.
     pub fn sort(&self, assembly: &mut Assembly) -> Result<(), ScheduleError> {
         let mut emitter = Emitter::new(self.scene, &mut assembly.faults, self.target, 1);
         let e = &mut emitter;
         e.output(self.storage);
         let (items, row) = e.open_points(&self.outer()?)?;
-        let stretch = self.whole(e);
+        let stretch = e.whole(self.axis);
         e.chunks(stretch, 1, &mut |e, chunk| {
             let point = e.lanes_at(&row, self.axis, chunk.begin, None);
             let rank = self.rank(e, &row, &point, Self::is_smaller)?;
             let value = e.emit(self.operand()?, &point)?;
-            e.store(self.storage, &row.with(self.axis, Coordinate::Scalar(rank)), value)
+            e.store(self.storage, &row.at(self.axis, rank), value)
         })?;
         e.close_items(items);
         let size = self.scene.size(self.axis);
@@ -162,7 +156,7 @@ impl Selection<'_> {
         let minus = e.w.index(-1);
         let open = e.w.open_loop(zero, end, 1, &[nothing, minus]);
         let [best, at] = [open.inner.first(), open.inner.get(1)].map(|v| v.copied().unwrap_or(minus));
-        let value = e.emit(self.operand()?, &row.with(self.axis, Coordinate::Scalar(open.index)))?;
+        let value = e.emit(self.operand()?, &row.at(self.axis, open.index))?;
         let is_first = e.w.compare(Comparison::Less, at, zero);
         let wins = Self::is_larger(e, (value, open.index), (best, at));
         let wins = e.w.or(is_first, wins);
@@ -186,7 +180,7 @@ impl Selection<'_> {
         let nothing = e.w.constant(Scalar::zero(computed(element)), 1);
         let open = e.w.open_loop(zero, end, 1, &[nothing]);
         let so_far = open.inner.first().copied().unwrap_or(nothing);
-        let point = row.with(self.axis, Coordinate::Scalar(open.index));
+        let point = row.at(self.axis, open.index);
         let value = e.emit(self.operand()?, &point)?;
         let next = e.w.add(so_far, value);
         let stored = rounded(&mut e.w, element, next);
@@ -219,25 +213,24 @@ pub(crate) fn scatter_add(
     let (zero, end) = (e.w.index(0), e.extent(into));
     let nothing = e.w.constant(Scalar::zero(storage.element), 1);
     let open = e.w.open_loop(zero, end, 1, &[]);
-    let cleared = point.with(into, Coordinate::Scalar(open.index));
+    let cleared = point.at(into, open.index);
     let address = e.address(&storage.layout, &cleared)?;
     let at = e.forced(&address);
-    e.w.statement(Statement::Store { buffer, index: at, value: nothing, mask: None });
+    e.w.store(buffer, at, nothing, None);
     e.w.close_loop(open, &[]);
-    e.reduce(over, None, &mut Vec::new(), Vec::new(), &mut |e, at, _, _| {
+    e.reduce(over, Innermost::SINGLE, Vec::new(), &mut |e, at, _, _| {
         let inner = crate::nest::extended(&point, at);
         let place = e.emit(*index, &inner)?;
         let place = e.w.convert(place, Element::I64);
         e.checked_index(node, into, place, end, &inner);
         let update = e.emit(*updates, &inner)?;
-        let address = e.address(&storage.layout, &inner.with(into, Coordinate::Scalar(place)))?;
+        let address = e.address(&storage.layout, &inner.at(into, place))?;
         let index = e.forced(&address);
-        let load = moe_kernel::Operation::Load { buffer, index, mask: None };
-        let old = e.w.define(load, ValueType { element: storage.element, lanes: 1 });
+        let old = e.w.load(buffer, index, None, 1);
         let old = e.w.convert(old, computed(storage.element));
         let sum = e.w.add(old, update);
         let value = e.w.convert(sum, storage.element);
-        e.w.statement(Statement::Store { buffer, index, value, mask: None });
+        e.w.store(buffer, index, value, None);
         Ok(Vec::new())
     })?;
     e.close_items(items);
@@ -263,7 +256,7 @@ pub(crate) fn expect(
     let e = &mut emitter;
     let (items, point) = e.open_points(&rest)?;
     let zero = e.w.index(0);
-    let counts = e.reduce(axes, None, &mut Vec::new(), vec![zero], &mut |e, at, counts, _| {
+    let counts = e.reduce(axes, Innermost::SINGLE, vec![zero], &mut |e, at, counts, _| {
         let inner = crate::nest::extended(&point, at);
         let is_true = e.emit(operand, &inner)?;
         let so_far = counts.first().copied().unwrap_or(zero);

@@ -5,8 +5,8 @@
 
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extended, Each};
-use crate::point::{Coordinate, Point};
+use crate::nest::{extended, Each, Innermost};
+use crate::point::Point;
 use crate::scene::Storage;
 use crate::writer::Writer;
 use moe_graph::{AxisId, Element, NodeId};
@@ -89,8 +89,7 @@ impl Threshold<'_> {
             let more = e.w.add(so_far, one);
             Ok(vec![e.w.select(reaches, more, so_far)])
         };
-        let lanes = (e.lanes > 1).then_some(self.axis);
-        let counts = e.reduce(&[self.axis], lanes, &mut Vec::new(), vec![nothing], each)?;
+        let counts = e.reduce(&[self.axis], Innermost::Lanes, vec![nothing], each)?;
         let count = counts.first().copied().unwrap_or(nothing);
         let count = e.w.reduce_lanes(BinaryOperation::Add, count);
         Ok(e.w.convert(count, Element::I64))
@@ -126,7 +125,7 @@ impl Threshold<'_> {
         let (zero, end) = (e.w.index(0), e.extent(self.axis));
         let open = e.w.open_loop(zero, end, 1, &[left]);
         let left = open.inner.first().copied().unwrap_or(zero);
-        let point = self.row.with(self.axis, Coordinate::Scalar(open.index));
+        let point = self.row.at(self.axis, open.index);
         let value = e.emit(self.operand, &point)?;
         let key = key(&mut e.w, value);
         let is_above = e.w.compare(Comparison::Greater, key, threshold);

@@ -164,6 +164,17 @@ impl Writer {
         }
     }
 
+    /// Reads a buffer as it is.
+    pub fn load(&mut self, buffer: u32, index: Value, mask: Option<Value>, lanes: u32) -> Value {
+        let element = self.buffers.get(buffer as usize).map_or(Element::I64, |buffer| buffer.element);
+        self.define(Operation::Load { buffer, index, mask }, ValueType { element, lanes })
+    }
+
+    /// Writes a buffer as it is.
+    pub fn store(&mut self, buffer: u32, index: Value, value: Value, mask: Option<Value>) {
+        self.statement(Statement::Store { buffer, index, value, mask });
+    }
+
     fn push_scope(&mut self, barrier: bool) {
         self.scopes.push(Scope { barrier, ..Scope::default() });
     }

@@ -1,7 +1,7 @@
 //! The kernel: items are blocks of rows; each goes over the keys block by block.
 
 use super::find::{Attention, Softmax};
-use super::mask::{ranges, Block};
+use super::mask::{ranges, Block, Reach};
 use super::panels::Panels;
 use super::{KEYS, ROWS, TILE};
 use crate::assembly::Assembly;
@@ -14,7 +14,7 @@ use crate::scalar::absorbed;
 use crate::scene::{Scene, Storage};
 use crate::sizes::{ceiling, product};
 use moe_graph::{AxisId, Element, NodeId, Scalar, ScalarFunction, Size};
-use moe_kernel::{BinaryOperation, Comparison, Operation, Statement, Target, Value, ValueType};
+use moe_kernel::{BinaryOperation, Comparison, Target, Value};
 use moe_runtime::program::SizeExpression;
 
 /// A kernel for attention.
@@ -175,11 +175,7 @@ impl Kernel<'_> {
     fn item(&self, e: &mut Emitter, scratch: &Scratch, rows: &Rows) -> Result<(), ScheduleError> {
         let attention = self.attention;
         self.clear(e, scratch);
-        let along = if attention.rows.is_empty() {
-            Default::default()
-        } else {
-            ranges(e, &attention.rows, rows.begin, rows.end)
-        };
+        let mut along = ranges(e, &attention.rows, rows.begin, rows.end);
         let (zero, end) = (e.w.index(0), e.extent(attention.keys));
         let count = e.w.size(&blocks(&e.scene.size(attention.keys), KEYS));
         let open = e.w.open_loop(zero, count, 1, &[]);
@@ -187,30 +183,24 @@ impl Kernel<'_> {
         let begin = e.w.multiply(open.index, width);
         let next = e.w.add(begin, width);
         let keys = Stretch { begin, end: e.w.minimum(next, end), whole: None };
-        let mut along = along;
         let last = e.w.offset(keys.end, -1);
         along.insert(attention.keys, (keys.begin, last));
-        let may = Block { ranges: &along, point: rows.batch }.may(e, &attention.masks)?;
+        let block = Block { ranges: &along, point: rows.batch };
+        let may = block.all(e, &attention.masks, Reach::Somewhere)?;
         let guard = may.map(|may| e.w.open_if(may));
         for place in 0..attention.scores.len() {
             self.scores(e, scratch, rows, place, open.index, keys)?;
         }
-        let must = Block { ranges: &along, point: rows.batch }.must(e, &attention.masks)?;
-        let choice = must.map(|must| e.w.open_if(must));
-        if let Some(mut choice) = choice {
+        let must = block.all(e, &attention.masks, Reach::Everywhere)?;
+        if let Some(must) = must {
             // Nothing is left out: masks need not be worked out.
-            self.each_row(e, rows, &mut |e, number, row| {
-                self.weights(e, scratch, row, number, (keys, true))
-            })?;
+            let mut choice = e.w.open_if(must);
+            self.block_weights(e, scratch, rows, (keys, true))?;
             e.w.otherwise(&mut choice);
-            self.each_row(e, rows, &mut |e, number, row| {
-                self.weights(e, scratch, row, number, (keys, false))
-            })?;
+            self.block_weights(e, scratch, rows, (keys, false))?;
             e.w.close_if(choice, &[]);
         } else {
-            self.each_row(e, rows, &mut |e, number, row| {
-                self.weights(e, scratch, row, number, (keys, false))
-            })?;
+            self.block_weights(e, scratch, rows, (keys, false))?;
         }
         self.weighted_values(e, scratch, rows, keys)?;
         if let Some(guard) = guard {
@@ -227,13 +217,13 @@ impl Kernel<'_> {
         let lowest = e.w.number(nothing, f64::NEG_INFINITY);
         let open = e.w.open_loop(zero, rows, 1, &[]);
         for (buffer, value) in [(scratch.largest, lowest), (scratch.total, nothing)] {
-            e.w.statement(Statement::Store { buffer, index: open.index, value, mask: None });
+            e.w.store(buffer, open.index, value, None);
         }
         e.w.close_loop(open, &[]);
         let end = e.w.multiply(rows, scratch.width);
         let value = e.w.splat(nothing, e.lanes);
         let open = e.w.open_loop(zero, end, e.lanes.into(), &[]);
-        e.w.statement(Statement::Store { buffer: scratch.sums, index: open.index, value, mask: None });
+        e.w.store(scratch.sums, open.index, value, None);
         e.w.close_loop(open, &[]);
     }
 
@@ -249,6 +239,17 @@ impl Kernel<'_> {
         each(e, open.index, &point)?;
         e.w.close_loop(open, &[]);
         Ok(())
+    }
+
+    /// The weights of all rows for a block of keys, all masks being true or not.
+    fn block_weights(
+        &self,
+        e: &mut Emitter,
+        scratch: &Scratch,
+        rows: &Rows,
+        keys: (Stretch, bool),
+    ) -> Result<(), ScheduleError> {
+        self.each_row(e, rows, &mut |e, number, row| self.weights(e, scratch, row, number, keys))
     }
 
     /// A row's weights for a block of keys, in place of its scores.
@@ -283,7 +284,7 @@ impl Kernel<'_> {
         let index = e.w.add(place.first, at);
         let point = e.lanes_at(place.row, self.attention.keys, chunk.begin, chunk.mask);
         for (score, buffer) in self.attention.scores.iter().zip(&scratch.scores) {
-            let value = load(e, *buffer, index, e.lanes);
+            let value = e.w.load(*buffer, index, None, e.lanes);
             e.bind(score.node, &point, value)?;
         }
         if place.whole {
@@ -303,11 +304,11 @@ impl Kernel<'_> {
     ) -> Result<(), ScheduleError> {
         let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
         let is_summed = !self.attention.sums.is_empty();
-        let mut so_far = load(e, scratch.total, number, 1);
-        e.over_keys(place.keys, &mut so_far, &mut |e, chunk, so_far| {
+        let so_far = e.w.load(scratch.total, number, None, 1);
+        let so_far = e.folded(place.keys, 1, so_far, &mut |e, chunk, so_far| {
             let (value, index) = self.along_keys(e, scratch, place, chunk, self.attention.weight)?;
             let value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, zero));
-            store(e, place.target, index, value);
+            e.w.store(place.target, index, value, None);
             if !is_summed {
                 return Ok(so_far);
             }
@@ -315,7 +316,7 @@ impl Kernel<'_> {
             Ok(e.w.add(so_far, sum))
         })?;
         if is_summed {
-            store(e, scratch.total, number, so_far);
+            e.w.store(scratch.total, number, so_far, None);
         }
         Ok(())
     }
@@ -331,44 +332,42 @@ impl Kernel<'_> {
     ) -> Result<(), ScheduleError> {
         let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
         let lowest = e.w.number(zero, f64::NEG_INFINITY);
-        let mut most = lowest;
-        e.over_keys(place.keys, &mut most, &mut |e, chunk, most| {
+        let most = e.folded(place.keys, 1, lowest, &mut |e, chunk, most| {
             let (value, index) = self.along_keys(e, scratch, place, chunk, softmax.entries)?;
             let value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, lowest));
-            store(e, place.target, index, value);
+            e.w.store(place.target, index, value, None);
             Ok(e.w.binary(BinaryOperation::Maximum, most, value))
         })?;
         let most = e.w.reduce_lanes(BinaryOperation::Maximum, most);
-        let before = load(e, scratch.largest, number, 1);
+        let before = e.w.load(scratch.largest, number, None, 1);
         let largest = e.w.binary(BinaryOperation::Maximum, before, most);
         let shift = finite(e, largest);
-        store(e, scratch.largest, number, largest);
-        let mut sum = zero;
-        e.over_keys(place.keys, &mut sum, &mut |e, chunk, sum| {
+        e.w.store(scratch.largest, number, largest, None);
+        let sum = e.folded(place.keys, 1, zero, &mut |e, chunk, sum| {
             let at = e.w.subtract(chunk.begin, place.keys.begin);
             let index = e.w.add(place.first, at);
-            let entry = load(e, place.target, index, e.lanes);
+            let entry = e.w.load(place.target, index, None, e.lanes);
             let difference = e.w.subtract(entry, shift);
             let mut value = crate::mathematics::exponential(&mut e.w, difference);
             value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, zero));
-            store(e, place.target, index, value);
+            e.w.store(place.target, index, value, None);
             Ok(e.w.add(sum, value))
         })?;
         let sum = e.w.reduce_lanes(BinaryOperation::Add, sum);
         let fall = e.w.subtract(before, shift);
         let scale = crate::mathematics::exponential(&mut e.w, fall);
-        let total = load(e, scratch.total, number, 1);
+        let total = e.w.load(scratch.total, number, None, 1);
         let total = e.w.multiply_add(total, scale, sum);
-        store(e, scratch.total, number, total);
+        e.w.store(scratch.total, number, total, None);
         let one = e.w.number(scale, 1.0);
         let rises = e.w.compare(Comparison::NotEqual, scale, one);
         let guard = e.w.open_if(rises);
         let begin = e.w.multiply(number, scratch.width);
         let end = e.w.add(begin, scratch.width);
         let open = e.w.open_loop(begin, end, e.lanes.into(), &[]);
-        let value = load(e, scratch.sums, open.index, e.lanes);
+        let value = e.w.load(scratch.sums, open.index, None, e.lanes);
         let value = e.w.multiply(value, scale);
-        store(e, scratch.sums, open.index, value);
+        e.w.store(scratch.sums, open.index, value, None);
         e.w.close_loop(open, &[]);
         e.w.close_if(guard, &[]);
         Ok(())
@@ -383,12 +382,10 @@ impl Kernel<'_> {
         number: Value,
     ) -> Result<(), ScheduleError> {
         let attention = self.attention;
-        let (begin, end) = (e.w.index(0), e.extent(attention.column));
-        let whole = e.w.known(end);
-        let stretch = Stretch { begin, end, whole };
+        let stretch = e.whole(attention.column);
         let first = e.w.multiply(number, scratch.width);
-        let mut total = load(e, scratch.total, number, 1);
-        let largest = load(e, scratch.largest, number, 1);
+        let mut total = e.w.load(scratch.total, number, None, 1);
+        let largest = e.w.load(scratch.largest, number, None, 1);
         let mut scale = None;
         if let Some(softmax) = &attention.softmax {
             e.bind(softmax.largest, row, largest)?;
@@ -408,7 +405,7 @@ impl Kernel<'_> {
         let factors = factors.collect::<Result<Vec<_>, _>>()?;
         e.chunks(stretch, 1, &mut |e, chunk| {
             let index = e.w.add(first, chunk.begin);
-            let mut value = load(e, scratch.sums, index, e.lanes);
+            let mut value = e.w.load(scratch.sums, index, None, e.lanes);
             if let Some(scale) = scale {
                 value = e.w.multiply(value, scale);
             }
@@ -441,47 +438,9 @@ struct Place<'p> {
     target: u32,
 }
 
-impl Emitter<'_> {
-    /// Carries a value over a block of keys, vector by vector, then the lanes that are left.
-    fn over_keys(
-        &mut self,
-        keys: Stretch,
-        carried: &mut Value,
-        each: &mut dyn FnMut(&mut Self, Chunk, Value) -> Result<Value, ScheduleError>,
-    ) -> Result<(), ScheduleError> {
-        let width = i64::from(self.lanes);
-        let stop = self.whole_steps(keys.begin, keys.end, width);
-        let open = self.w.open_loop(keys.begin, stop, width, &[*carried]);
-        let inner = open.inner.first().copied().unwrap_or(*carried);
-        let next = each(self, Chunk { begin: open.index, count: 1, mask: None }, inner)?;
-        let result = self.w.close_loop(open, &[next]);
-        let so_far = result.first().copied().unwrap_or(*carried);
-        let any = self.w.compare(Comparison::Less, stop, keys.end);
-        let mut choice = self.w.open_if(any);
-        let place = self.w.lane_indices(stop, self.lanes);
-        let mask = self.w.compare(Comparison::Less, place, keys.end);
-        let next = each(self, Chunk { begin: stop, count: 1, mask: Some(mask) }, so_far)?;
-        self.w.otherwise(&mut choice);
-        let results = self.w.close_if(choice, &[(next, so_far)]);
-        *carried = results.first().copied().unwrap_or(so_far);
-        Ok(())
-    }
-}
-
 /// The number, or 0 in place of minus infinity: where all that came so far is left out.
 fn finite(e: &mut Emitter, value: Value) -> Value {
     let (zero, lowest) = (e.w.number(value, 0.0), e.w.number(value, f64::NEG_INFINITY));
     let is_lowest = e.w.compare(Comparison::Equal, value, lowest);
     e.w.select(is_lowest, zero, value)
-}
-
-/// Reads scratch memory.
-pub(super) fn load(e: &mut Emitter, buffer: u32, index: Value, lanes: u32) -> Value {
-    let ty = ValueType { element: Element::F32, lanes };
-    e.w.define(Operation::Load { buffer, index, mask: None }, ty)
-}
-
-/// Writes scratch memory.
-pub(super) fn store(e: &mut Emitter, buffer: u32, index: Value, value: Value) {
-    e.w.statement(Statement::Store { buffer, index, value, mask: None });
 }

@@ -2,7 +2,7 @@
 
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::point::{Coordinate, Point};
+use crate::point::Point;
 use moe_graph::{Absorb, AxisId, Element, Function, NodeId, Operation, ScalarFunction};
 use moe_kernel::{BinaryOperation, Comparison, UnaryOperation, Value};
 use std::collections::BTreeMap;
@@ -17,14 +17,14 @@ pub(super) fn off(function: &Function, id: NodeId) -> Option<(Vec<NodeId>, f64)>
             let Operation::Constant(number) = function.node(operand(2)?)?.operation else { return None };
             let mut masks = vec![operand(0)?];
             let number = number.as_f64();
-            masks.extend(
-                off(function, operand(1)?).filter(|(_, own)| *own == number).into_iter().flat_map(|o| o.0),
-            );
+            let inner = off(function, operand(1)?).filter(|(_, own)| *own == number);
+            masks.extend(inner.map(|(masks, _)| masks).unwrap_or_default());
             Some((masks, number))
         }
         Operation::Map { function: ScalarFunction::Exponential, .. } => {
             let (masks, number) = off(function, operand(0)?)?;
-            Some((masks, exponential_of(number)?))
+            // Of the backgrounds that matter.
+            (number == f64::NEG_INFINITY).then_some((masks, 0.0))
         }
         Operation::Map { function: map, absorb } => {
             let sides = [(0, Absorb::Left), (1, Absorb::Right)];
@@ -42,9 +42,11 @@ pub(super) fn off(function: &Function, id: NodeId) -> Option<(Vec<NodeId>, f64)>
     }
 }
 
-/// The exponential of the backgrounds that matter.
-fn exponential_of(number: f64) -> Option<f64> {
-    (number == f64::NEG_INFINITY).then_some(0.0)
+/// Where in a block a mask is to be true.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    Somewhere,
+    Everywhere,
 }
 
 /// A block: the least and the greatest coordinate along each of its axes.
@@ -55,84 +57,54 @@ pub(super) struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Whether all masks may be true somewhere in the block; `None` where nothing says that they are not.
-    pub fn may(&self, e: &mut Emitter, masks: &[NodeId]) -> Result<Option<Value>, ScheduleError> {
+    /// Whether all masks may be true somewhere in the block, or are true everywhere in it; `None` where nothing says that they are not, or that
+    /// they are.
+    pub fn all(
+        &self,
+        e: &mut Emitter,
+        masks: &[NodeId],
+        reach: Reach,
+    ) -> Result<Option<Value>, ScheduleError> {
         let mut result = None;
         for mask in masks {
-            let one = self.may_be(e, *mask)?;
+            let one = self.holds(e, *mask, reach)?;
+            if one.is_none() && reach == Reach::Everywhere {
+                return Ok(None);
+            }
             result = e.both(result, one);
         }
         Ok(result)
     }
 
-    /// Whether all masks are true everywhere in the block; `None` where nothing says that they are.
-    pub fn must(&self, e: &mut Emitter, masks: &[NodeId]) -> Result<Option<Value>, ScheduleError> {
-        let mut result = None;
-        for mask in masks {
-            let Some(one) = self.must_be(e, *mask)? else { return Ok(None) };
-            result = e.both(result, Some(one));
-        }
-        Ok(result)
-    }
-
-    fn must_be(&self, e: &mut Emitter, id: NodeId) -> Result<Option<Value>, ScheduleError> {
+    fn holds(&self, e: &mut Emitter, id: NodeId, reach: Reach) -> Result<Option<Value>, ScheduleError> {
+        use Reach::{Everywhere, Somewhere};
+        use ScalarFunction as F;
         let scene = e.scene;
         let node = scene.node(id)?;
         let Operation::Map { function, .. } = node.operation else { return Ok(None) };
         let [a, b] = node.operands.as_slice() else { return Ok(None) };
-        use ScalarFunction as F;
-        if function == F::And {
-            let (a, b) = (self.must_be(e, *a)?, self.must_be(e, *b)?);
-            return Ok(a.zip(b).map(|(a, b)| e.w.and(a, b)));
-        }
-        if !matches!(function, F::Less | F::LessEqual | F::Greater | F::GreaterEqual) {
-            return Ok(None);
-        }
-        let (Some((a_least, a_most)), Some((b_least, b_most))) = (self.bounds(e, *a)?, self.bounds(e, *b)?)
-        else {
-            return Ok(None);
-        };
-        Ok(Some(match function {
-            F::Less => e.w.compare(Comparison::Less, a_most, b_least),
-            F::LessEqual => e.w.compare(Comparison::LessEqual, a_most, b_least),
-            F::Greater => e.w.compare(Comparison::Greater, a_least, b_most),
-            _ => e.w.compare(Comparison::GreaterEqual, a_least, b_most),
-        }))
-    }
-
-    fn may_be(&self, e: &mut Emitter, id: NodeId) -> Result<Option<Value>, ScheduleError> {
-        let scene = e.scene;
-        let node = scene.node(id)?;
-        let Operation::Map { function, .. } = node.operation else { return Ok(None) };
-        let [a, b] = node.operands.as_slice() else { return Ok(None) };
-        use ScalarFunction as F;
-        match function {
-            F::And => {
-                let (a, b) = (self.may_be(e, *a)?, self.may_be(e, *b)?);
-                return Ok(e.both(a, b));
-            }
-            F::Or => {
-                let (a, b) = (self.may_be(e, *a)?, self.may_be(e, *b)?);
+        let comparison = match (function, reach) {
+            (F::And, _) => return self.all(e, &[*a, *b], reach),
+            (F::Or, Somewhere) => {
+                let (a, b) = (self.holds(e, *a, reach)?, self.holds(e, *b, reach)?);
                 return Ok(a.zip(b).map(|(a, b)| e.w.or(a, b)));
             }
-            F::Less | F::LessEqual | F::Greater | F::GreaterEqual | F::Equal => {}
+            (F::Less, _) => Comparison::Less,
+            (F::LessEqual, _) => Comparison::LessEqual,
+            (F::Greater, _) => Comparison::Greater,
+            (F::GreaterEqual, _) => Comparison::GreaterEqual,
+            (F::Equal, Somewhere) => Comparison::Equal,
             _ => return Ok(None),
-        }
-        let (Some((a_least, a_most)), Some((b_least, b_most))) = (self.bounds(e, *a)?, self.bounds(e, *b)?)
-        else {
-            return Ok(None);
         };
-        Ok(Some(match function {
-            F::Less => e.w.compare(Comparison::Less, a_least, b_most),
-            F::LessEqual => e.w.compare(Comparison::LessEqual, a_least, b_most),
-            F::Greater => e.w.compare(Comparison::Greater, a_most, b_least),
-            F::GreaterEqual => e.w.compare(Comparison::GreaterEqual, a_most, b_least),
-            _ => {
-                let low = e.w.compare(Comparison::LessEqual, a_least, b_most);
-                let high = e.w.compare(Comparison::GreaterEqual, a_most, b_least);
-                e.w.and(low, high)
-            }
-        }))
+        let (Some(a), Some(b)) = (self.bounds(e, *a)?, self.bounds(e, *b)?) else { return Ok(None) };
+        if comparison == Comparison::Equal {
+            let low = e.w.compare(Comparison::LessEqual, a.0, b.1);
+            let high = e.w.compare(Comparison::GreaterEqual, a.1, b.0);
+            return Ok(Some(e.w.and(low, high)));
+        }
+        let is_less = matches!(comparison, Comparison::Less | Comparison::LessEqual);
+        let (a, b) = if is_less == (reach == Everywhere) { (a.1, b.0) } else { (a.0, b.1) };
+        Ok(Some(e.w.compare(comparison, a, b)))
     }
 
     /// The least and the greatest that an `i64` may be in the block.
@@ -182,6 +154,9 @@ pub(super) fn ranges(
     end: Value,
 ) -> BTreeMap<AxisId, (Value, Value)> {
     let mut ranges = BTreeMap::new();
+    if axes.is_empty() {
+        return ranges;
+    }
     let (mut first, mut last) = (begin, e.w.offset(end, -1));
     let mut same: Option<Value> = None;
     for (place, axis) in axes.iter().enumerate() {
@@ -200,9 +175,4 @@ pub(super) fn ranges(
         ranges.insert(*axis, (low, high));
     }
     ranges
-}
-
-/// A scalar coordinate.
-pub(super) fn at(point: &Point, axis: AxisId, place: Value) -> Point {
-    point.with(axis, Coordinate::Scalar(place))
 }

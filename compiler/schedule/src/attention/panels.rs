@@ -2,7 +2,6 @@
 //! keys. Places beyond the last key hold 0.
 
 use super::find::{Attention, Score};
-use super::mask::at;
 use super::KEYS;
 use crate::assembly::Assembly;
 use crate::emit::Emitter;
@@ -13,7 +12,7 @@ use crate::pointwise::written;
 use crate::scene::Scene;
 use crate::sizes::product;
 use moe_graph::{AxisId, Element, Size};
-use moe_kernel::{Comparison, Statement, Target, Value};
+use moe_kernel::{Comparison, Target, Value};
 use moe_runtime::program::SizeExpression;
 
 /// Where the keys of a score lie in panels.
@@ -25,21 +24,16 @@ pub(super) struct Panels {
     inner: AxisId,
 }
 
-/// The address of the first entry of a block.
-fn first(e: &mut Emitter, panels: &Panels, point: &Point, block: Value) -> Result<Value, ScheduleError> {
-    let place = e.address(&panels.batch, point)?;
-    let place = e.forced(&place);
-    let count = e.w.size(&blocks(&e.scene.size(panels.keys), KEYS));
-    let place = e.w.multiply(place, count);
-    let place = e.w.add(place, block);
-    let length = e.w.size(&e.scene.size(panels.inner).multiply(&Size::constant(KEYS)));
-    Ok(e.w.multiply(place, length))
-}
-
 impl Panels {
     /// The address of the first entry of a block.
     pub fn block(&self, e: &mut Emitter, point: &Point, block: Value) -> Result<Value, ScheduleError> {
-        first(e, self, point, block)
+        let place = e.address(&self.batch, point)?;
+        let place = e.forced(&place);
+        let count = e.w.size(&blocks(&e.scene.size(self.keys), KEYS));
+        let place = e.w.multiply(place, count);
+        let place = e.w.add(place, block);
+        let length = e.w.size(&e.scene.size(self.inner).multiply(&Size::constant(KEYS)));
+        Ok(e.w.multiply(place, length))
     }
 
     /// Lays the keys out, in a launch of its own.
@@ -69,7 +63,7 @@ impl Panels {
             point.set(*axis, Coordinate::Scalar(*digit));
         }
         let block = digits.last().copied().unwrap_or(Value(0));
-        let base = first(e, &panels, &point, block)?;
+        let base = panels.block(e, &point, block)?;
         let width = e.w.index(KEYS);
         let begin = e.w.multiply(block, width);
         let (zero, end) = (e.w.index(0), e.extent(inner));
@@ -79,7 +73,7 @@ impl Panels {
         let places = e.w.lane_indices(key, lanes);
         let there = e.w.compare(Comparison::Less, places, last);
         let open = e.w.open_loop(zero, end, 1, &[]);
-        let along = e.lanes_at(&at(&point, inner, open.index), keys, key, Some(there));
+        let along = e.lanes_at(&point.at(inner, open.index), keys, key, Some(there));
         let value = e.emit(score.key, &along)?;
         let value = e.w.convert(value, Element::F32);
         let nothing = e.w.number(value, 0.0);
@@ -87,7 +81,7 @@ impl Panels {
         let row = e.w.multiply(open.index, width);
         let index = e.w.add(base, row);
         let index = e.w.add(index, vectors.index);
-        e.w.statement(Statement::Store { buffer: output, index, value, mask: None });
+        e.w.store(output, index, value, None);
         e.w.close_loop(open, &[]);
         e.w.close_loop(vectors, &[]);
         e.close_items(items);

@@ -1,12 +1,11 @@
 //! Register tiles: scores of a few rows with a few vectors of keys, and weighted values of a few rows in a few vectors of columns.
 
 use super::find::Score;
-use super::kernel::{load, store, Kernel, Rows, Scratch};
-use super::mask::at;
+use super::kernel::{Kernel, Rows, Scratch};
 use super::KEYS;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extended, Chunk, Stretch};
+use crate::nest::{extended, Chunk, Innermost, Stretch};
 use crate::point::Point;
 use moe_graph::{Element, Scalar};
 use moe_kernel::{BinaryOperation, Comparison, Value};
@@ -84,12 +83,12 @@ impl Kernel<'_> {
         let mut panel = Vec::new();
         for vector in 0..vectors {
             let index = e.w.offset(row, lanes * vector);
-            panel.push(load(e, input, index, e.lanes));
+            panel.push(e.w.load(input, index, None, e.lanes));
         }
         let mut next = Vec::new();
         let mut sums = open.inner.clone().into_iter();
         for point in &points {
-            let query = e.emit(score.query, &at(point, score.inner, open.index))?;
+            let query = e.emit(score.query, &point.at(score.inner, open.index))?;
             for (key, sum) in panel.iter().zip(&mut sums) {
                 next.push(e.w.multiply_add(query, *key, sum));
             }
@@ -100,7 +99,7 @@ impl Kernel<'_> {
             let row = e.w.add(row, outer.index);
             for (vector, sum) in (0..vectors).zip(&mut sums) {
                 let index = e.w.offset(row, lanes * vector);
-                store(e, target, index, sum);
+                e.w.store(target, index, sum, None);
             }
         }
         e.w.close_loop(outer, &[]);
@@ -120,10 +119,9 @@ impl Kernel<'_> {
         let points: Vec<Point> = numbers.iter().map(|number| self.row(e, rows, *number)).collect();
         let nothing = e.w.constant(Scalar::zero(Element::F32), e.lanes);
         let open = e.w.open_loop(keys.begin, keys.end, 1, &[]);
-        let key_point = at(rows.batch, self.attention.keys, open.index);
+        let key_point = rows.batch.at(self.attention.keys, open.index);
         let start = vec![nothing; points.len()];
-        let lanes = (e.lanes > 1).then_some(score.inner);
-        let sums = e.reduce(&[score.inner], lanes, &mut Vec::new(), start, &mut |e, place, sums, mask| {
+        let sums = e.reduce(&[score.inner], Innermost::Lanes, start, &mut |e, place, sums, mask| {
             let mut along = extended(&key_point, place);
             along.lane_mask = mask;
             let key = e.emit(score.key, &along)?;
@@ -141,7 +139,7 @@ impl Kernel<'_> {
         for (number, sum) in (0..).zip(sums) {
             let sum = e.w.reduce_lanes(BinaryOperation::Add, sum);
             let index = e.w.offset(at, number * KEYS);
-            store(e, target, index, sum);
+            e.w.store(target, index, sum, None);
         }
         e.w.close_loop(open, &[]);
         Ok(())
@@ -167,11 +165,6 @@ impl Kernel<'_> {
         Ok(())
     }
 
-    fn columns(&self, e: &mut Emitter) -> Stretch {
-        let (begin, end) = (e.w.index(0), e.extent(self.attention.column));
-        Stretch { begin, end, whole: e.w.known(end) }
-    }
-
     /// The values of a key in the vectors of a chunk.
     fn values(
         &self,
@@ -180,7 +173,7 @@ impl Kernel<'_> {
         key: Value,
         chunk: Chunk,
     ) -> Result<Vec<Value>, ScheduleError> {
-        let point = at(rows.batch, self.attention.keys, key);
+        let point = rows.batch.at(self.attention.keys, key);
         (0..chunk.count)
             .map(|number| {
                 let begin = e.w.offset(chunk.begin, i64::from(e.lanes) * number as i64);
@@ -194,10 +187,10 @@ impl Kernel<'_> {
     /// Whether all values of a block are finite: then 0 times each is 0.
     fn are_finite(&self, e: &mut Emitter, rows: &Rows, keys: Stretch) -> Result<Value, ScheduleError> {
         let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
-        let columns = self.columns(e);
+        let columns = e.whole(self.attention.column);
         let open = e.w.open_loop(keys.begin, keys.end, 1, &[zero]);
-        let mut sum = open.inner.first().copied().unwrap_or(zero);
-        e.over(columns, &mut sum, self.vectors, &mut |e, chunk, sum| {
+        let sum = open.inner.first().copied().unwrap_or(zero);
+        let sum = e.folded(columns, self.vectors, sum, &mut |e, chunk, sum| {
             let values = self.values(e, rows, open.index, chunk)?;
             Ok(values.into_iter().fold(sum, |sum, value| e.w.multiply_add(value, zero, sum)))
         })?;
@@ -216,7 +209,7 @@ impl Kernel<'_> {
         keys: Stretch,
         absorbs: bool,
     ) -> Result<(), ScheduleError> {
-        let columns = self.columns(e);
+        let columns = e.whole(self.attention.column);
         let weights = scratch.scores.first().copied().unwrap_or(0);
         self.tiles(e, rows, &mut |e, numbers| {
             e.chunks(columns, self.vectors, &mut |e, chunk| {
@@ -242,7 +235,7 @@ impl Kernel<'_> {
             for vector in 0..chunk.count {
                 let index = e.w.offset(row, i64::from(e.lanes) * vector as i64);
                 places.push(index);
-                start.push(load(e, scratch.sums, index, e.lanes));
+                start.push(e.w.load(scratch.sums, index, None, e.lanes));
             }
         }
         let open = e.w.open_loop(keys.begin, keys.end, 1, &start);
@@ -254,7 +247,7 @@ impl Kernel<'_> {
         for number in numbers {
             let row = e.w.multiply(*number, width);
             let index = e.w.add(row, at);
-            let weight = load(e, weights, index, 1);
+            let weight = e.w.load(weights, index, None, 1);
             let zero = e.w.number(weight, 0.0);
             let counts = absorbs.then(|| e.w.compare(Comparison::NotEqual, weight, zero));
             for (value, sum) in values.iter().zip(&mut sums) {
@@ -264,41 +257,8 @@ impl Kernel<'_> {
         }
         let sums = e.w.close_loop(open, &next);
         for (index, sum) in places.into_iter().zip(sums) {
-            store(e, scratch.sums, index, sum);
+            e.w.store(scratch.sums, index, sum, None);
         }
-        Ok(())
-    }
-}
-
-impl Emitter<'_> {
-    /// Carries a value over a stretch in chunks.
-    fn over(
-        &mut self,
-        stretch: Stretch,
-        carried: &mut Value,
-        widest: usize,
-        each: &mut dyn FnMut(&mut Self, Chunk, Value) -> Result<Value, ScheduleError>,
-    ) -> Result<(), ScheduleError> {
-        let width = i64::from(self.lanes) * widest as i64;
-        if let Some(0) = stretch.whole.map(|whole| whole % width) {
-            if stretch.whole == Some(width) {
-                *carried = each(self, Chunk { begin: stretch.begin, count: widest, mask: None }, *carried)?;
-                return Ok(());
-            }
-            let open = self.w.open_loop(stretch.begin, stretch.end, width, &[*carried]);
-            let inner = open.inner.first().copied().unwrap_or(*carried);
-            let next = each(self, Chunk { begin: open.index, count: widest, mask: None }, inner)?;
-            let results = self.w.close_loop(open, &[next]);
-            *carried = results.first().copied().unwrap_or(next);
-            return Ok(());
-        }
-        let open = self.w.open_loop(stretch.begin, stretch.end, self.lanes.into(), &[*carried]);
-        let inner = open.inner.first().copied().unwrap_or(*carried);
-        let places = self.w.lane_indices(open.index, self.lanes);
-        let mask = self.w.compare(Comparison::Less, places, stretch.end);
-        let next = each(self, Chunk { begin: open.index, count: 1, mask: Some(mask) }, inner)?;
-        let results = self.w.close_loop(open, &[next]);
-        *carried = results.first().copied().unwrap_or(next);
         Ok(())
     }
 }

@@ -1,48 +1,38 @@
 //! The items of a contraction: blocks of rows and columns, for each point of the common axes or each segment of packed rows.
 
-use super::classify::Contraction;
-use super::tile::{Tiles, ROWS};
+use super::classify::{Contraction, Form};
+use super::tile::{Product, Tiles, ROWS};
 use crate::assembly::Assembly;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{blocks, extent_of, operations, Items, Stretch};
-use crate::point::{parts, Coordinate, Point};
-use crate::pointwise::{lanes, written};
-use crate::scene::{Scene, Storage};
+use crate::nest::{blocks, Items, Stretch};
+use crate::point::{Coordinate, Point};
+use crate::pointwise::lanes;
+use crate::scene::Scene;
 use crate::sizes::product;
-use moe_graph::{AxisId, NodeId, Size};
+use moe_graph::{AxisId, Size};
 use moe_kernel::{BinaryOperation, Comparison, Target, Value};
 
 /// How many rows an item has.
 const ROW_BLOCK: i64 = 64;
 
-/// Schedules a contraction with what is computed from it in the same place.
+/// Schedules a product of one contraction with what is computed from it in the same place.
 pub(super) fn schedule(
     scene: &Scene,
     assembly: &mut Assembly,
     target: &Target,
-    contraction: &Contraction,
-    id: NodeId,
-    root: NodeId,
-    storage: &Storage,
+    product: &Product,
 ) -> Result<(), ScheduleError> {
-    let node = scene.node(id)?;
+    let contraction = product.first()?;
     let along = match contraction.form {
-        super::Form::Columns => contraction.column,
-        super::Form::Dot(axis) => axis,
+        Form::Columns => contraction.column,
+        Form::Dot(axis) => axis,
     };
-    let lanes = lanes(target, node.ty.element, &scene.size(along));
+    let lanes = lanes(target, product.element, &scene.size(along));
     let mut emitter = Emitter::new(scene, &mut assembly.faults, target, lanes);
-    emitter.output(storage);
-    let tiles = Tiles { contraction, node: id, root, storage, element: node.ty.element };
-    let places = emitter.contraction(&tiles)?;
-    let mut axes: Vec<AxisId> = storage.layout.clone();
-    axes.extend(&contraction.reduced);
-    let flops = operations(scene, &mut assembly.symbols, &axes, 2);
-    let work = Size::constant(1 << 20);
-    let name = if contraction.grouped.is_some() { "grouped_product" } else { "product" };
-    let mut kernel = written(emitter, name, extent_of(&places), work, flops);
-    kernel.span = node.span;
+    emitter.output(product.storage);
+    let places = emitter.contraction(&Tiles { product, contraction })?;
+    let kernel = product.written(scene, &mut assembly.symbols, emitter, &places)?;
     assembly.launch(kernel)
 }
 
@@ -173,10 +163,11 @@ impl Emitter<'_> {
         let Some(rows) = rows else {
             return tiles.columns(self, std::slice::from_ref(point), columns);
         };
+        let product = tiles.product;
         let step = ROWS as i64;
         let stop = self.whole_steps(rows.begin, rows.end, step);
         let open = self.w.open_loop(rows.begin, stop, step, &[]);
-        let points = self.row_points(tiles.contraction, point, open.index, ROWS);
+        let points = product.row_points(self, point, Stretch { begin: open.index, ..rows }, ROWS, ROWS)?;
         tiles.columns(self, &points, columns)?;
         self.w.close_loop(open, &[]);
         let mut begin = stop;
@@ -188,33 +179,12 @@ impl Emitter<'_> {
             let zero = self.w.index(0);
             let any = self.w.compare(Comparison::Greater, taken, zero);
             let guard = self.w.open_if(any);
-            let points = self.row_points(tiles.contraction, point, begin, count);
+            let points = product.row_points(self, point, Stretch { begin, ..rows }, count, count)?;
             tiles.columns(self, &points, columns)?;
             self.w.close_if(guard, &[]);
             begin = self.w.add(begin, taken);
             count /= 2;
         }
         Ok(())
-    }
-
-    fn row_points(
-        &mut self,
-        contraction: &Contraction,
-        point: &Point,
-        begin: Value,
-        count: usize,
-    ) -> Vec<Point> {
-        let sizes = self.scene.sizes(&contraction.rows);
-        (0..count)
-            .map(|number| {
-                let row = self.w.offset(begin, number as i64);
-                let mut point = point.clone();
-                for (axis, part) in contraction.rows.iter().zip(parts(Coordinate::Scalar(row), sizes.clone()))
-                {
-                    point.set(*axis, part);
-                }
-                point
-            })
-            .collect()
     }
 }

@@ -12,10 +12,10 @@ use crate::scene::{Scene, Storage};
 use moe_graph::{NodeId, Operation};
 use moe_kernel::Target;
 
+pub(crate) use classify::product_of;
 use classify::{classify, Contraction};
-pub(crate) use classify::{product_of, Form};
 pub(crate) use panels::{weight_of, Panelled, Panels};
-use product::Product;
+use tile::Product;
 
 /// Schedules contractions with what is computed from them in the same place; false if they are none that tiles would serve, or several that
 /// have too little in common.
@@ -40,8 +40,10 @@ pub(crate) fn schedule(
     if product::schedule(scene, assembly, target, &product)? {
         return Ok(true);
     }
-    let [contraction] = contractions.as_slice() else { return Ok(false) };
-    grid::schedule(scene, assembly, target, contraction, *id, root, storage)?;
+    if contractions.len() > 1 {
+        return Ok(false);
+    }
+    grid::schedule(scene, assembly, target, &product)?;
     Ok(true)
 }
 

@@ -81,23 +81,30 @@ fn source(scene: &Scene, contraction: &Contraction) -> Option<Source> {
     (ty.has(column) && !reduced.is_empty()).then_some(Source { weight: id, column, reduced })
 }
 
-/// The panels of a contraction's right side, made where they are not there yet; `None` if it is no weight.
-pub(crate) fn panels(
-    scene: &Scene,
-    assembly: &mut Assembly,
-    target: &Target,
+/// A weight that can be read from panels.
+pub(crate) struct RightSide<'s> {
+    storage: &'s Storage,
+    source: Source,
+    outer: Vec<AxisId>,
+    key: Panelled,
+}
+
+/// A contraction's right side, if it is a weight that panels can hold, so many of them together.
+pub(crate) fn panelled<'s>(
+    scene: &'s Scene,
+    assembly: &Assembly,
     contraction: &Contraction,
     lanes: u32,
     together: i64,
-) -> Result<Option<(NodeId, Panels)>, ScheduleError> {
-    let Some(source) = source(scene, contraction) else { return Ok(None) };
-    let Some(storage) = scene.storages.get(&source.weight) else { return Ok(None) };
-    let Some((weight, rounds)) = weight_of(assembly, storage.buffer) else { return Ok(None) };
-    let Some(axes) = strided(scene, &storage.layout) else { return Ok(None) };
+) -> Option<RightSide<'s>> {
+    let source = source(scene, contraction)?;
+    let storage = scene.storages.get(&source.weight)?;
+    let (weight, rounds) = weight_of(assembly, storage.buffer)?;
+    let axes = strided(scene, &storage.layout)?;
     let of = |axis: &AxisId| axes.iter().find(|(own, _)| own == axis).map(|(_, strided)| *strided);
     let is_outer = |axis: &AxisId| *axis != source.column && !source.reduced.contains(axis);
     let outer: Vec<AxisId> = storage.layout.iter().copied().filter(is_outer).collect();
-    let Some(column) = of(&source.column) else { return Ok(None) };
+    let column = of(&source.column)?;
     let count = rounded_up(column.size, i64::from(lanes) * together) * together;
     let key = Panelled {
         weight,
@@ -108,16 +115,28 @@ pub(crate) fn panels(
         lanes,
         count,
     };
-    let length = key.length();
-    let whole = match assembly.packed.get(&key) {
-        Some(whole) => *whole,
-        None => prepare(scene, assembly, target, storage, key)?,
-    };
-    let buffer = part(assembly, storage, whole, length);
-    let name = format!("{} in panels", storage.name);
-    let storage = Storage { buffer, name, element: storage.element, layout: Vec::new() };
-    let (column, reduced) = (source.column, source.reduced);
-    Ok(Some((source.weight, Panels { storage, outer, column, reduced, count, lanes })))
+    Some(RightSide { storage, source, outer, key })
+}
+
+impl RightSide<'_> {
+    /// The panels, made where they are not there yet, by the weight.
+    pub fn panels(
+        self,
+        scene: &Scene,
+        assembly: &mut Assembly,
+        target: &Target,
+    ) -> Result<(NodeId, Panels), ScheduleError> {
+        let RightSide { storage, source: Source { weight, column, reduced }, outer, key } = self;
+        let (length, lanes, count) = (key.length(), key.lanes, key.count);
+        let whole = match assembly.packed.get(&key) {
+            Some(whole) => *whole,
+            None => prepare(scene, assembly, target, storage, key)?,
+        };
+        let buffer = part(assembly, storage, whole, length);
+        let name = format!("{} in panels", storage.name);
+        let storage = Storage { buffer, name, element: storage.element, layout: Vec::new() };
+        Ok((weight, Panels { storage, outer, column, reduced, count, lanes }))
+    }
 }
 
 /// The weight that a buffer is or is a part of, and how many such parts it has.
@@ -324,20 +343,20 @@ impl<'e, 'a> Filling<'e, 'a> {
             });
             let term = w.multiply(begin, column.stride);
             let address = w.add(source, term);
-            let ty = ValueType { element: self.element, lanes: self.key.lanes };
             let value = if w.known(column.stride) == Some(1) {
-                w.define(moe_kernel::Operation::Load { buffer: self.input, index: address, mask }, ty)
+                w.load(self.input, address, mask, self.key.lanes)
             } else {
                 let numbers = w.lane_indices(zero, self.key.lanes);
                 let numbers = w.multiply(numbers, column.stride);
                 let indices = w.add(numbers, address);
+                let ty = ValueType { element: self.element, lanes: self.key.lanes };
                 w.define(moe_kernel::Operation::Gather { buffer: self.input, indices, mask }, ty)
             };
             let panel = w.add(before, panel);
             let panel = w.multiply(panel, points);
             let row = w.add(panel, place);
             let index = w.multiply(row, width);
-            w.statement(Statement::Store { buffer: self.output, index, value, mask: None });
+            w.store(self.output, index, value, None);
         }
         for open in open.into_iter().rev() {
             self.e.w.close_loop(open, &[]);

@@ -6,18 +6,16 @@
 
 use super::classify::Contraction;
 use super::grid::Places;
-use super::panels::{panels, Panels};
-use super::tile::step;
+use super::panels::panelled;
+use super::tile::Product;
 use crate::assembly::Assembly;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extent_of, operations, Stretch};
-use crate::point::{parts, Coordinate, Point};
-use crate::pointwise::written;
-use crate::scalar::rounded;
-use crate::scene::{computed, Scene, Storage};
+use crate::nest::{Innermost, Stretch};
+use crate::point::Point;
+use crate::scene::{computed, Scene};
 use crate::sizes::{product, rounded_up};
-use moe_graph::{AxisId, Element, NodeId, Scalar, Size};
+use moe_graph::{AxisId, Element, Size};
 use moe_kernel::{Comparison, Target, Value};
 
 /// The bytes of the panels that an item reads again for each tile of rows, about: a part of a second cache.
@@ -32,15 +30,6 @@ const GROUPS: i64 = 8;
 const SMALL: i64 = 512;
 /// The rows of tiles at the edge of the columns.
 const EDGE_ROWS: usize = 4;
-
-/// Contractions of one left side, and where what is computed from them goes.
-pub(crate) struct Product<'a> {
-    pub contractions: &'a [Contraction],
-    pub nodes: &'a [NodeId],
-    pub root: NodeId,
-    pub storage: &'a Storage,
-    pub element: Element,
-}
 
 /// The shape of a product's tiles and items.
 struct Shape {
@@ -130,47 +119,25 @@ pub(crate) fn schedule(
     };
     let count = contractions.len() as i64;
     let Some(shape) = Shape::new(target, product.element, count, columns, reduced) else { return Ok(false) };
-    let mut found = Vec::new();
-    for contraction in &contractions {
-        match panels(scene, assembly, target, contraction, shape.lanes, shape.vectors)? {
-            Some(panels) => found.push(panels),
-            None => return Ok(false),
-        }
-    }
+    let right = contractions.iter().map(|own| panelled(scene, assembly, own, shape.lanes, shape.vectors));
+    let Some(right) = right.collect::<Option<Vec<_>>>() else { return Ok(false) };
+    let panels =
+        right.into_iter().map(|own| own.panels(scene, assembly, target)).collect::<Result<_, _>>()?;
     let product = Product { contractions: &contractions, ..*product };
-    product.launch(scene, assembly, target, &shape, found)?;
+    let mut emitter = Emitter::new(scene, &mut assembly.faults, target, shape.lanes);
+    emitter.panels = panels;
+    emitter.ahead = shape.vectors;
+    emitter.output(product.storage);
+    let places = product.items(&mut emitter, &shape)?;
+    let kernel = product.written(scene, &mut assembly.symbols, emitter, &places)?;
+    assembly.launch(kernel)?;
     Ok(true)
 }
 
+/// Where the vectors of a tile begin, and which of their lanes are columns.
+type Vectors = [(Value, Option<Value>)];
+
 impl Product<'_> {
-    fn first(&self) -> Result<&Contraction, ScheduleError> {
-        self.contractions.first().ok_or(ScheduleError::Malformed("a product of nothing"))
-    }
-
-    fn launch(
-        &self,
-        scene: &Scene,
-        assembly: &mut Assembly,
-        target: &Target,
-        shape: &Shape,
-        panels: Vec<(NodeId, Panels)>,
-    ) -> Result<(), ScheduleError> {
-        let first = self.first()?;
-        let mut emitter = Emitter::new(scene, &mut assembly.faults, target, shape.lanes);
-        emitter.panels = panels.into_iter().collect();
-        emitter.ahead = shape.vectors;
-        emitter.output(self.storage);
-        let places = self.items(&mut emitter, shape)?;
-        let mut axes: Vec<AxisId> = self.storage.layout.clone();
-        axes.extend(&first.reduced);
-        let flops = operations(scene, &mut assembly.symbols, &axes, 2 * self.contractions.len() as i64);
-        let work = Size::constant(1 << 20);
-        let name = if first.grouped.is_some() { "grouped_product" } else { "product" };
-        let mut kernel = written(emitter, name, extent_of(&places), work, flops);
-        kernel.span = self.nodes.first().and_then(|id| scene.function.node(*id)).and_then(|node| node.span);
-        assembly.launch(kernel)
-    }
-
     fn items(&self, e: &mut Emitter, shape: &Shape) -> Result<Vec<Size>, ScheduleError> {
         let first = self.first()?;
         let groups = Size::constant(rounded_up(shape.tiles(), shape.group));
@@ -253,20 +220,20 @@ impl Product<'_> {
         shape: &Shape,
         point: &Point,
         rows: Option<Stretch>,
-        vectors: &[(Value, Option<Value>)],
+        vectors: &Vectors,
     ) -> Result<(), ScheduleError> {
-        let Some(rows) = rows else { return self.tile(e, std::slice::from_ref(point), vectors) };
+        let Some(rows) = rows else { return self.panel_tile(e, std::slice::from_ref(point), vectors) };
         let count = self.known_rows(e)?;
         if let Some(count) = count.filter(|count| *count <= shape.rows as i64) {
             let points = self.row_points(e, point, rows, count as usize, count as usize)?;
-            return self.tile(e, &points, vectors);
+            return self.panel_tile(e, &points, vectors);
         }
         let step = shape.rows as i64;
         let stop = e.whole_steps(rows.begin, rows.end, step);
         let open = e.w.open_loop(rows.begin, stop, step, &[]);
         let full = Stretch { begin: open.index, ..rows };
         let points = self.row_points(e, point, full, shape.rows, shape.rows)?;
-        self.tile(e, &points, vectors)?;
+        self.panel_tile(e, &points, vectors)?;
         e.w.close_loop(open, &[]);
         if count.is_some_and(|count| count % step == 0) {
             return Ok(());
@@ -275,35 +242,34 @@ impl Product<'_> {
         let (left, zero) = (e.w.subtract(rows.end, stop), e.w.index(0));
         let any = e.w.compare(Comparison::Greater, left, zero);
         let guard = e.w.open_if(any);
-        self.rest(e, point, rest, left, vectors, 1, &shape.rests())?;
+        self.rest(e, point, rest, vectors, 1, &shape.rests())?;
         e.w.close_if(guard, &[]);
         Ok(())
     }
 
     /// One tile for the rows that are left, of the least of these numbers of rows that is enough. `certain` are there anyway.
-    #[allow(clippy::too_many_arguments)]
     fn rest(
         &self,
         e: &mut Emitter,
         point: &Point,
         rest: Stretch,
-        left: Value,
-        vectors: &[(Value, Option<Value>)],
+        vectors: &Vectors,
         certain: usize,
         counts: &[usize],
     ) -> Result<(), ScheduleError> {
         let Some((count, more)) = counts.split_first() else { return Ok(()) };
         if more.is_empty() {
             let points = self.row_points(e, point, rest, certain, *count)?;
-            return self.tile(e, &points, vectors);
+            return self.panel_tile(e, &points, vectors);
         }
+        let left = e.w.subtract(rest.end, rest.begin);
         let enough = e.w.index(*count as i64);
         let fits = e.w.compare(Comparison::LessEqual, left, enough);
         let mut choice = e.w.open_if(fits);
         let points = self.row_points(e, point, rest, certain, *count)?;
-        self.tile(e, &points, vectors)?;
+        self.panel_tile(e, &points, vectors)?;
         e.w.otherwise(&mut choice);
-        self.rest(e, point, rest, left, vectors, count + 1, more)?;
+        self.rest(e, point, rest, vectors, count + 1, more)?;
         e.w.close_if(choice, &[]);
         Ok(())
     }
@@ -314,13 +280,13 @@ impl Product<'_> {
         e: &mut Emitter,
         point: &Point,
         rows: Option<Stretch>,
-        vectors: &[(Value, Option<Value>)],
+        vectors: &Vectors,
     ) -> Result<(), ScheduleError> {
-        let Some(rows) = rows else { return self.tile(e, std::slice::from_ref(point), vectors) };
+        let Some(rows) = rows else { return self.panel_tile(e, std::slice::from_ref(point), vectors) };
         let known = self.known_rows(e)?.map_or(EDGE_ROWS, |count| EDGE_ROWS.min(count.max(1) as usize));
         let open = e.w.open_loop(rows.begin, rows.end, known as i64, &[]);
         let points = self.row_points(e, point, Stretch { begin: open.index, ..rows }, 1, known)?;
-        self.tile(e, &points, vectors)?;
+        self.panel_tile(e, &points, vectors)?;
         e.w.close_loop(open, &[]);
         Ok(())
     }
@@ -332,77 +298,19 @@ impl Product<'_> {
         Ok(product(&e.scene.sizes(&first.rows)).as_constant().filter(|_| !ragged))
     }
 
-    /// The points of so many rows. Beyond those that are certain to be there, the last row stands in: it is written twice.
-    fn row_points(
-        &self,
-        e: &mut Emitter,
-        point: &Point,
-        rows: Stretch,
-        certain: usize,
-        count: usize,
-    ) -> Result<Vec<Point>, ScheduleError> {
-        let axes = &self.first()?.rows;
-        let sizes = e.scene.sizes(axes);
-        let last = e.w.offset(rows.end, -1);
-        let points = (0..count).map(|number| {
-            let mut row = e.w.offset(rows.begin, number as i64);
-            if number >= certain {
-                row = e.w.minimum(row, last);
-            }
-            let mut point = point.clone();
-            for (axis, part) in axes.iter().zip(parts(Coordinate::Scalar(row), sizes.clone())) {
-                point.set(*axis, part);
-            }
-            point
-        });
-        Ok(points.collect())
-    }
-
-    fn tile(
-        &self,
-        e: &mut Emitter,
-        rows: &[Point],
-        vectors: &[(Value, Option<Value>)],
-    ) -> Result<(), ScheduleError> {
-        let first = self.first()?;
+    fn panel_tile(&self, e: &mut Emitter, rows: &[Point], vectors: &Vectors) -> Result<(), ScheduleError> {
+        let column = self.first()?.column;
         let mut points = Vec::new();
         for row in rows {
             for (begin, mask) in vectors {
-                points.push(e.lanes_at(row, first.column, *begin, *mask));
+                points.push(e.lanes_at(row, column, *begin, *mask));
             }
         }
-        let zero = e.w.constant(Scalar::zero(computed(self.element)), e.lanes);
-        let count = self.contractions.len();
-        let start = vec![zero; points.len() * count];
         let unroll = match rows.len() {
             0..=4 => 4,
             5..=8 => 2,
             _ => 1,
         };
-        let sums =
-            e.reduce_unrolled(&first.reduced, unroll, &mut Vec::new(), start, &mut |e, at, sums, _| {
-                let mut next = Vec::with_capacity(sums.len());
-                for (place, sum) in sums.iter().enumerate() {
-                    let (place, part) = (place / count, place % count);
-                    let row = points.get(place - place % vectors.len());
-                    let column = points.get(place % vectors.len());
-                    let (Some(row), Some(column), Some(contraction)) =
-                        (row, column, self.contractions.get(part))
-                    else {
-                        return Err(ScheduleError::Malformed("a tile of nothing"));
-                    };
-                    next.push(step(e, contraction, self.element, [row, column], at, *sum, None)?);
-                }
-                Ok(next)
-            })?;
-        for (point, sums) in points.iter().zip(sums.chunks(count)) {
-            for (node, sum) in self.nodes.iter().zip(sums) {
-                let value = rounded(&mut e.w, self.element, *sum);
-                e.bind(*node, point, value)?;
-            }
-            let value = e.emit(self.root, point)?;
-            e.store(self.storage, point, value)?;
-        }
-        Ok(())
+        self.tile(e, &points, vectors.len(), Innermost::Places(unroll))
     }
 }

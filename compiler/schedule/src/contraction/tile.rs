@@ -1,27 +1,126 @@
 //! Register tiles: a few rows times a few vectors of columns, summed over the reduced axes, stored with what is computed from them.
 
 use super::classify::{Contraction, Form};
+use crate::assembly::Written;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extended, Stretch};
-use crate::point::{Coordinate, Point};
+use crate::nest::{extended, extent_of, operations, Innermost, Stretch};
+use crate::point::{parts, Coordinate, Point};
+use crate::pointwise::written;
 use crate::scalar::{absorbed, rounded};
-use crate::scene::{computed, is_storage, Storage};
-use moe_graph::{Element, NodeId, Scalar, ScalarFunction};
+use crate::scene::{computed, is_storage, Scene, Storage};
+use crate::sizes::Symbols;
+use moe_graph::{AxisId, Element, NodeId, Scalar, ScalarFunction, Size};
 use moe_kernel::{BinaryOperation, Value};
 
 /// The rows of a tile.
-pub(crate) const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 /// The columns of a tile whose lanes run along the reduced axis.
 const DOT_COLUMNS: usize = 2;
 
-/// A contraction and where its result, or what is computed from it, goes.
-pub(crate) struct Tiles<'a> {
-    pub contraction: &'a Contraction,
-    pub node: NodeId,
+/// Contractions of one left side, and where what is computed from them goes.
+pub(crate) struct Product<'a> {
+    pub contractions: &'a [Contraction],
+    pub nodes: &'a [NodeId],
     pub root: NodeId,
     pub storage: &'a Storage,
     pub element: Element,
+}
+
+impl Product<'_> {
+    pub fn first(&self) -> Result<&Contraction, ScheduleError> {
+        self.contractions.first().ok_or(ScheduleError::Malformed("a product of nothing"))
+    }
+
+    /// The points of so many rows. Beyond those that are certain to be there, the last row stands in: it is written twice.
+    pub fn row_points(
+        &self,
+        e: &mut Emitter,
+        point: &Point,
+        rows: Stretch,
+        certain: usize,
+        count: usize,
+    ) -> Result<Vec<Point>, ScheduleError> {
+        let axes = &self.first()?.rows;
+        let sizes = e.scene.sizes(axes);
+        let points = (0..count).map(|number| {
+            let mut row = e.w.offset(rows.begin, number as i64);
+            if number >= certain {
+                let last = e.w.offset(rows.end, -1);
+                row = e.w.minimum(row, last);
+            }
+            let mut point = point.clone();
+            for (axis, part) in axes.iter().zip(parts(Coordinate::Scalar(row), sizes.clone())) {
+                point.set(*axis, part);
+            }
+            point
+        });
+        Ok(points.collect())
+    }
+
+    /// The tile whose points are given row by row, `width` to a row: each point's sums, then what is computed from them is stored.
+    pub fn tile(
+        &self,
+        e: &mut Emitter,
+        points: &[Point],
+        width: usize,
+        innermost: Innermost,
+    ) -> Result<(), ScheduleError> {
+        let zero = Scalar::zero(computed(self.element));
+        let zero = e.w.constant(zero, e.lanes);
+        let count = self.contractions.len();
+        let start = vec![zero; points.len() * count];
+        let reduced = &self.first()?.reduced;
+        let sums = e.reduce(reduced, innermost, start, &mut |e, at, sums, mask| {
+            let mut next = Vec::with_capacity(sums.len());
+            let each =
+                points.iter().enumerate().flat_map(|own| self.contractions.iter().map(move |c| (own, c)));
+            for (((place, point), contraction), sum) in each.zip(sums) {
+                // The left is read at the first column's point, the right at the first row's: they are the same for all.
+                let row = points.get(place - place % width.max(1)).unwrap_or(point);
+                let column = points.get(place % width.max(1)).unwrap_or(point);
+                next.push(step(e, contraction, self.element, [row, column], at, sum, mask)?);
+            }
+            Ok(next)
+        })?;
+        points.iter().zip(sums.chunks(count.max(1))).try_for_each(|(point, sums)| {
+            for (node, sum) in self.nodes.iter().zip(sums) {
+                let sum = match innermost {
+                    Innermost::Lanes => e.w.reduce_lanes(BinaryOperation::Add, *sum),
+                    Innermost::Places(_) => *sum,
+                };
+                let value = rounded(&mut e.w, self.element, sum);
+                e.bind(*node, point, value)?;
+            }
+            let value = e.emit(self.root, point)?;
+            e.store(self.storage, point, value)
+        })
+    }
+
+    /// The kernel, with places of items of these sizes.
+    pub fn written(
+        &self,
+        scene: &Scene,
+        symbols: &mut Symbols,
+        emitter: Emitter,
+        places: &[Size],
+    ) -> Result<Written, ScheduleError> {
+        let first = self.first()?;
+        let mut axes: Vec<AxisId> = self.storage.layout.clone();
+        axes.extend(&first.reduced);
+        let flops = operations(scene, symbols, &axes, 2 * self.contractions.len() as i64);
+        let work = Size::constant(1 << 20);
+        let name = if first.grouped.is_some() { "grouped_product" } else { "product" };
+        let mut kernel = written(emitter, name, extent_of(places), work, flops);
+        kernel.span = self.nodes.first().and_then(|id| scene.function.node(*id)).and_then(|node| node.span);
+        Ok(kernel)
+    }
+}
+
+/// One contraction whose operands are read as they lie.
+pub(super) struct Tiles<'a> {
+    pub product: &'a Product<'a>,
+    pub contraction: &'a Contraction,
 }
 
 impl Tiles<'_> {
@@ -53,7 +152,7 @@ impl Tiles<'_> {
                     let points = self.points(e, rows, &begins, |e, point, begin| {
                         e.lanes_at(point, self.contraction.column, begin, chunk.mask)
                     });
-                    self.tile(e, &points, begins.len())
+                    self.product.tile(e, &points, begins.len(), Innermost::SINGLE)
                 })
             }
             Form::Dot(_) => self.dot_columns(e, rows, columns),
@@ -82,61 +181,23 @@ impl Tiles<'_> {
             let stop = e.whole_steps(begin, columns.end, count as i64);
             let open = e.w.open_loop(begin, stop, count as i64, &[]);
             let begins: Vec<Value> = (0..count).map(|number| e.w.offset(open.index, number as i64)).collect();
-            let points = self.points(e, rows, &begins, |_, point, begin| {
-                point.with(self.contraction.column, Coordinate::Scalar(begin))
-            });
-            self.tile(e, &points, count)?;
+            let points =
+                self.points(e, rows, &begins, |_, point, begin| point.at(self.contraction.column, begin));
+            self.product.tile(e, &points, count, Innermost::Lanes)?;
             e.w.close_loop(open, &[]);
             begin = stop;
         }
         Ok(())
     }
-
-    /// The tile whose points are given row by row, `width` to a row.
-    fn tile(&self, e: &mut Emitter, points: &[Point], width: usize) -> Result<(), ScheduleError> {
-        let zero = Scalar::zero(computed(self.element));
-        let zero = e.w.constant(zero, e.lanes);
-        let start = vec![zero; points.len()];
-        let lanes = match self.contraction.form {
-            Form::Columns => None,
-            Form::Dot(axis) => Some(axis),
-        };
-        let reduced = &self.contraction.reduced;
-        let sums = e.reduce(reduced, lanes, &mut Vec::new(), start, &mut |e, at, sums, mask| {
-            let mut next = Vec::with_capacity(sums.len());
-            for (place, (point, sum)) in points.iter().zip(&sums).enumerate() {
-                // The left is read at the first column's point, the right at the first row's: they are the same for all.
-                let row = points.get(place - place % width.max(1)).unwrap_or(point);
-                let column = points.get(place % width.max(1)).unwrap_or(point);
-                next.push(step(e, self.contraction, self.element, [row, column], at, *sum, mask)?);
-            }
-            Ok(next)
-        })?;
-        points.iter().zip(sums).try_for_each(|(point, sum)| {
-            let sum = match lanes {
-                Some(_) => e.w.reduce_lanes(BinaryOperation::Add, sum),
-                None => sum,
-            };
-            self.finish(e, point, sum)
-        })
-    }
-
-    /// Stores the sum, or what is computed from it.
-    fn finish(&self, e: &mut Emitter, point: &Point, sum: Value) -> Result<(), ScheduleError> {
-        let value = rounded(&mut e.w, self.element, sum);
-        e.bind(self.node, point, value)?;
-        let value = e.emit(self.root, point)?;
-        e.store(self.storage, point, value)
-    }
 }
 
 /// The sum with one more product.
-pub(super) fn step(
+fn step(
     e: &mut Emitter,
     contraction: &Contraction,
     element: Element,
     [row, column]: [&Point; 2],
-    at: &[(moe_graph::AxisId, Coordinate)],
+    at: &[(AxisId, Coordinate)],
     sum: Value,
     mask: Option<Value>,
 ) -> Result<Value, ScheduleError> {

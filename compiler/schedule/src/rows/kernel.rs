@@ -4,13 +4,13 @@ use super::find::RowGroup;
 use crate::assembly::Assembly;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extended, extent_of, operations, Stretch};
+use crate::nest::{extended, extent_of, operations, Innermost};
 use crate::point::Point;
 use crate::pointwise::{lanes, written};
 use crate::scalar::{combine, combining, identity, rounded};
 use crate::scene::{Scene, Storage};
 use moe_graph::{AxisId, Element, NodeId, Operation, ReduceKind, Size};
-use moe_kernel::{Comparison, Statement, Target, Value, ValueType};
+use moe_kernel::{Comparison, Target, Value};
 use std::collections::BTreeSet;
 
 /// Rows of so many vectors stay in registers.
@@ -125,28 +125,25 @@ impl Rows<'_> {
             let (operand, kind, element) = self.statistic(e, *id)?;
             let nothing = e.w.constant(identity(kind, element), e.lanes);
             let new: Vec<(NodeId, u32)> = self.new_in(e, operand, &kept)?;
-            let lanes = (e.lanes > 1).then_some(axis);
-            let values =
-                e.reduce(&[axis], lanes, &mut Vec::new(), vec![nothing], &mut |e, at, values, mask| {
-                    let mut point = extended(row, at);
-                    point.lane_mask = e.both(point.lane_mask, mask);
-                    self.bind(e, &point, &found)?;
-                    self.recall(e, &point, &kept)?;
-                    let mut value = e.emit(operand, &point)?;
-                    self.keep(e, &point, &new)?;
-                    if let Some(mask) = mask {
-                        value = e.w.select(mask, value, nothing);
-                    }
-                    Ok(values.iter().map(|so_far| combine(&mut e.w, kind, *so_far, value)).collect())
-                })?;
+            let values = e.reduce(&[axis], Innermost::Lanes, vec![nothing], &mut |e, at, values, mask| {
+                let mut point = extended(row, at);
+                point.lane_mask = e.both(point.lane_mask, mask);
+                self.bind(e, &point, &found)?;
+                self.recall(e, &point, &kept)?;
+                let mut value = e.emit(operand, &point)?;
+                self.keep(e, &point, &new)?;
+                if let Some(mask) = mask {
+                    value = e.w.select(mask, value, nothing);
+                }
+                Ok(values.iter().map(|so_far| combine(&mut e.w, kind, *so_far, value)).collect())
+            })?;
             kept.extend(new.iter().map(|(id, _)| *id));
             let value = values.first().copied().unwrap_or(nothing);
             let value = e.w.reduce_lanes(combining(kind), value);
             found.push((*id, rounded(&mut e.w, element, value)));
         }
-        let (begin, end) = (e.w.index(0), e.extent(axis));
-        let whole = e.w.known(end);
-        e.chunks(Stretch { begin, end, whole }, 1, &mut |e, chunk| {
+        let stretch = e.whole(axis);
+        e.chunks(stretch, 1, &mut |e, chunk| {
             let point = e.lanes_at(row, axis, chunk.begin, chunk.mask);
             self.bind(e, &point, &found)?;
             self.recall(e, &point, &kept)?;
@@ -192,7 +189,7 @@ impl Rows<'_> {
             let value = e.emit(*id, point)?;
             let value = e.w.splat(value, e.lanes);
             let (index, mask) = (self.place(e, point)?, point.lane_mask);
-            e.w.statement(Statement::Store { buffer: *buffer, index, value, mask });
+            e.w.store(*buffer, index, value, mask);
         }
         Ok(())
     }
@@ -200,8 +197,7 @@ impl Rows<'_> {
     fn recall(&self, e: &mut Emitter, point: &Point, kept: &BTreeSet<NodeId>) -> Result<(), ScheduleError> {
         for (id, buffer) in self.kept.iter().filter(|(id, _)| kept.contains(id)) {
             let (index, mask) = (self.place(e, point)?, point.lane_mask);
-            let load = moe_kernel::Operation::Load { buffer: *buffer, index, mask };
-            let value = e.w.define(load, ValueType { element: Element::F32, lanes: e.lanes });
+            let value = e.w.load(*buffer, index, mask, e.lanes);
             e.bind(*id, point, value)?;
         }
         Ok(())
