@@ -116,20 +116,23 @@ impl Execution<'_> {
 
     /// Where a launch uses scratch memory of threads, arguments for each thread; gives how many pointers lie from one's to the next one's.
     fn arguments_by_thread(&mut self, launch: &ReadyLaunch) -> usize {
-        let place = |index: &usize| self.buffers.get(*index).map(|buffer| buffer.location);
-        let is_own: Vec<bool> =
-            launch.buffers.iter().map(|index| matches!(place(index), Some(Location::Thread(_)))).collect();
-        if !is_own.contains(&true) {
+        let buffers = self.buffers;
+        let is_own = |index: &usize| {
+            buffers.get(*index).is_some_and(|buffer| matches!(buffer.location, Location::Thread(_)))
+        };
+        if !launch.buffers.iter().any(is_own) {
             return 0;
         }
-        let first = self.arguments.clone();
+        let first = self.arguments.len();
         for thread in 1..self.pool.threads() {
             let shift = thread.wrapping_mul(self.thread_bytes);
-            let moved = first.iter().zip(&is_own);
-            let moved = moved.map(|(address, own)| if *own { address.wrapping_add(shift) } else { *address });
-            self.arguments.extend(moved);
+            self.arguments.extend_from_within(..first);
+            let moved = self.arguments.iter_mut().skip(thread * first).zip(&launch.buffers);
+            for (address, _) in moved.filter(|(_, index)| is_own(index)) {
+                *address = address.wrapping_add(shift);
+            }
         }
-        first.len()
+        first
     }
 
     fn count(&self, count: ReadyCount, room: u64) -> Result<usize, Error> {

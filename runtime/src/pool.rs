@@ -170,15 +170,14 @@ impl Pool {
     fn start(&mut self) -> Result<(), Error> {
         while self.workers.len() + 1 < self.threads {
             let shared = Arc::clone(&self.shared);
-            let name = format!("moe-{}", self.workers.len() + 1);
             let thread = self.workers.len() + 1;
-            let worker =
-                Builder::new().name(name).spawn(move || serve(&shared, thread)).map_err(|error| {
-                    Error::new(codes::THREADS, format!("cannot start a thread: {error}")).hint(format!(
-                        "{} were asked for; ask for fewer with --threads or MOE_THREADS",
-                        self.threads
-                    ))
-                })?;
+            let builder = Builder::new().name(format!("moe-{thread}"));
+            let worker = builder.spawn(move || serve(&shared, thread)).map_err(|error| {
+                Error::new(codes::THREADS, format!("cannot start a thread: {error}")).hint(format!(
+                    "{} were asked for; ask for fewer with --threads or MOE_THREADS",
+                    self.threads
+                ))
+            })?;
             self.workers.push(worker);
         }
         Ok(())
