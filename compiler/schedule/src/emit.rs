@@ -29,6 +29,8 @@ pub(crate) struct Emitter<'a> {
     pub panels: BTreeMap<NodeId, Panels>,
     /// How many panels ahead of those that are read the next to be read lie; 0 where none are.
     pub ahead: i64,
+    /// Where axes end for now, before they end as a whole.
+    pub ends: BTreeMap<AxisId, Value>,
     memo: HashMap<Key, Value>,
 }
 
@@ -36,7 +38,8 @@ impl<'a> Emitter<'a> {
     pub fn new(scene: &'a Scene<'a>, faults: &'a mut Faults, target: &'a Target, lanes: u32) -> Self {
         let w = Writer::new(target.fused_multiply_add);
         let (buffers, panels, memo) = (Vec::new(), BTreeMap::new(), HashMap::new());
-        Emitter { w, scene, faults, target, lanes, buffers, panels, ahead: 0, memo }
+        let ends = BTreeMap::new();
+        Emitter { w, scene, faults, target, lanes, buffers, panels, ahead: 0, ends, memo }
     }
 
     /// The parameter for a buffer of the program.
@@ -197,6 +200,9 @@ impl<'a> Emitter<'a> {
 
     /// Where an axis ends: its size, or the rows found while running.
     pub fn extent(&mut self, axis: AxisId) -> Value {
+        if let Some(end) = self.ends.get(&axis) {
+            return *end;
+        }
         match self.scene.packings.get(&axis).cloned() {
             Some(packing) => {
                 let segments = product(&self.scene.sizes(packing.segments()));

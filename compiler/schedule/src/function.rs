@@ -10,12 +10,12 @@ use crate::pointwise::pointwise;
 use crate::reduction::Reduction;
 use crate::rows;
 use crate::scatter::scatter;
-use crate::scene::{Packing, Scene, Storage};
+use crate::scene::{Packing, RowsOf, Scene, Storage};
 use crate::selection::{expect, scatter_add, Selection};
 use crate::sizes::product;
 use moe_graph::{AxisId, Element, Function, Module, Node, NodeId, Operation, Scalar};
 use moe_kernel::Target;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A function being scheduled.
 pub(crate) struct Planner<'a, 's> {
@@ -73,7 +73,7 @@ impl<'a, 's> Planner<'a, 's> {
         let function = self.scene.function;
         for id in self.decisions.live.clone() {
             let node = function.node(id).ok_or(ScheduleError::Malformed("no such node"))?;
-            if let Operation::Expect { count, axes } = &node.operation {
+            if let (Operation::Expect { count, axes }, false) = (&node.operation, self.is_counted(id, node)) {
                 expect(&self.scene, self.assembly, self.target, node, count, axes)?;
             }
             if self.decisions.stored.contains(&id) && !self.scene.storages.contains_key(&id) {
@@ -82,6 +82,17 @@ impl<'a, 's> Planner<'a, 's> {
             self.pack_masks(id)?;
         }
         Ok(())
+    }
+
+    /// Whether packing by a claim counts its entries anyway, up to as many as it claims.
+    fn is_counted(&self, claim: NodeId, node: &Node) -> bool {
+        let Operation::Expect { count, axes } = &node.operation else { return false };
+        self.scene.packings.iter().any(|(axis, packing)| {
+            packing.mask == claim
+                && matches!(packing.rows_of, RowsOf::Prefix(_))
+                && node.ty.axes.iter().all(|own| axes.contains(own))
+                && self.scene.size(*axis) == *count
+        })
     }
 
     fn pack_masks(&mut self, mask: NodeId) -> Result<(), ScheduleError> {
@@ -245,6 +256,7 @@ fn declare_packings(
     decisions: &Decisions,
 ) -> Result<(), ScheduleError> {
     let masks = masks(scene.function, |id| decisions.live.contains(&id));
+    let ordered = ordered(scene.function);
     let mut made: BTreeMap<NodeId, Packing> = BTreeMap::new();
     for (axis, mask) in &masks {
         if scene.packings.contains_key(axis) {
@@ -253,7 +265,12 @@ fn declare_packings(
         let packing = match made.get(mask) {
             Some(packing) => packing.clone(),
             None => {
-                let segments = segments(scene, *axis, *mask, &masks)?;
+                let segments = if ordered.contains(axis) {
+                    // Rows of the edge lie in the order of the mask's axes: stretch by stretch.
+                    scene.node(*mask)?.ty.axes.iter().take(1).copied().collect()
+                } else {
+                    segments(scene, *axis, *mask, &masks)?
+                };
                 packing::declare(scene, assembly, *mask, &segments, &scene.size(*axis))?
             }
         };
@@ -261,6 +278,22 @@ fn declare_packings(
         scene.packings.insert(*axis, packing);
     }
     Ok(())
+}
+
+/// The packed axes whose rows lie in the order of their mask's axes, because inputs or outputs have them, under this name or another.
+fn ordered(function: &Function) -> BTreeSet<AxisId> {
+    let ragged = |axis: &AxisId| function.axis(*axis).is_some_and(|axis| axis.ragged);
+    let parameters = function.parameters.iter().flat_map(|parameter| &parameter.ty.axes);
+    let edge = parameters.chain(function.outputs.iter().flat_map(|output| &output.axes));
+    let mut found: BTreeSet<AxisId> = edge.copied().filter(ragged).collect();
+    for node in &function.nodes {
+        if let Operation::Rename { from, to } = node.operation {
+            if found.contains(&from) {
+                found.insert(to);
+            }
+        }
+    }
+    found
 }
 
 /// The axes of a mask that weights have: those of the first contraction of two packed values whose columns lie in the weights.

@@ -21,6 +21,7 @@ mod packing;
 mod plan;
 mod point;
 mod pointwise;
+mod prefix;
 mod reduction;
 mod repetition;
 mod rows;

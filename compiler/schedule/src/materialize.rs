@@ -2,6 +2,7 @@
 
 use crate::attention::{self, Attention};
 use crate::contraction::product_of;
+use crate::prefix;
 use crate::rows::{self, RowGroup};
 use crate::uses::Uses;
 use moe_graph::{Function, Node, NodeId, Operation, ScalarFunction};
@@ -110,25 +111,41 @@ impl<'a> Decider<'a> {
             if (is_heavy(&node.operation) || is_given(&node.operation)) && !inside {
                 self.stored.insert(id);
             }
-            let operands = match &node.operation {
-                Operation::Pack { .. } | Operation::Unpack { .. } | Operation::SegmentReduce { .. } => {
-                    node.operands.first().copied().into_iter().collect()
-                }
-                Operation::LargestMask { .. } | Operation::Sort { .. } | Operation::Expect { .. } => {
-                    node.operands.clone()
-                }
-                Operation::Repeat { .. } | Operation::Fold { .. } => {
-                    self.handed_over(node);
-                    Vec::new()
-                }
-                Operation::Reduce { .. } => {
-                    self.read_often(node).into_iter().filter(|id| !self.regions.contains_key(id)).collect()
-                }
-                _ => Vec::new(),
-            };
-            for operand in operands {
+            for operand in self.in_memory(node) {
                 self.store_base(operand);
             }
+        }
+    }
+
+    /// The operands that a node reads from memory.
+    fn in_memory(&mut self, node: &Node) -> Vec<NodeId> {
+        let masked = matches!(
+            node.operation,
+            Operation::Pack { .. }
+                | Operation::Unpack { .. }
+                | Operation::SegmentReduce { .. }
+                | Operation::Expect { .. }
+        );
+        let mask = node.operands.first().copied().filter(|_| masked);
+        if let Some(prefix) = mask.and_then(|mask| prefix::find(self.uses.function, mask)) {
+            // Which entries are the first is seen from their number.
+            return vec![prefix.count];
+        }
+        match &node.operation {
+            Operation::Pack { .. } | Operation::Unpack { .. } | Operation::SegmentReduce { .. } => {
+                mask.into_iter().collect()
+            }
+            Operation::LargestMask { .. } | Operation::Sort { .. } | Operation::Expect { .. } => {
+                node.operands.clone()
+            }
+            Operation::Repeat { .. } | Operation::Fold { .. } => {
+                self.handed_over(node);
+                Vec::new()
+            }
+            Operation::Reduce { .. } => {
+                self.read_often(node).into_iter().filter(|id| !self.regions.contains_key(id)).collect()
+            }
+            _ => Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
 use crate::point::{Coordinate, Point};
-use crate::scene::Packing;
+use crate::scene::{Packing, RowsOf};
 use moe_graph::{AxisId, Element, Node, Operation, Scalar, Size};
 use moe_kernel::{Comparison, Value};
 
@@ -167,9 +167,14 @@ impl Emitter<'_> {
     /// The row of the packed axis at a point of the mask's axes, -1 where there is none; and the point of that row.
     pub fn unpacked(&mut self, from: AxisId, point: &Point) -> Result<(Value, Point), ScheduleError> {
         let packing = self.scene.packing(from)?.clone();
-        let address = self.address(&packing.axes, point)?;
-        let buffer = self.buffer(packing.inverse, "inverse", Element::I64, false);
-        let row = self.read(buffer, &address, point.mask, point.lane_mask);
+        let row = match packing.rows_of {
+            RowsOf::Prefix(prefix) => self.row_of_prefix(&packing, prefix, point)?,
+            RowsOf::Table(inverse) => {
+                let address = self.address(&packing.axes, point)?;
+                let buffer = self.buffer(inverse, "inverse", Element::I64, false);
+                self.read(buffer, &address, point.mask, point.lane_mask)
+            }
+        };
         let mut inner = point.with(from, self.of_value(row));
         let known = packing.axes.iter().map(|axis| Ok((*axis, self.coordinate(point, *axis)?)));
         let known = known.collect::<Result<_, ScheduleError>>()?;

@@ -6,7 +6,8 @@ use crate::error::ScheduleError;
 use crate::nest::{extended, extent_of, Innermost};
 use crate::point::{Coordinate, Point};
 use crate::pointwise::written;
-use crate::scene::{Packing, Scene};
+use crate::prefix::{self, Prefix};
+use crate::scene::{Packing, RowsOf, Scene};
 use crate::sizes::product;
 use moe_graph::{AxisId, Element, NodeId, Size};
 use moe_kernel::{Comparison, Target, Value};
@@ -31,8 +32,12 @@ pub(crate) fn declare(
             assembly.scratch(&format!("rows_{}", scene.axis_name(*axis)), Element::I64, bound.clone())
         })
         .collect();
-    let inverse = assembly.scratch("inverse", Element::I64, product(&scene.sizes(&axes)));
-    Ok(Packing { mask, axes, segment: segments.len(), offsets, rows, inverse })
+    let prefix = prefix::find(scene.function, mask).filter(|prefix| prefix.fits(segments, &axes));
+    let rows_of = match prefix {
+        Some(prefix) => RowsOf::Prefix(prefix),
+        None => RowsOf::Table(assembly.scratch("inverse", Element::I64, product(&scene.sizes(&axes)))),
+    };
+    Ok(Packing { mask, axes, segment: segments.len(), offsets, rows, rows_of })
 }
 
 /// Adds the launches that pack a mask: count each segment, add the counts up and check them, number the rows.
@@ -62,19 +67,28 @@ fn count(
     let output = e.buffer(counts, "counts", Element::I64, true);
     let (items, digits) = e.open_items(&scene.sizes(packing.segments()));
     let point = segment_point(packing, &digits);
+    let found = match packing.rows_of {
+        RowsOf::Prefix(prefix) => e.prefix_count(prefix, &point)?,
+        RowsOf::Table(_) => counted(e, packing, &point)?,
+    };
+    let address = e.address(packing.segments(), &point)?;
+    let index = e.forced(&address);
+    e.w.store(output, index, found, None);
+    e.close_items(items);
+    let kernel = segment_kernel(scene, packing, emitter, "count_rows")?;
+    assembly.launch(kernel)
+}
+
+/// How many entries of a segment are true, one looked at after the other.
+fn counted(e: &mut Emitter, packing: &Packing, point: &Point) -> Result<Value, ScheduleError> {
     let zero = e.w.index(0);
     let found = e.reduce(packing.rest(), Innermost::SINGLE, vec![zero], &mut |e, at, counts, _| {
-        let is_true = e.emit(packing.mask, &extended(&point, at))?;
+        let is_true = e.emit(packing.mask, &extended(point, at))?;
         let so_far = counts.first().copied().unwrap_or(zero);
         let more = e.w.offset(so_far, 1);
         Ok(vec![e.w.select(is_true, more, so_far)])
     })?;
-    let address = e.address(packing.segments(), &point)?;
-    let index = e.forced(&address);
-    e.w.store(output, index, found.first().copied().unwrap_or(zero), None);
-    e.close_items(items);
-    let kernel = segment_kernel(scene, packing, emitter, "count_rows")?;
-    assembly.launch(kernel)
+    Ok(found.first().copied().unwrap_or(zero))
 }
 
 fn segment_point(packing: &Packing, digits: &[Value]) -> Point {
@@ -144,7 +158,10 @@ fn number(
 ) -> Result<(), ScheduleError> {
     let mut emitter = Emitter::new(scene, &mut assembly.faults, target, 1);
     let e = &mut emitter;
-    let inverse = e.buffer(packing.inverse, "inverse", Element::I64, true);
+    let inverse = match packing.rows_of {
+        RowsOf::Table(inverse) => Some(e.buffer(inverse, "inverse", Element::I64, true)),
+        RowsOf::Prefix(_) => None,
+    };
     let rows: Vec<u32> = packing
         .rows
         .iter()
@@ -153,11 +170,29 @@ fn number(
         .collect();
     let (items, digits) = e.open_items(&scene.sizes(packing.segments()));
     let point = segment_point(packing, &digits);
-    let address = e.address(packing.segments(), &point)?;
+    match (packing.rows_of, inverse) {
+        (RowsOf::Prefix(prefix), _) => number_stretch(e, packing, prefix, &rows, &point)?,
+        (RowsOf::Table(_), Some(inverse)) => number_each(e, packing, inverse, &rows, &point)?,
+        (RowsOf::Table(_), None) => return Err(ScheduleError::Malformed("a packing without a table")),
+    }
+    e.close_items(items);
+    let kernel = segment_kernel(scene, packing, emitter, "number_rows")?;
+    assembly.launch(kernel)
+}
+
+/// The rows of a segment, each place of which is looked at.
+fn number_each(
+    e: &mut Emitter,
+    packing: &Packing,
+    inverse: u32,
+    rows: &[u32],
+    point: &Point,
+) -> Result<(), ScheduleError> {
+    let address = e.address(packing.segments(), point)?;
     let segment = e.forced(&address);
     let first = e.offset_of(packing, segment);
     e.reduce(packing.rest(), Innermost::SINGLE, vec![first], &mut |e, at, next, _| {
-        let inner = extended(&point, at);
+        let inner = extended(point, at);
         let row = next.first().copied().unwrap_or(first);
         let is_true = e.emit(packing.mask, &inner)?;
         let address = e.address(&packing.axes, &inner)?;
@@ -166,16 +201,44 @@ fn number(
         let numbered = e.w.select(is_true, row, minus);
         e.w.store(inverse, place, numbered, None);
         let guard = e.w.open_if(is_true);
-        for (axis, buffer) in packing.axes.iter().zip(&rows) {
-            let coordinate = e.coordinate(&inner, *axis)?;
-            let value = e.forced(&coordinate);
-            e.w.store(*buffer, row, value, None);
-        }
+        store_coordinates(e, packing, rows, row, &inner)?;
         e.w.close_if(guard, &[]);
         let more = e.w.offset(row, 1);
         Ok(vec![e.w.select(is_true, more, row)])
     })?;
-    e.close_items(items);
-    let kernel = segment_kernel(scene, packing, emitter, "number_rows")?;
-    assembly.launch(kernel)
+    Ok(())
+}
+
+/// The rows of a segment that are its first entries.
+fn number_stretch(
+    e: &mut Emitter,
+    packing: &Packing,
+    prefix: Prefix,
+    rows: &[u32],
+    point: &Point,
+) -> Result<(), ScheduleError> {
+    let (begin, end) = e.stretch(packing, point)?;
+    let open = e.w.open_loop(begin, end, 1, &[]);
+    let row = open.index;
+    let place = e.w.subtract(row, begin);
+    let mut inner = point.clone();
+    inner.set(prefix.axis, Coordinate::Scalar(place));
+    store_coordinates(e, packing, rows, row, &inner)?;
+    e.w.close_loop(open, &[]);
+    Ok(())
+}
+
+fn store_coordinates(
+    e: &mut Emitter,
+    packing: &Packing,
+    rows: &[u32],
+    row: Value,
+    point: &Point,
+) -> Result<(), ScheduleError> {
+    for (axis, buffer) in packing.axes.iter().zip(rows) {
+        let coordinate = e.coordinate(point, *axis)?;
+        let value = e.forced(&coordinate);
+        e.w.store(*buffer, row, value, None);
+    }
+    Ok(())
 }

@@ -5,10 +5,10 @@ use crate::contiguity::score;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
 use crate::nest::{extended, extent_of, operations, Chunk, Innermost};
-use crate::point::Point;
+use crate::point::{Coordinate, Point};
 use crate::pointwise::{lanes, rows_and_blocks, written};
 use crate::scalar::{combine, combining, identity, rounded};
-use crate::scene::{Scene, Storage};
+use crate::scene::{RowsOf, Scene, Storage};
 use crate::sizes::{product, Symbols};
 use moe_graph::{AxisId, Element, NodeId, Operation, ReduceKind, ScalarFunction, Size};
 use moe_kernel::{Comparison, Target, Value};
@@ -156,13 +156,33 @@ impl Reduction<'_> {
         let nothing = e.w.constant(identity(self.kind, element), lanes);
         let order = self.order(None);
         let start = vec![nothing; points.len()];
-        e.reduce(&order, Innermost::SINGLE, start, &mut |e, at, values, _| {
+        let ended = self.end_early(e, points)?;
+        let sums = e.reduce(&order, Innermost::SINGLE, start, &mut |e, at, values, _| {
             let points: Vec<Point> = points.iter().map(|point| extended(point, at)).collect();
             match self.packed {
                 Some(axis) => self.step_packed(e, axis, &points, &values),
                 None => self.step(e, &points, &values),
             }
-        })
+        });
+        ended.into_iter().for_each(|axis| {
+            e.ends.remove(&axis);
+        });
+        sums
+    }
+
+    /// Where rows are the first entries along the axis that is reduced, lets it end with them; gives the axis.
+    fn end_early(&self, e: &mut Emitter, points: &[Point]) -> Result<Option<AxisId>, ScheduleError> {
+        let (Some(packed), Some(point)) = (self.packed, points.first()) else { return Ok(None) };
+        let packing = self.scene.packing(packed)?.clone();
+        let RowsOf::Prefix(prefix) = packing.rows_of else { return Ok(None) };
+        let alone = |axis: &AxisId| matches!(point.get(*axis), Some(Coordinate::Scalar(_)));
+        if self.reduced != [prefix.axis] || !packing.segments().iter().all(alone) {
+            return Ok(None);
+        }
+        let (begin, end) = e.stretch(&packing, point)?;
+        let count = e.w.subtract(end, begin);
+        e.ends.insert(prefix.axis, count);
+        Ok(Some(prefix.axis))
     }
 
     fn step(&self, e: &mut Emitter, points: &[Point], values: &[Value]) -> Result<Vec<Value>, ScheduleError> {

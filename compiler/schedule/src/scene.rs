@@ -1,6 +1,7 @@
 //! What is known of a function while it is scheduled: where its values lie and how its masks are packed.
 
 use crate::error::ScheduleError;
+use crate::prefix::Prefix;
 use moe_graph::{AxisId, Element, Function, Node, NodeId, Size};
 use std::collections::BTreeMap;
 
@@ -26,8 +27,17 @@ pub(crate) struct Packing {
     pub offsets: u32,
     /// `i64` by row, for each axis: the coordinate of a row.
     pub rows: Vec<u32>,
-    /// `i64` by the mask's axes in the order of `axes`: the row, or -1 where the mask is false.
-    pub inverse: u32,
+    /// Where each place of the mask is.
+    pub rows_of: RowsOf,
+}
+
+/// How the row at a place of a mask is found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum RowsOf {
+    /// In a table, `i64` by the mask's axes in the order of the packing: the row, or -1 where the mask is false.
+    Table(u32),
+    /// By where its segment begins: the mask is true for the first entries of each.
+    Prefix(Prefix),
 }
 
 impl Packing {
