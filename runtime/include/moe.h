@@ -97,7 +97,7 @@ void moe_context_close(moe_context *context);
 int32_t moe_context_reset(moe_context *context);
 
 /* Writes the shape of output `index` for inputs of these shapes to `shape`, which has room for `rank` sizes: as many as
- * the output has axes. The entries of the inputs are not looked at and may be null. */
+ * the output has axes. Of the inputs only the entries of offsets are looked at (the input of a ragged axis); others may be null. */
 int32_t moe_context_output_shape(moe_context *context, const moe_tensor *inputs, uint64_t input_count, uint64_t index,
                                  uint64_t *shape, uint32_t rank, moe_message *message);
 

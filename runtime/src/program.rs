@@ -8,7 +8,7 @@ use crate::element::Element;
 use serde::{Deserialize, Serialize};
 
 /// The version of this form. A program and a runtime of different versions refuse each other.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// The machine code of a kernel.
 ///
@@ -50,11 +50,24 @@ pub enum SizeExpression {
     },
 }
 
-/// A free size, bound by the shapes of the inputs.
+/// A free size, bound by the shapes of the inputs: some axis of an input is that long, or a number longer. Or it is the longest stretch of
+/// some [`Offsets`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Symbol {
     /// Its name in the source, such as `N`.
     pub name: String,
+}
+
+/// An input of `i64` with one axis that cuts rows into stretches: where each begins, and where the last ends. Before a step it is checked
+/// that it begins with 0, does not descend and ends with the number of rows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Offsets {
+    /// The input, by its index in [`Program::inputs`].
+    pub input: u32,
+    /// How many rows there are.
+    pub rows: SizeExpression,
+    /// The free size that is the length of the longest stretch, by its index in [`Program::symbols`].
+    pub longest: u32,
 }
 
 /// One axis of a tensor at the program's edge.
@@ -261,8 +274,10 @@ pub struct Program {
     pub backend: String,
     /// The free sizes.
     pub symbols: Vec<Symbol>,
-    /// The inputs. Each free size is some axis of some input by itself.
+    /// The inputs.
     pub inputs: Vec<TensorDescription>,
+    /// The inputs that cut rows into stretches.
+    pub offsets: Vec<Offsets>,
     /// The outputs.
     pub outputs: Vec<TensorDescription>,
     /// The weights.

@@ -37,6 +37,19 @@ fn positive(value: i64) -> Option<i64> {
     (value > 0).then_some(value)
 }
 
+/// The free size that an axis is by itself, or that it is a number longer than: its index, and the number.
+pub fn free(expression: &SizeExpression) -> Option<(u32, i64)> {
+    match expression {
+        SizeExpression::Symbol(index) => Some((*index, 0)),
+        SizeExpression::Add(left, right) => match (&**left, &**right) {
+            (SizeExpression::Symbol(index), SizeExpression::Constant(more))
+            | (SizeExpression::Constant(more), SizeExpression::Symbol(index)) => Some((*index, *more)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Whether an expression counts something that only a run can know.
 pub fn is_counted(expression: &SizeExpression) -> bool {
     parts(expression).map_or(matches!(expression, SizeExpression::Counted { .. }), |(left, right)| {

@@ -4,7 +4,7 @@
 use crate::element::Element;
 use crate::error::{codes, Error};
 use crate::program::{
-    Buffer, Count, Launch, Place, Program, SizeExpression, Step, TensorDescription, FORMAT_VERSION,
+    Buffer, Count, Launch, Offsets, Place, Program, SizeExpression, Step, TensorDescription, FORMAT_VERSION,
 };
 use crate::sizes;
 use std::collections::BTreeSet;
@@ -85,11 +85,21 @@ impl Verifier<'_> {
         unique(program.inputs.iter())?;
         unique(program.outputs.iter())?;
         unique(weights())?;
-        let sizes = || program.inputs.iter().flat_map(|input| &input.axes).map(|axis| &axis.size);
+        program.offsets.iter().try_for_each(|offsets| self.offsets(offsets))?;
+        let axes = || program.inputs.iter().flat_map(|input| &input.axes).map(|axis| &axis.size);
         (0..).zip(&program.symbols).try_for_each(|(index, symbol)| {
-            let bound = sizes().any(|size| *size == SizeExpression::Symbol(index));
-            ensure(bound, || format!("no input has the free size {} as an axis", symbol.name))
+            let bound = axes().any(|size| matches!(sizes::free(size), Some((own, _)) if own == index));
+            let longest = program.offsets.iter().any(|offsets| offsets.longest == index);
+            ensure(bound || longest, || format!("no input has the free size {} as an axis", symbol.name))
         })
+    }
+
+    fn offsets(&self, offsets: &Offsets) -> Checked {
+        let input = self.program.inputs.get(offsets.input as usize);
+        let fits = input.is_some_and(|input| input.element == Element::I64 && input.axes.len() == 1);
+        ensure(fits, || format!("input {} holds no offsets", offsets.input))?;
+        self.size(&SizeExpression::Symbol(offsets.longest), "offsets")?;
+        self.size(&offsets.rows, "offsets")
     }
 
     fn tensor(&self, tensor: &TensorDescription) -> Checked {

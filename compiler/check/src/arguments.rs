@@ -479,8 +479,7 @@ impl<'a> Elaborator<'a> {
                 let key = given.unwrap_or_else(|| self.axes.size_of_axis(name, axis));
                 binding.statics.push((name.clone(), Static::Size(key)));
             } else {
-                let size = self.axes.axis_size(axis);
-                let new = self.axes.axis(name, size, self.axes.origin(axis));
+                let new = self.axis_like(name, axis, self.axes.origin(axis))?;
                 let key = self.axes.size_of_axis(name, new);
                 fresh.insert(name.clone(), new);
                 binding.back.push((key, axis));
@@ -494,7 +493,14 @@ impl<'a> Elaborator<'a> {
                 continue;
             };
             for (entry, axis) in shape.entries.iter().zip(own) {
-                let Entry::Named { name, .. } = entry else { continue };
+                let Entry::Named { name, over, span, .. } = entry else { continue };
+                if let Some(over) = over.first() {
+                    let Some(over) = matching.formals.get(&over.text).copied() else {
+                        self.unknown_axis(&over.text, over.span);
+                        return None;
+                    };
+                    self.expect_ragged(axis, over, *span)?;
+                }
                 if let Some(new) = fresh.get(*name) {
                     tensor = self.rename(&tensor, axis, *new, actual.span)?;
                 }

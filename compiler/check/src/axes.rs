@@ -1,5 +1,6 @@
 //! The axes and sizes that names stand for.
 
+use crate::ragged::Ragged;
 use moe_grammar::Span;
 use moe_graph::Size;
 
@@ -16,6 +17,10 @@ pub(crate) struct AxisInfo {
     pub size: Size,
     /// Where it comes from.
     pub origin: Span,
+    /// What is known of it if its size depends on another axis.
+    pub ragged: Option<Ragged>,
+    /// Whether it is one of packed rows.
+    pub packed: bool,
 }
 
 /// What a name of a size or an axis stands for. A static parameter given as `E` shares the entry of the caller's `E`, so that both
@@ -48,8 +53,33 @@ pub(crate) struct AxisTable {
 impl AxisTable {
     /// A new axis.
     pub fn axis(&mut self, name: &str, size: Size, origin: Span) -> AxisKey {
-        self.axes.push(AxisInfo { name: name.to_owned(), size, origin });
+        let (name, ragged, packed) = (name.to_owned(), None, false);
+        self.axes.push(AxisInfo { name, size, origin, ragged, packed });
         AxisKey(self.axes.len() as u32 - 1)
+    }
+
+    /// A new axis of packed rows.
+    pub fn packed_axis(&mut self, name: &str, size: Size, origin: Span) -> AxisKey {
+        let (name, ragged, packed) = (name.to_owned(), None, true);
+        self.axes.push(AxisInfo { name, size, origin, ragged, packed });
+        AxisKey(self.axes.len() as u32 - 1)
+    }
+
+    /// Whether an axis is one of packed rows.
+    pub fn is_packed(&self, axis: AxisKey) -> bool {
+        self.axes.get(axis.0 as usize).is_some_and(|info| info.packed)
+    }
+
+    /// What is known of an axis whose size depends on another.
+    pub fn ragged(&self, axis: AxisKey) -> Option<Ragged> {
+        self.axes.get(axis.0 as usize)?.ragged
+    }
+
+    /// Notes that the size of an axis depends on another.
+    pub fn set_ragged(&mut self, axis: AxisKey, ragged: Ragged) {
+        if let Some(info) = self.axes.get_mut(axis.0 as usize) {
+            info.ragged = Some(ragged);
+        }
     }
 
     /// A new entry for a size, without an axis yet.

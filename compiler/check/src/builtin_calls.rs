@@ -31,7 +31,9 @@ impl Elaborator<'_> {
         like: Option<Element>,
     ) -> Value {
         match builtin.rule {
-            Rule::Coordinate | Rule::SizeOf => return self.axis_call(builtin, arguments, span),
+            Rule::Coordinate | Rule::SizeOf | Rule::Present => {
+                return self.axis_call(builtin, arguments, span)
+            }
             Rule::SizeFunction => return self.size_function(builtin, arguments, span),
             Rule::Expect => {
                 return self.expect_builtin(builtin, arguments, span).map_or(Value::Poison, Value::Tensor)
@@ -136,6 +138,9 @@ impl Elaborator<'_> {
             Rule::Reduce => self.reduce_builtin(call),
             Rule::Where => {
                 let [condition, x, y] = self.operands::<3>(call)?;
+                if let Some(chosen) = chosen_now(&condition.value, &x.value, &y.value) {
+                    return Some(chosen);
+                }
                 let condition = self.condition(&condition, &x.value, &y.value)?;
                 return Some(self.select(&condition, &x.value, &y.value, like, span));
             }
@@ -149,7 +154,7 @@ impl Elaborator<'_> {
             Rule::Window => self.window(call),
             Rule::Concatenate => self.concatenate(call),
             Rule::Close => self.close(call),
-            Rule::Coordinate | Rule::SizeOf | Rule::SizeFunction | Rule::Expect => None,
+            Rule::Coordinate | Rule::SizeOf | Rule::Present | Rule::SizeFunction | Rule::Expect => None,
             Rule::Random => self.random(call),
         };
         tensor.map(Value::Tensor)
@@ -277,17 +282,32 @@ impl Elaborator<'_> {
         let [x] = self.operands::<1>(call)?;
         let tensor = self.materialize(&x.value, None, x.span)?;
         let axis = self.one_axis(call, &tensor)?;
+        self.expect_free(axis, &tensor.axes, call.span, "chosen from")?;
+        let tensor = self.only_present(&tensor, &[axis], ReduceKind::Maximum, call.span)?;
         let node = self.here(&tensor);
         let node = self.spread(node, axis, call.span)?;
         let operation = Operation::LargestMask { count, axis: self.id(axis) };
         let node = self.add(operation, &[node], call.span)?;
-        Some(self.tensor(node, Element::Bool, tensor.axes, tensor.bound))
+        let mask = self.tensor(node, Element::Bool, tensor.axes, tensor.bound);
+        match self.presence(axis, &mask.axes, &mask.bound) {
+            Some(present) => self.map(ScalarFunction::And, &[&mask, &present], call.span),
+            None => Some(mask),
+        }
     }
 
     fn along(&mut self, call: &BuiltinCall) -> Option<Tensor> {
         let [x] = self.operands::<1>(call)?;
         let tensor = self.materialize(&x.value, None, x.span)?;
         let axis = self.one_axis(call, &tensor)?;
+        let tensor = match call.builtin.rule {
+            Rule::ArgMax => self.only_present(&tensor, &[axis], ReduceKind::Maximum, call.span)?,
+            Rule::CumulativeSum => self.only_present(&tensor, &[axis], ReduceKind::Sum, call.span)?,
+            _ => {
+                self.expect_even(axis, &tensor.axes, call.span, "sorted")?;
+                tensor
+            }
+        };
+        self.expect_free(axis, &tensor.axes, call.span, "gone along")?;
         let node = self.here(&tensor);
         let node = self.spread(node, axis, call.span)?;
         let axis_id = self.id(axis);
@@ -326,6 +346,9 @@ impl Elaborator<'_> {
         }
         if over.is_empty() {
             over = index.axes.clone();
+        }
+        for axis in &over {
+            self.expect_even(*axis, &axes, call.span, "scattered")?;
         }
         let mut ids = self.ids(&over);
         ids.sort();
@@ -391,6 +414,9 @@ impl Elaborator<'_> {
             over = index.axes.iter().copied().filter(|own| !base.axes.contains(own)).collect();
         }
         let (axes, bound) = self.union(&[&base, &updates, &index], call.span)?;
+        for own in over.iter().chain([&axis]) {
+            self.expect_even(*own, &axes, call.span, "scattered")?;
+        }
         let twice = over.iter().copied().find(|own| base.axes.contains(own)).map(|own| (own, call.span));
         let along = |tensor: &Tensor, span| tensor.axes.contains(&axis).then_some((axis, span));
         let mistake = twice.or(along(&updates, updates_span)).or(along(&index, index_span));
@@ -447,6 +473,9 @@ impl Elaborator<'_> {
         let [x] = self.operands::<1>(call)?;
         let tensor = self.materialize(&x.value, None, x.span)?;
         let from = self.over_axes(call, &tensor)?;
+        for axis in &from {
+            self.expect_even(*axis, &tensor.axes, call.span, "merged")?;
+        }
         self.sizes_fit(&self.size_of_axes(&from), &self.axes.axis_size(into), call.span)?;
         let mut node = self.here(&tensor);
         for axis in &from {
@@ -472,6 +501,7 @@ impl Elaborator<'_> {
         let [x] = self.operands::<1>(call)?;
         let tensor = self.materialize(&x.value, None, x.span)?;
         let from = self.one_axis(call, &tensor)?;
+        self.expect_even(from, &tensor.axes, call.span, "split")?;
         self.sizes_fit(&self.axes.axis_size(from), &self.size_of_axes(&into), call.span)?;
         let node = self.here(&tensor);
         let node = self.spread(node, from, call.span)?;
@@ -503,6 +533,7 @@ impl Elaborator<'_> {
                 self.usage(call, "needs an axis of each operand");
                 return None;
             };
+            self.expect_even(axis, &tensor.axes, call.span, "put after others")?;
             from.push(axis);
             tensors.push(tensor);
         }
@@ -566,9 +597,12 @@ impl Elaborator<'_> {
             return Value::Poison;
         };
         if builtin.rule == Rule::SizeOf {
-            return Value::Size(self.axes.size_value(key));
+            return self.size_of_name(key);
         }
         let axis = self.axes.axis_of(key);
+        if builtin.rule == Rule::Present {
+            return self.present(axis);
+        }
         let id = self.id(axis);
         match self.add(Operation::Coordinate(id), &[], span) {
             Some(node) => Value::Tensor(self.tensor(node, Element::I64, vec![axis], BTreeSet::new())),
@@ -618,5 +652,14 @@ impl Elaborator<'_> {
             names.iter().map(|name| self.axis_named(name, Some(&tensor))).collect();
         let count = self.size_expression(count)?;
         self.expect_call(&Value::Tensor(tensor), &count, &axes?, span)
+    }
+}
+
+/// What `where` chooses by a condition that is known now: the tensor on one side, if a number stands on the other.
+fn chosen_now(condition: &Value, then: &Value, other: &Value) -> Option<Value> {
+    match (condition, then, other) {
+        (Value::Bool(true), Value::Tensor(_), Value::Number(_)) => Some(then.clone()),
+        (Value::Bool(false), Value::Number(_), Value::Tensor(_)) => Some(other.clone()),
+        _ => None,
     }
 }

@@ -38,6 +38,7 @@ pub(crate) enum Rule {
     Coordinate,
     /// `size`
     SizeOf,
+    Present,
     /// A function of sizes.
     SizeFunction,
     /// `scatter_add`
@@ -127,6 +128,12 @@ pub const BUILTINS: &[Builtin] = &[
     other("sort", "sort(x, over A)", "the entries along A in ascending order, NaN last", Rule::Sort),
     other("coordinate", "coordinate(A)", "0, 1, 2, … along A, as i64", Rule::Coordinate),
     other("size", "size(A)", "how long A is", Rule::SizeOf),
+    other(
+        "present",
+        "present(A)",
+        "which entries of A are there: all, unless its size depends on another axis",
+        Rule::Present,
+    ),
     other("ceil_div", "ceil_div(a, b)", "the quotient of two sizes, rounded up", Rule::SizeFunction),
     other("round_up", "round_up(a, b)", "a rounded up to a multiple of b", Rule::SizeFunction),
     other(

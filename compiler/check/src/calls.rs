@@ -421,7 +421,7 @@ impl<'a> Elaborator<'a> {
         for ty in types {
             let Some(shape) = self.shape(ty) else { continue };
             for entry in &shape.entries {
-                let crate::types::Entry::Named { name, size: Some(size), span } = entry else { continue };
+                let crate::types::Entry::Named { name, size: Some(size), span, .. } = entry else { continue };
                 if self.frame().size(name).is_none() {
                     if let Some(size) = self.size_expression(size) {
                         let key = self.axes.size(name, size, *span);

@@ -176,10 +176,15 @@ impl<'a> Elaborator<'a> {
             }
             axes.push(axis);
         }
-        let name = &parameter.name.text;
-        let node =
-            self.entry_parameter(name, ParameterKind::Input, shape.element, &axes, parameter.name.span)?;
-        let tensor = Tensor { level: 0, node, element: shape.element, axes, bound: BTreeSet::new() };
+        let written = |entry: &Entry| matches!(entry, Entry::Named { over: [_, ..], .. });
+        let is_ragged = axes.iter().any(|axis| self.axes.ragged(*axis).is_some());
+        let tensor = if is_ragged || shape.entries.iter().any(written) {
+            self.ragged_parameter(definition, parameter, &shape, &axes)?
+        } else {
+            let (name, span) = (&parameter.name.text, parameter.name.span);
+            let node = self.entry_parameter(name, ParameterKind::Input, shape.element, &axes, span)?;
+            Tensor { level: 0, node, element: shape.element, axes, bound: BTreeSet::new() }
+        };
         Some(Value::Tensor(self.top_bounds(tensor, &shape)?))
     }
 
@@ -199,7 +204,7 @@ impl<'a> Elaborator<'a> {
     }
 
     fn top_axis(&mut self, entry: &Entry) -> Option<AxisKey> {
-        let Entry::Named { name, size, span } = entry else { return self.entry_axis(entry) };
+        let Entry::Named { name, size, over, span } = entry else { return self.entry_axis(entry) };
         if self.frame().size(name).is_some() {
             return self.entry_axis(entry);
         }
@@ -207,7 +212,10 @@ impl<'a> Elaborator<'a> {
             Some(size) => self.size_expression(size)?,
             None => Size::symbol(name),
         };
-        let axis = self.axes.axis(name, size, *span);
+        let axis = match over {
+            [] => self.axes.axis(name, size, *span),
+            over => self.new_ragged(name, over, *span)?,
+        };
         let key = self.axes.size_of_axis(name, axis);
         self.frame().set_size(name, key);
         Some(axis)

@@ -10,7 +10,7 @@ use crate::value::{StackIndex, Value};
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Definition, DefinitionKind, Name};
 use moe_grammar::Span;
-use moe_graph::{Element, Function, NodeId};
+use moe_graph::{Element, Function, NodeId, Offsets};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the elaboration is for.
@@ -109,6 +109,8 @@ pub(crate) struct Elaborator<'a> {
     pub drawn: BTreeMap<String, u32>,
     /// The dotted names of weights that definitions have asked for.
     pub asked: BTreeSet<String>,
+    /// The inputs that hold offsets.
+    pub offsets: Vec<Offsets>,
 }
 
 impl<'a> Elaborator<'a> {
@@ -132,6 +134,7 @@ impl<'a> Elaborator<'a> {
             assertions: Vec::new(),
             drawn: BTreeMap::new(),
             asked: BTreeSet::new(),
+            offsets: Vec::new(),
         }
     }
 

@@ -101,7 +101,7 @@ impl<'a> Elaborator<'a> {
             return value.clone();
         }
         if let Some(key) = self.frame().size(&name.text) {
-            return Value::Size(self.axes.size_value(key));
+            return self.size_of_name(key);
         }
         match name.text.as_str() {
             "inf" => return Value::Number(Number::float(f64::INFINITY)),
@@ -211,7 +211,7 @@ impl<'a> Elaborator<'a> {
             let target = match self.frame().size(&to.text) {
                 Some(key) => self.axes.axis_of(key),
                 None => {
-                    let axis = self.axes.axis(&to.text, size.clone(), to.span);
+                    let Some(axis) = self.axis_like(&to.text, *from, to.span) else { return Value::Poison };
                     let key = self.axes.size_of_axis(&to.text, axis);
                     self.frame().set_size(&to.text, key);
                     axis
@@ -237,7 +237,10 @@ impl<'a> Elaborator<'a> {
         for (from, to) in steps {
             let occupied = tensor.axes.contains(&to) && from != to;
             let target = if occupied {
-                self.axes.axis(&self.axes.name(to), self.axes.axis_size(to), span)
+                match self.axis_like(&self.axes.name(to), to, span) {
+                    Some(target) => target,
+                    None => return Value::Poison,
+                }
             } else {
                 to
             };

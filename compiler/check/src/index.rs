@@ -218,6 +218,7 @@ impl Elaborator<'_> {
         end: &Size,
         span: Span,
     ) -> Option<Tensor> {
+        self.expect_even(axis, &tensor.axes, span, "sliced")?;
         let (name, size) = (self.axes.name(axis), self.axes.axis_size(axis));
         let length = end.subtract(start);
         let backwards = length.as_constant().is_some_and(|length| length < 0);
@@ -253,6 +254,7 @@ impl Elaborator<'_> {
             self.error(mistake);
             return None;
         }
+        self.expect_even(axis, &table.axes, span, "looked up")?;
         let (axes, bound) = self.union(&[index, table], span)?;
         let axes = axes.into_iter().filter(|own| *own != axis).collect();
         let (table_node, index_node) = (self.here(table), self.here(index));

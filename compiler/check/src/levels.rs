@@ -74,7 +74,12 @@ impl Level {
         if let Some(id) = self.ids.get(&key) {
             return *id;
         }
-        let id = self.builder.axis(table.name(key), table.axis_size(key));
+        let (name, size) = (table.name(key), table.axis_size(key));
+        let id = if table.is_packed(key) {
+            self.builder.ragged_axis(name, size)
+        } else {
+            self.builder.axis(name, size)
+        };
         self.ids.insert(key, id);
         id
     }

@@ -26,6 +26,7 @@ mod observed;
 mod operators;
 mod parts;
 mod program;
+mod ragged;
 mod randomness;
 mod reductions;
 mod sizes;

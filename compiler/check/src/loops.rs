@@ -80,6 +80,10 @@ impl Elaborator<'_> {
             return;
         };
         let axis = self.axes.axis_of(key);
+        if self.expect_even(axis, &[], span, "gone along in rounds").is_none() {
+            self.poison(&names);
+            return;
+        }
         let Some(first) = self.first_values(&names, span) else {
             self.poison(&names);
             return;

@@ -94,8 +94,11 @@ impl Elaborator<'_> {
             let shown = mistake.secondary.iter().any(|label| label.span == origin);
             if origin != Span::default() && !shown {
                 let name = self.axes.name(*axis);
-                mistake = mistake
-                    .also(origin, format!("`{name}` is {} and comes from here", self.axes.axis_size(*axis)));
+                let size = match self.axes.ragged(*axis) {
+                    Some(ragged) => format!("has a size for each entry of `{}`", self.axes.name(ragged.over)),
+                    None => format!("is {}", self.axes.axis_size(*axis)),
+                };
+                mistake = mistake.also(origin, format!("`{name}` {size} and comes from here"));
             }
         }
         mistake

@@ -229,6 +229,7 @@ impl Elaborator<'_> {
             self.no_common_axis(left, right, axis, span);
             return None;
         }
+        let left = &self.factors(left, right, axis, span)?;
         let product = self.map(ScalarFunction::Multiply, &[left, right], span)?;
         self.reduce(ReduceKind::Sum, &[axis], &product, span)
     }

@@ -241,6 +241,7 @@ impl Elaborator<'_> {
         let mut own = Vec::new();
         for entry in &shape.entries {
             let axis = self.entry_axis(entry)?;
+            self.expect_even(axis, &[], entry.span(), "axes of weights and states")?;
             if own.contains(&axis) {
                 let name = self.axes.name(axis);
                 let mistake = Diagnostic::error(
@@ -327,7 +328,7 @@ impl Elaborator<'_> {
                 continue;
             }
             if from.contains(new) {
-                let middle = self.axes.axis(&self.axes.name(*new), self.axes.axis_size(*new), span);
+                let middle = self.axis_like(&self.axes.name(*new), *new, span)?;
                 tensor = self.rename(&tensor, *old, middle, span)?;
                 steps.push((middle, *new));
             } else {

@@ -563,7 +563,7 @@ impl Elaborator<'_> {
             functions.push(level.builder.finish());
         }
         let entry = functions.len().saturating_sub(1) as u32;
-        Ok(Module { functions, entry })
+        Ok(Module { functions, entry, offsets: self.offsets })
     }
 
     /// The weights, as far as their shapes are known.

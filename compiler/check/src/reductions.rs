@@ -8,7 +8,7 @@ use moe_grammar::tree::{
     Argument, Binder, Block, BracketArgument, Expression, ExpressionKind, Name, Statement, StatementKind,
 };
 use moe_grammar::Span;
-use moe_graph::{Element, ReduceKind, Scalar, ScalarFunction, Size};
+use moe_graph::{Element, ReduceKind, Scalar, ScalarFunction};
 
 /// A reduction of the language: one of the graph's, or the mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -157,9 +157,6 @@ impl Elaborator<'_> {
     }
 
     fn mean_of(&mut self, sum: &Tensor, axes: &[AxisKey], span: Span) -> Option<Tensor> {
-        let count = axes
-            .iter()
-            .fold(Size::constant(1), |product, axis| product.multiply(&self.axes.axis_size(*axis)));
         if !sum.element.is_float() {
             let mistake = Diagnostic::error("E0202", span, format!("`mean` does not take {}", sum.element))
                 .label("it takes floating-point numbers")
@@ -167,8 +164,17 @@ impl Elaborator<'_> {
             self.error(mistake);
             return None;
         }
+        let (count, lengths) = self.counted_along(axes, &sum.bound);
+        let mut mean = sum.clone();
+        for length in lengths {
+            let length = self.cast(&length, sum.element, span)?;
+            mean = self.map(ScalarFunction::Divide, &[&mean, &length], span)?;
+        }
+        if count.as_constant() == Some(1) && mean.node != sum.node {
+            return Some(mean);
+        }
         let count = self.size_tensor(&count, sum.element, span)?;
-        self.map(ScalarFunction::Divide, &[sum, &count], span)
+        self.map(ScalarFunction::Divide, &[&mean, &count], span)
     }
 
     /// A reduction as a function: `max(x, over A)`.

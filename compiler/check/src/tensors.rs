@@ -316,6 +316,12 @@ impl Elaborator<'_> {
             self.error(Diagnostic::error("E0202", span, message).label(wanted));
             return None;
         }
+        let others: Vec<AxisKey> =
+            tensor.axes.iter().chain(&tensor.bound).copied().filter(|axis| !axes.contains(axis)).collect();
+        for axis in axes {
+            self.expect_free(*axis, &others, span, "reduced")?;
+        }
+        let tensor = &self.only_present(tensor, axes, kind, span)?;
         let node = self.here(tensor);
         let ids = self.ids(axes);
         let node = self.build(span, |builder| builder.reduce(kind, &ids, node))?;
@@ -339,6 +345,7 @@ impl Elaborator<'_> {
         if from == to {
             return Some(tensor.clone());
         }
+        self.expect_alike(from, to, &tensor.axes, span)?;
         let mut node = self.here(tensor);
         if self.node_has(node, from) {
             let operation = Operation::Rename { from: self.id(from), to: self.id(to) };

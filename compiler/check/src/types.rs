@@ -4,7 +4,7 @@ use crate::axes::AxisKey;
 use crate::elaborator::Elaborator;
 use crate::value::{Tensor, Value};
 use moe_diagnostics::Diagnostic;
-use moe_grammar::tree::{AxisExpression, Expression, ExpressionKind, TypeExpression};
+use moe_grammar::tree::{AxisExpression, Expression, ExpressionKind, Name, TypeExpression};
 use moe_grammar::Span;
 use moe_graph::{Element, Scalar, Size};
 use std::collections::BTreeSet;
@@ -18,6 +18,8 @@ pub(crate) enum Entry<'t> {
         name: &'t str,
         /// The size after `=`.
         size: Option<&'t Expression>,
+        /// The axes in brackets, which its size depends on: `T[B]`.
+        over: &'t [Name],
         /// Where it is.
         span: Span,
     },
@@ -78,11 +80,11 @@ pub(crate) fn element_of(ty: &TypeExpression) -> Option<Element> {
 fn entry<'t>(axis: &'t AxisExpression) -> Option<Entry<'t>> {
     match axis {
         AxisExpression::Axis { name: Some(name), size, span } => {
-            Some(Entry::Named { name: &name.text, size: Some(size), span: *span })
+            Some(Entry::Named { name: &name.text, size: Some(size), over: &[], span: *span })
         }
         AxisExpression::Axis { name: None, size, span } => Some(match &size.kind {
             ExpressionKind::Path(path) => match path.as_slice() {
-                [name] => Entry::Named { name: &name.text, size: None, span: *span },
+                [name] => Entry::Named { name: &name.text, size: None, over: &[], span: *span },
                 _ => Entry::Sized { size, span: *span },
             },
             _ => Entry::Sized { size, span: *span },
@@ -126,9 +128,8 @@ impl<'a> Elaborator<'a> {
                 return None;
             }
             AxisExpression::Rest(_) => shape.rest = true,
-            AxisExpression::Ragged { span, .. } => {
-                self.not_yet(*span, "axes whose size depends on other axes");
-                return None;
+            AxisExpression::Ragged { name, over, span } => {
+                shape.entries.push(Entry::Named { name: &name.text, size: None, over, span: *span });
             }
             AxisExpression::Bounded { bound, axes, span } => {
                 let first = shape.entries.len();
@@ -183,7 +184,7 @@ impl<'a> Elaborator<'a> {
     /// The axis that an entry of a type names in this frame; a name that is not known is a mistake.
     pub fn entry_axis(&mut self, entry: &Entry) -> Option<AxisKey> {
         match entry {
-            Entry::Named { name, size, span } => {
+            Entry::Named { name, size, over, span } => {
                 let key = match (self.frame().size(name), size) {
                     (Some(key), _) => key,
                     (None, Some(size)) => {
@@ -201,6 +202,10 @@ impl<'a> Elaborator<'a> {
                 if let Some(size) = size {
                     let wanted = self.size_expression(size)?;
                     self.expect_size(axis, &wanted, *span)?;
+                }
+                if let Some(over) = over.first() {
+                    let over = self.axis_named(over, None)?;
+                    self.expect_ragged(axis, over, *span)?;
                 }
                 Some(axis)
             }

@@ -14,6 +14,7 @@ impl Elaborator<'_> {
         let [x] = self.operands::<1>(call)?;
         let tensor = self.materialize(&x.value, None, x.span)?;
         let from = self.one_axis(call, &tensor)?;
+        self.expect_even(from, &tensor.axes, call.span, "padded")?;
         let before = self.size_argument(call, "before", 0)?;
         let value = self.value_beside(call, tensor.element)?;
         let node = self.here(&tensor);
@@ -31,6 +32,7 @@ impl Elaborator<'_> {
         let [x] = self.operands::<1>(call)?;
         let tensor = self.materialize(&x.value, None, x.span)?;
         let from = self.one_axis(call, &tensor)?;
+        self.expect_even(from, &tensor.axes, call.span, "shown in windows")?;
         let stride = self.step_argument(call, "stride")?;
         let dilation = self.step_argument(call, "dilation")?;
         let before = self.size_argument(call, "before", 0)?;

@@ -2,7 +2,7 @@
 
 use crate::adjoint::Adjoint;
 use crate::error::DifferentiateError;
-use moe_graph::{Function, FunctionId, Module, ParameterKind, Type};
+use moe_graph::{Function, FunctionId, Module, Offsets, ParameterKind, Type};
 use std::collections::BTreeMap;
 
 /// A function made from another.
@@ -21,18 +21,23 @@ pub(crate) enum Made {
 /// The functions so far.
 pub(crate) struct Library {
     functions: Vec<Function>,
+    offsets: Vec<Offsets>,
     made: BTreeMap<Made, FunctionId>,
 }
 
 impl Library {
     pub fn new(module: &Module) -> Self {
-        Library { functions: module.functions.clone(), made: BTreeMap::new() }
+        Library {
+            functions: module.functions.clone(),
+            offsets: module.offsets.clone(),
+            made: BTreeMap::new(),
+        }
     }
 
     pub fn finish(mut self, entry: Function) -> Module {
         self.functions.push(entry);
         let entry = self.functions.len() as u32 - 1;
-        Module { functions: self.functions, entry }
+        Module { functions: self.functions, entry, offsets: self.offsets }
     }
 
     pub fn function(&self, id: FunctionId) -> Result<Function, DifferentiateError> {

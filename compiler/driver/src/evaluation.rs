@@ -17,7 +17,8 @@ fn code(error: &EvaluateError) -> &'static str {
     match error {
         EvaluateError::InputCount { .. }
         | EvaluateError::InputElement { .. }
-        | EvaluateError::InputShape { .. } => "E0807",
+        | EvaluateError::InputShape { .. }
+        | EvaluateError::Offsets { .. } => "E0807",
         EvaluateError::Length { .. } => "E0808",
         EvaluateError::TooLarge { .. } => "E0809",
         EvaluateError::Index { .. } => "E0901",

@@ -89,13 +89,19 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Sets the length of a function's axis and, if its size is a free size by itself, that.
+/// Sets the length of a function's axis and, if its size is a free size by itself or a number more, that.
 pub(crate) fn bind(lengths: &mut Lengths, function: &Function, axis: AxisId, length: usize) {
     lengths.bind(axis, length);
     let size = function.axis(axis).filter(|axis| !axis.ragged).map(|axis| &axis.size);
-    if let Some(symbol) = size.and_then(|size| size.as_symbol()) {
+    let free = size.and_then(|size| size.as_shifted_symbol());
+    if let Some((symbol, length)) = free.and_then(|(symbol, more)| Some((symbol, shorter(length, more)?))) {
         lengths.bind_symbol(symbol, length);
     }
+}
+
+/// The length without what an axis is longer than a free size; `None` where there is less.
+fn shorter(length: usize, more: i64) -> Option<usize> {
+    usize::try_from(i64::try_from(length).ok()?.checked_sub(more)?).ok()
 }
 
 /// The operation with its result left out, and the result.

@@ -1,7 +1,7 @@
 //! What can go wrong while evaluating.
 
 use moe_grammar::Span;
-use moe_runtime::Element;
+use moe_runtime::{Element, OffsetsError};
 
 /// Why a module could not be evaluated.
 #[derive(Clone, PartialEq, Debug, thiserror::Error)]
@@ -33,6 +33,14 @@ pub enum EvaluateError {
         expected: String,
         /// The input's shape.
         found: Vec<usize>,
+    },
+    /// Offsets that do not cut the rows into stretches.
+    #[error("the offsets `{name}` {problem}")]
+    Offsets {
+        /// The parameter.
+        name: String,
+        /// What is wrong with them.
+        problem: OffsetsError,
     },
     /// A size that cannot be worked out: a free size that no input gives, a negative or an overflowing one.
     #[error("the axis `{axis}` of size {size} has no length here")]

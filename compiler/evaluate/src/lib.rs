@@ -20,6 +20,7 @@ mod lengths;
 mod margin;
 mod moves;
 mod nest;
+mod offsets;
 mod packing;
 mod uses;
 
@@ -111,7 +112,11 @@ impl Margin {
 pub fn evaluate(module: &Module, inputs: &[Tensor], options: &Options) -> Result<Evaluation, EvaluateError> {
     let entry = module.entry().ok_or(EvaluateError::Malformed("no entry function"))?;
     let context = Context { module, options, depth: 0 };
-    let lengths = bind(entry, inputs)?;
+    let mut lengths = bind(entry, inputs)?;
+    for offsets in &module.offsets {
+        offsets::bind(entry, offsets, inputs, &mut lengths)?;
+    }
+    fit(entry, inputs, &lengths)?;
     let parameters = entry.parameters.iter().zip(inputs);
     let parameters = parameters.map(|(parameter, input)| parameter_value(&context, parameter, input));
     let parameters = parameters.collect::<Result<Vec<_>, _>>()?;
@@ -142,6 +147,11 @@ fn bind(entry: &Function, inputs: &[Tensor]) -> Result<Lengths, EvaluateError> {
             calls::bind(&mut lengths, entry, *axis, *length);
         }
     }
+    Ok(lengths)
+}
+
+/// Whether every input has the lengths that its parameter's axes have.
+fn fit(entry: &Function, inputs: &[Tensor], lengths: &Lengths) -> Result<(), EvaluateError> {
     for (parameter, input) in entry.parameters.iter().zip(inputs) {
         let fits = |(axis, length): (&AxisId, &usize)| {
             let Some(found) = entry.axis(*axis) else { return false };
@@ -153,7 +163,7 @@ fn bind(entry: &Function, inputs: &[Tensor]) -> Result<Lengths, EvaluateError> {
             return Err(misfit(entry, parameter, input));
         }
     }
-    Ok(lengths)
+    Ok(())
 }
 
 fn misfit(entry: &Function, parameter: &Parameter, input: &Tensor) -> EvaluateError {

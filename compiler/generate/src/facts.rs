@@ -139,5 +139,5 @@ impl Extended {
 /// # Errors
 /// As [`check_facts`].
 pub fn check_built(builder: Builder, inputs: &[Tensor]) -> Result<usize, String> {
-    check_facts(&Module { functions: vec![builder.finish()], entry: 0 }, inputs)
+    check_facts(&Module { functions: vec![builder.finish()], entry: 0, offsets: Vec::new() }, inputs)
 }

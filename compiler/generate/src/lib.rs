@@ -100,7 +100,7 @@ pub fn module(seed: u64, options: &Options) -> (Module, Vec<Tensor>) {
     let mut functions: Vec<_> = layer.into_iter().collect();
     functions.push(maker.builder.finish());
     let entry = functions.len() as u32 - 1;
-    (Module { functions, entry }, maker.inputs)
+    (Module { functions, entry, offsets: Vec::new() }, maker.inputs)
 }
 
 /// Rows of features, a second value along one of their axes, and integers.

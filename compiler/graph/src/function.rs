@@ -158,6 +158,22 @@ pub struct Module {
     pub functions: Vec<Function>,
     /// The index of the one where a step begins: the last.
     pub entry: u32,
+    /// The inputs of the entry that say where stretches of rows begin.
+    pub offsets: Vec<Offsets>,
+}
+
+/// An input of the entry that cuts rows into stretches, and the free size that it binds.
+///
+/// The parameter is of `i64` and has one axis, one longer than there are stretches: where each begins, and where the last ends. It begins
+/// with 0, does not descend, and ends with the number of rows; whoever runs a module checks that before anything else.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Offsets {
+    /// The parameter, by its index in the entry.
+    pub parameter: u32,
+    /// How many rows there are.
+    pub rows: Size,
+    /// The free size that is the length of the longest stretch, 0 where there is none.
+    pub longest: String,
 }
 
 impl Module {

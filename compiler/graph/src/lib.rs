@@ -22,8 +22,8 @@ mod verify;
 pub use builder::Builder;
 pub use fact_rules::{absorb, fact, table as table_fact, Known};
 pub use function::{
-    Axis, AxisId, Function, FunctionId, Module, Node, NodeId, Output, OutputKind, Parameter, ParameterKind,
-    Type,
+    Axis, AxisId, Function, FunctionId, Module, Node, NodeId, Offsets, Output, OutputKind, Parameter,
+    ParameterKind, Type,
 };
 pub use infer::{infer, TypeError};
 pub use moe_runtime::Element;

@@ -41,7 +41,7 @@ fn rebuild(module: &Module) -> Result<Module, TypeError> {
         new.insert(FunctionId(index as u32), Moved { function: FunctionId(place as u32), axes });
     }
     let entry = functions.len().saturating_sub(1) as u32;
-    Ok(Module { functions, entry })
+    Ok(Module { functions, entry, offsets: module.offsets.clone() })
 }
 
 /// Where a function has gone, and its axes.

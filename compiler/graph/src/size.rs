@@ -174,6 +174,16 @@ impl Size {
         }
     }
 
+    /// The free size that this is, and how much more it is: `B + 1` is `(B, 1)`.
+    pub fn as_shifted_symbol(&self) -> Option<(&str, i64)> {
+        let more = self.terms().find(|(_, atoms)| atoms.is_empty()).map_or(0, |(more, _)| more);
+        let mut factors = self.terms().filter(|(_, atoms)| !atoms.is_empty());
+        match (factors.next(), factors.next()) {
+            (Some((1, [Atom::Symbol(name)])), None) => Some((name, more)),
+            _ => None,
+        }
+    }
+
     /// Its value where the free sizes are as `lookup` says; `None` if one is missing or numbers overflow.
     pub fn evaluate(&self, lookup: &dyn Fn(&str) -> Option<i64>) -> Option<i64> {
         self.terms.iter().try_fold(0_i64, |sum, (atoms, coefficient)| {

@@ -2,7 +2,7 @@
 
 use crate::builder::fact_of;
 use crate::function::{
-    AxisId, Function, FunctionId, Module, Node, NodeId, Output, OutputKind, ParameterKind, Type,
+    AxisId, Function, FunctionId, Module, Node, NodeId, Offsets, Output, OutputKind, ParameterKind, Type,
 };
 use crate::infer::{infer, TypeError};
 use crate::operation::Operation;
@@ -73,6 +73,9 @@ pub enum Problem {
     /// A first value of a state that is not the same in every step.
     #[error("the first value of `{0}` depends on more than weights")]
     Unsteady(String),
+    /// Offsets that are no input of `i64` with one axis.
+    #[error("parameter {0} holds no offsets")]
+    Offsets(u32),
 }
 
 /// Checks a module: operands before uses, types as inferred, axes there and distinct, lists sorted, calls that fit, outputs with all axes of their
@@ -87,14 +90,31 @@ pub fn verify(module: &Module) -> Result<(), Vec<VerifyError>> {
             Verifier { module, function, index: index as u32, node: None, errors: &mut errors };
         verifier.function();
     }
-    if module.entry().is_none() {
-        errors.push(VerifyError { function: String::new(), node: None, problem: Problem::NoEntry });
+    match module.entry() {
+        None => errors.push(VerifyError { function: String::new(), node: None, problem: Problem::NoEntry }),
+        Some(entry) => {
+            errors.extend(module.offsets.iter().filter(|offsets| !fits(entry, offsets)).map(|offsets| {
+                VerifyError {
+                    function: entry.name.clone(),
+                    node: None,
+                    problem: Problem::Offsets(offsets.parameter),
+                }
+            }))
+        }
     }
     if errors.is_empty() {
         Ok(())
     } else {
         Err(errors)
     }
+}
+
+/// Whether the parameter can hold offsets.
+fn fits(entry: &Function, offsets: &Offsets) -> bool {
+    entry.parameters.get(offsets.parameter as usize).is_some_and(|parameter| {
+        let (kind, ty) = (parameter.kind, &parameter.ty);
+        kind == ParameterKind::Input && ty.element == Element::I64 && ty.axes.len() == 1
+    })
 }
 
 struct Verifier<'a> {

@@ -14,7 +14,7 @@ use moe_graph::{
     SupportOperand, Type,
 };
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The e-graph of one function.
 pub type Graph = EGraph<Term, Knowledge>;
@@ -77,6 +77,8 @@ impl Data {
 pub struct Knowledge {
     /// The axes, as the function that types are inferred in. It has no nodes.
     pub function: Function,
+    /// The packed axes that parameters and outputs have.
+    pub edge: BTreeSet<AxisId>,
     /// The tables of numbers, by index.
     pub tables: Vec<Vec<Scalar>>,
     /// The types of operations that operands do not determine: parameters, tables and calls.

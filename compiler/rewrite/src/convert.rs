@@ -25,8 +25,11 @@ pub struct Loaded {
 pub fn load(function: &Function, nominal: Nominal, proofs: bool) -> Result<Loaded, RewriteError> {
     let axes = Function { name: function.name.clone(), axes: function.axes.clone(), ..Function::default() };
     let (derivations, tables) = (proofs.then(Vec::new), function.tables.clone());
+    let parameters = function.parameters.iter().flat_map(|parameter| &parameter.ty.axes);
+    let edge = parameters.chain(function.outputs.iter().flat_map(|output| &output.axes));
+    let edge = edge.copied().filter(|axis| function.axis(*axis).is_some_and(|axis| axis.ragged)).collect();
     let mut graph =
-        Graph::new(Knowledge { function: axes, tables, nominal, derivations, ..Knowledge::default() });
+        Graph::new(Knowledge { function: axes, edge, tables, nominal, derivations, ..Knowledge::default() });
     let mut origins = Origins::default();
     let mut classes: Vec<Option<Id>> = Vec::new();
     for (node, live) in function.nodes.iter().zip(live_nodes(function)) {
@@ -222,7 +225,9 @@ impl<'a> Writer<'a> {
         }
         let name =
             if self.axes.is_empty() { "rows".to_owned() } else { format!("rows{}", self.axes.len() + 1) };
-        let new = self.builder.ragged_axis(name, knowledge.size(old));
+        // Rows of the edge have their axis already.
+        let is_there = self.source.axis(old).is_some();
+        let new = if is_there { old } else { self.builder.ragged_axis(name, knowledge.size(old)) };
         self.axes.insert(old, new);
         self.rows.insert(new, candidate.rows.clone());
         new

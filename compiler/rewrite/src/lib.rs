@@ -36,7 +36,7 @@ use convert::{classes, load, roots, store, Loaded, Stored};
 use extract::{extract, Chosen, Price};
 use language::Term;
 use moe_grammar::Span;
-use moe_graph::{Function, Module, TypeError};
+use moe_graph::{Function, Module, Size, TypeError};
 use proof::Log;
 use rule::Rule;
 use saturate::{saturate, Limits};
@@ -198,6 +198,7 @@ pub struct Miss {
 pub fn why_not(module: &Module, options: &Options, name: &str) -> Result<(usize, Vec<Miss>), RewriteError> {
     let rules = rules::all();
     let rules: Vec<&Rule> = rules.iter().collect();
+    let options = &with_rows(module, options);
     let (mut times, mut misses) = (0, Vec::new());
     for function in &module.functions {
         let mut loaded = load(function, nominal(options), false)?;
@@ -232,6 +233,7 @@ fn rewrite_each(
     options: &Options,
     proofs: bool,
 ) -> Result<(Rewritten, Proof), RewriteError> {
+    let options = &with_rows(module, options);
     let rules = rules::all();
     let chosen = |rule: &&Rule| {
         let asked = |group: &str| options.fast_math.iter().any(|name| name == group);
@@ -239,9 +241,10 @@ fn rewrite_each(
             && rule.fast_math.is_none_or(asked)
     };
     let rules: Vec<&Rule> = rules.iter().filter(chosen).collect();
-    let mut rewritten = Module { functions: Vec::new(), entry: module.entry };
+    let mut rewritten =
+        Module { functions: Vec::new(), entry: module.entry, offsets: module.offsets.clone() };
     let mut report = Report::new(nominal(options), options.machine);
-    let terms = Module { functions: Vec::new(), entry: module.entry };
+    let terms = Module { functions: Vec::new(), entry: module.entry, offsets: module.offsets.clone() };
     let mut proof = Proof { terms, functions: Vec::new() };
     for function in &module.functions {
         let mut log = proofs.then(Log::default);
@@ -250,6 +253,23 @@ fn rewrite_each(
     }
     report.entry = module.entry as usize;
     Ok((Rewritten { module: rewritten, report }, proof))
+}
+
+/// The options with a number of rows for offsets: as many as if stretches were half as long as the longest.
+fn with_rows(module: &Module, options: &Options) -> Options {
+    let mut options = options.clone();
+    for offsets in &module.offsets {
+        let parameter = module.entry().and_then(|entry| entry.parameters.get(offsets.parameter as usize));
+        let ends = parameter.and_then(|parameter| parameter.ty.axes.first());
+        let (Some(symbol), Some(ends), Some(entry)) = (offsets.rows.as_symbol(), ends, module.entry()) else {
+            continue;
+        };
+        let nominal = nominal(&options);
+        let count = nominal.value(&entry.size(*ends)) - 1.0;
+        let rows = count * nominal.value(&Size::symbol(&offsets.longest)) / 2.0;
+        options.sizes.entry(symbol.to_owned()).or_insert(rows.max(1.0) as i64);
+    }
+    options
 }
 
 fn nominal(options: &Options) -> Nominal {
@@ -300,10 +320,13 @@ fn explore(
         }
     }
     if rules.iter().any(|rule| rule.packs) {
-        masks::choose(graph, options.mask_limit);
-        origins.extend(graph, None, None);
-        log.iter_mut().for_each(|log| log.chose_masks(graph));
-        saturate(graph, rules, limits, origins, &mut fired, log);
+        let times = if masks::edges(graph).is_empty() { 1 } else { 2 };
+        for _ in 0..times {
+            masks::choose(graph, options.mask_limit);
+            origins.extend(graph, None, None);
+            log.iter_mut().for_each(|log| log.chose_masks(graph));
+            saturate(graph, rules, limits, origins, &mut fired, log.as_deref_mut());
+        }
     }
     match graph.analysis.problem.take() {
         Some(problem) => Err(RewriteError::Rule { function: graph.analysis.function.name.clone(), problem }),
@@ -374,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_limit_on_terms_ends_rewriting_and_what_is_there_is_used() {
-        let module = Module { functions: vec![mixture()], entry: 0 };
+        let module = Module { functions: vec![mixture()], entry: 0, offsets: Vec::new() };
         for term_limit in [1, 20, 30, 60] {
             let options = Options { term_limit, ..Options::default() };
             let rewritten = rewrite(&module, &options).unwrap();

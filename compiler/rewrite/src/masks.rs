@@ -34,6 +34,9 @@ pub struct Candidate {
 const USEFUL: f64 = 0.999;
 
 /// Finds the supports that bound a value, and adds a mask and a packed axis for each, at most `limit`. Those that are there already stay.
+///
+/// Where rows of the edge are packed by a mask as written, what has all its axes and more is bounded by those rows, and packed along them.
+/// Such bounds show only when packing has gone in, so masks are chosen once more then.
 pub fn choose(graph: &mut Graph, limit: usize) {
     for (support, witness) in supports(graph) {
         let known = |candidate: &Candidate| canonical(graph, &candidate.expression) == support.expression;
@@ -58,29 +61,66 @@ fn add(graph: &mut Graph, support: &Support, witness: (Id, Evidence)) -> Option<
     let size = |axis| graph.analysis.size(axis);
     let bound = support.degree(&axes, &size);
     let rows = rows(graph, &support.expression)?.minimum(&bound);
-    let number = graph.analysis.candidates.len();
-    let name = if number == 0 { "rows".to_owned() } else { format!("rows{}", number + 1) };
-    graph.analysis.function.axes.push(Axis { name, size: bound, ragged: true });
-    let axis = AxisId(graph.analysis.function.axes.len() as u32 - 1);
+    let axis = match packed_already(graph, mask) {
+        Some(axis) => axis,
+        None => {
+            let number = graph.analysis.candidates.len();
+            let name = if number == 0 { "rows".to_owned() } else { format!("rows{}", number + 1) };
+            graph.analysis.function.axes.push(Axis { name, size: bound, ragged: true });
+            AxisId(graph.analysis.function.axes.len() as u32 - 1)
+        }
+    };
     let expression = support.expression.clone();
     graph.analysis.candidates.push(Candidate { mask, axis, axes, expression, rows, witness });
     Some(())
 }
 
-/// The bounded supports of values, in order of their classes. A support along a packed axis is not packed again.
+/// The axis along which something is packed by a mask as written: rows of the edge.
+fn packed_already(graph: &Graph, mask: Id) -> Option<AxisId> {
+    let mask = graph.find(mask);
+    edges(graph).into_iter().find(|(own, _)| *own == mask).map(|(_, axis)| axis)
+}
+
+/// The masks by which rows of the edge are packed as written, each with the axis of the rows.
+pub fn edges(graph: &Graph) -> Vec<(Id, AxisId)> {
+    let mut classes: Vec<_> = graph.classes().collect();
+    classes.sort_by_key(|class| class.id);
+    let mut found = Vec::new();
+    for term in classes.iter().flat_map(|class| class.iter()) {
+        let (Operation::Pack { into: axis }
+        | Operation::Unpack { from: axis, .. }
+        | Operation::SegmentReduce { from: axis, .. }) = term.operation
+        else {
+            continue;
+        };
+        let mask = term.operands.first().map(|mask| (graph.find(*mask), axis));
+        found.extend(mask.filter(|pair| graph.analysis.edge.contains(&axis) && !found.contains(pair)));
+    }
+    found
+}
+
+/// The bounded supports of values, in order of their classes. A support along a packed axis is not packed again, but along rows of the edge.
 fn supports(graph: &Graph) -> Vec<(Support, (Id, Evidence))> {
     let mut classes: Vec<_> = graph.classes().collect();
     classes.sort_by_key(|class| class.id);
     let mut found: Vec<(Support, (Id, Evidence))> = Vec::new();
+    let edges: Vec<&Vec<AxisId>> = edges(graph).iter().map(|(mask, _)| &graph[*mask].data.ty.axes).collect();
     for class in classes {
         let Some(fact) = class.data.fact.as_ref().filter(|fact| !fact.support.is_empty()) else { continue };
         let expression = canonical(graph, &fact.support.expression);
         let support = Support { expression, ..fact.support.clone() };
-        let ragged = |axis: &AxisId| graph.analysis.function.axis(*axis).is_none_or(|axis| axis.ragged);
+        let ragged = |axis: &AxisId| {
+            !graph.analysis.edge.contains(axis)
+                && graph.analysis.function.axis(*axis).is_none_or(|axis| axis.ragged)
+        };
+        let beyond = |edge: &&Vec<AxisId>| {
+            edge.len() < support.axes.len() && edge.iter().all(|axis| support.axes.contains(axis))
+        };
         if class.data.ty.element != Element::Bool
             // Where a value is a single entry there are no rows to leave out.
             && !support.axes.is_empty()
             && !support.axes.iter().any(ragged)
+            && !edges.iter().any(beyond)
             && !found.iter().any(|(known, _)| known.expression == support.expression)
             && density(graph, &support).is_some_and(|density| density < USEFUL)
         {

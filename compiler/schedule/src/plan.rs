@@ -11,7 +11,7 @@ use moe_grammar::Span;
 use moe_graph::{AxisId, Element, Function, Module, NodeId, Operation, Output, OutputKind, ParameterKind};
 use moe_kernel::{Plan, Target};
 use moe_runtime::program::{
-    AxisDescription, Buffer, KernelDescription, Observation, Place, Program, SizeExpression,
+    AxisDescription, Buffer, KernelDescription, Observation, Offsets, Place, Program, SizeExpression,
     StateDescription, Step, Symbol, TensorDescription, WeightDescription, WeightSource, FORMAT_VERSION,
 };
 use std::collections::BTreeMap;
@@ -55,6 +55,7 @@ fn empty(request: &PlanRequest) -> Program {
         backend: String::new(),
         symbols: Vec::new(),
         inputs: Vec::new(),
+        offsets: Vec::new(),
         outputs: Vec::new(),
         weights: Vec::new(),
         states: Vec::new(),
@@ -99,6 +100,17 @@ impl Edge<'_> {
         Storage { buffer, name, element, layout: axes.to_vec() }
     }
 
+    /// Describes the inputs that hold offsets.
+    fn offsets(&mut self) {
+        for offsets in &self.request.module.offsets {
+            let before = self.function.parameters.iter().take(offsets.parameter as usize);
+            let input = before.filter(|parameter| parameter.kind == ParameterKind::Input).count() as u32;
+            let rows = self.assembly.symbols.expression(&offsets.rows);
+            let longest = self.assembly.symbols.place(&offsets.longest);
+            self.program.offsets.push(Offsets { input, rows, longest });
+        }
+    }
+
     /// Describes the parameters; gives where the nodes that name them lie.
     fn parameters(&mut self) -> BTreeMap<NodeId, Storage> {
         let mut places = Vec::new();
@@ -122,6 +134,7 @@ impl Edge<'_> {
             };
             places.push(self.fixed(name, ty.element, &ty.axes, place));
         }
+        self.offsets();
         let mut storages = BTreeMap::new();
         for id in self.function.node_ids() {
             if let Some(Operation::Parameter(index)) = self.function.node(id).map(|node| &node.operation) {

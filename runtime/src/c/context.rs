@@ -88,10 +88,20 @@ pub unsafe extern "C" fn moe_context_output_shape(
         // SAFETY: as above.
         let kinds: Vec<Kind> =
             inputs.iter().map(|input| unsafe { input.kind() }).collect::<Result<_, Error>>()?;
-        let views: Vec<TensorRef<'_>> = kinds
-            .iter()
-            .map(|kind| TensorRef { element: kind.element, shape: &kind.shape, bytes: &[] })
+        let program = handle.context.model().program();
+        let holds_offsets: Vec<bool> = (0..inputs.len())
+            .map(|place| program.offsets.iter().any(|offsets| offsets.input as usize == place))
             .collect();
+        let views: Vec<TensorRef<'_>> = inputs
+            .iter()
+            .zip(&kinds)
+            .zip(&holds_offsets)
+            .map(|((input, kind), read)| {
+                // SAFETY: the caller vouches for the entries of offsets.
+                let bytes = if *read { unsafe { input.bytes(kind)? } } else { &[] };
+                Ok(TensorRef { element: kind.element, shape: &kind.shape, bytes })
+            })
+            .collect::<Result<_, Error>>()?;
         let shapes = handle.context.output_shapes(&views)?;
         let found = usize::try_from(index).ok().and_then(|index| shapes.get(index));
         let found = found.ok_or_else(|| misuse(&format!("there is no output {index}")))?;

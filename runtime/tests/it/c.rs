@@ -184,3 +184,40 @@ fn a_description_is_what_the_linker_put_down() {
     assert_eq!(message(of(9, program.len())), expected);
     assert!(message(of(u64::from(FORMAT_VERSION), program.len() / 2)).starts_with("the program is damaged: "));
 }
+
+#[test]
+fn shapes_of_outputs_may_need_offsets() {
+    let load = || {
+        Ok(LoadedProgram {
+            program: stretched(),
+            kernels: kernels(),
+            weights: Some(scaling_weights()),
+            text: None,
+        })
+    };
+    let mut model = null_mut();
+    assert_eq!(unsafe { open(load, null(), 1, &mut model, null_mut()) }, 0);
+    let context = context(model);
+    let offsets = [0_i64, 2];
+    let shape = [2_u64];
+    let ends = |data: *const i64| TensorValue {
+        element: element_number(Element::I64),
+        rank: 1,
+        shape: shape.as_ptr(),
+        data: data.cast_mut().cast::<c_void>(),
+    };
+    let mut found = [0; 1];
+    let given = [value(&SHAPE, null()), ends(offsets.as_ptr())];
+    let status =
+        unsafe { moe_context_output_shape(context, given.as_ptr(), 2, 1, found.as_mut_ptr(), 1, null_mut()) };
+    assert_eq!((status, found), (0, [2]));
+    let missing = [value(&SHAPE, null()), ends(null())];
+    let status = unsafe {
+        moe_context_output_shape(context, missing.as_ptr(), 2, 1, found.as_mut_ptr(), 1, null_mut())
+    };
+    assert_ne!(status, 0);
+    unsafe {
+        moe_context_close(context);
+        moe_model_close(model);
+    }
+}

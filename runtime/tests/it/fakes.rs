@@ -124,6 +124,7 @@ pub fn empty() -> Program {
         backend: "rust".into(),
         symbols: vec![Symbol { name: "N".into() }],
         inputs: Vec::new(),
+        offsets: Vec::new(),
         outputs: Vec::new(),
         weights: Vec::new(),
         states: Vec::new(),
@@ -202,4 +203,18 @@ pub fn rows(count: usize) -> Tensor {
 pub fn scaled(count: usize) -> Vec<f64> {
     let factors = [1.0, 10.0, 100.0];
     (0..count * 3).map(|entry| (entry as f64 + 1.0) * factors[entry % 3]).collect()
+}
+
+/// [`scaling`], whose rows `N` are cut into `B` stretches by the offsets `t[B + 1]`; the longest has `T`.
+pub fn stretched() -> Program {
+    let scaling = scaling();
+    let ends = SizeExpression::Add(Box::new(size(1)), Box::new(symbol(1)));
+    let offsets = tensor("t", Element::I64, &[("t.offsets", ends)]);
+    Program {
+        symbols: ["N", "B", "T"].map(|name| Symbol { name: name.into() }).to_vec(),
+        inputs: scaling.inputs.iter().cloned().chain([offsets]).collect(),
+        offsets: vec![Offsets { input: 1, rows: symbol(0), longest: 2 }],
+        outputs: vec![scaling.outputs[0].clone(), tensor("z", Element::F32, &[("T", symbol(2))])],
+        ..scaling
+    }
 }

@@ -348,3 +348,33 @@ fn models_can_be_shared_and_contexts_sent() {
     sent::<Context>();
     assert_eq!(Context::new(&scaling_model(), Some(0)).err().unwrap().code(), codes::USAGE);
 }
+
+#[test]
+fn offsets_bind_the_longest_stretch() {
+    let model = model(stretched(), Some(scaling_weights())).unwrap();
+    let mut context = context(&model, 1);
+    let shapes = |context: &mut Context, offsets: &[i64]| {
+        let offsets = Tensor::from_i64(vec![offsets.len()], offsets).unwrap();
+        context.output_shapes(&[TensorRef::from(&rows(5)), TensorRef::from(&offsets)])
+    };
+    assert_eq!(shapes(&mut context, &[0, 1, 4, 5]).unwrap(), [vec![5, 3], vec![3]]);
+    assert_eq!(shapes(&mut context, &[0, 5]).unwrap(), [vec![5, 3], vec![5]]);
+    let error = shapes(&mut context, &[0, 4]).unwrap_err();
+    assert_eq!(error.message(), "the offsets `t` end with 4, and there are 5 rows");
+    assert_eq!(error.code(), codes::INPUT);
+    assert!(error.hint_text().unwrap().starts_with("offsets say where"));
+    assert_eq!(
+        shapes(&mut context, &[]).unwrap_err().message(),
+        "the offsets `t` have no entry; of no stretch they are [0]"
+    );
+}
+
+#[test]
+fn offsets_that_are_none_are_damage() {
+    let mut program = stretched();
+    program.offsets[0].input = 0;
+    assert!(refused(program).message().ends_with("is damaged: input 0 holds no offsets"));
+    let mut program = stretched();
+    program.offsets.clear();
+    assert!(refused(program).message().ends_with("no input has the free size T as an axis"));
+}

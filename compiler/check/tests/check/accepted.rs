@@ -265,7 +265,7 @@ model M[D = 4, H = 8, E = 8, K = 2, L = 3](x: f32[N, D]) -> f32[N, D] {{
 }}"
     ));
     assert_eq!(module.functions.len(), 2);
-    let body = Module { functions: module.functions[..1].to_vec(), entry: 0 };
+    let body = Module { functions: module.functions[..1].to_vec(), entry: 0, offsets: Vec::new() };
     sums_are_bounded(&body, "E", 2);
 }
 

@@ -10,5 +10,6 @@ mod library;
 mod limits;
 mod listings;
 mod messages;
+mod ragged;
 mod robust;
 mod support;

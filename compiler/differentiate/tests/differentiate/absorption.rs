@@ -13,7 +13,7 @@ fn gradients(function: ScalarFunction, absorb: Absorb, x: &[f64], y: &[f64]) -> 
     let node: NodeId = g.add(Operation::Map { function, absorb }, &[x, y]);
     let sum = g.builder.reduce(moe_graph::ReduceKind::Sum, &[n], node).unwrap();
     g.builder.output("y", sum, vec![], moe_graph::OutputKind::Result);
-    let module = moe_graph::Module { functions: vec![g.builder.finish()], entry: 0 };
+    let module = moe_graph::Module { functions: vec![g.builder.finish()], entry: 0, offsets: Vec::new() };
     let derived = gradient(&module, "y", &float_parameters(&module)).unwrap();
     let found = evaluate(&derived, &g.inputs, &Options::default()).unwrap();
     [found.outputs[1].to_f64(), found.outputs[2].to_f64()]

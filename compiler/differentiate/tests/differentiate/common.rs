@@ -80,7 +80,7 @@ impl Graph {
         let node = if square { self.map(ScalarFunction::Multiply, &[node, node]) } else { node };
         let sum = weighted_sum(&mut self.builder, node);
         self.builder.output("y", sum, Vec::new(), OutputKind::Result);
-        (Module { functions: vec![self.builder.finish()], entry: 0 }, self.inputs)
+        (Module { functions: vec![self.builder.finish()], entry: 0, offsets: Vec::new() }, self.inputs)
     }
 
     /// Compares the gradient with finite differences, with and without the square.
@@ -206,5 +206,5 @@ pub fn summed(module: &Module, result: usize) -> Module {
     let mut functions = module.functions.clone();
     functions.push(b.finish());
     let entry = functions.len() as u32 - 1;
-    Module { functions, entry }
+    Module { functions, entry, offsets: Vec::new() }
 }

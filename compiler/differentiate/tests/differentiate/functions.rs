@@ -42,7 +42,7 @@ fn check(build: impl Fn(&mut Graph, AxisId) -> Vec<NodeId>) {
         sum = g.map(ScalarFunction::Add, &[sum, own]);
     }
     g.builder.output("y", sum, vec![], OutputKind::Result);
-    let module = Module { functions: vec![step(), g.builder.finish()], entry: 1 };
+    let module = Module { functions: vec![step(), g.builder.finish()], entry: 1, offsets: Vec::new() };
     compare(&module, &g.inputs, 1e-6).unwrap();
 }
 

@@ -49,7 +49,7 @@ fn a_parameter_that_does_not_matter_has_a_gradient_of_zero() {
     let z = b.parameter("z", ParameterKind::Input, crate::common::float(&[]));
     b.output("y", z, vec![], OutputKind::Result);
     let _ = x;
-    let module = Module { functions: vec![b.finish()], entry: 0 };
+    let module = Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() };
     let derived = gradient(&module, "y", &["x".to_owned(), "z".to_owned()]).unwrap();
     let inputs = [Tensor::from_f64(vec![2], &[1.0, 2.0]).unwrap(), Tensor::from_f64(vec![], &[3.0]).unwrap()];
     let found = moe_evaluate::evaluate(&derived, &inputs, &moe_evaluate::Options::default()).unwrap();

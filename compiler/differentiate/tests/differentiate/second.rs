@@ -60,7 +60,7 @@ fn what_has_no_gradient_is_an_error() {
     let total = g.builder.reduce(ReduceKind::Sum, &[n], index).unwrap();
     g.builder.output("y", total, vec![], moe_graph::OutputKind::Result);
     g.builder.output("z", index, vec![n], moe_graph::OutputKind::Result);
-    let module = moe_graph::Module { functions: vec![g.builder.finish()], entry: 0 };
+    let module = moe_graph::Module { functions: vec![g.builder.finish()], entry: 0, offsets: Vec::new() };
     assert_eq!(gradient(&module, "z", &[]), Err(DifferentiateError::NotSingle("z".to_owned())));
     assert_eq!(gradient(&module, "y", &[]), Err(DifferentiateError::NotFloat("y".to_owned())));
     assert_eq!(gradient(&module, "y", &names("i1")), Err(DifferentiateError::NotFloat("i1".to_owned())));

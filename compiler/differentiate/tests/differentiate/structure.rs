@@ -36,7 +36,7 @@ fn ties_share_equally() {
     let x = g.given(&[a], &[2.0, 1.0, 2.0]);
     let node = g.builder.reduce(ReduceKind::Maximum, &[a], x).unwrap();
     g.builder.output("y", node, vec![], moe_graph::OutputKind::Result);
-    let module = moe_graph::Module { functions: vec![g.builder.finish()], entry: 0 };
+    let module = moe_graph::Module { functions: vec![g.builder.finish()], entry: 0, offsets: Vec::new() };
     let derived = moe_differentiate::gradient(&module, "y", &["x1".to_owned()]).unwrap();
     let found = moe_evaluate::evaluate(&derived, &g.inputs, &moe_evaluate::Options::default()).unwrap();
     assert_eq!(found.outputs[1].to_f64(), [0.5, 0.0, 0.5]);

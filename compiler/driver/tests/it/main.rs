@@ -4,6 +4,7 @@
 
 mod counted;
 mod generated;
+mod ragged;
 mod reference;
 mod road;
 mod stages;

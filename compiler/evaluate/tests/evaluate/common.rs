@@ -86,6 +86,6 @@ impl Graph {
             let axes = self.builder.ty(*node).axes;
             self.builder.output(format!("y{}", node.0), *node, axes, OutputKind::Result);
         }
-        Module { functions: vec![self.builder.finish()], entry: 0 }
+        Module { functions: vec![self.builder.finish()], entry: 0, offsets: Vec::new() }
     }
 }

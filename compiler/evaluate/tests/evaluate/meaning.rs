@@ -231,7 +231,7 @@ fn free_size_module() -> Module {
     let product = b.map(ScalarFunction::Multiply, &[x, w]).unwrap();
     let sum = b.reduce(ReduceKind::Sum, &[d], product).unwrap();
     b.output("y", sum, vec![n], OutputKind::Result);
-    Module { functions: vec![b.finish()], entry: 0 }
+    Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() }
 }
 
 #[test]

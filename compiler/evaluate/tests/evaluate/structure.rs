@@ -146,7 +146,7 @@ fn run(operation: impl Fn(&mut Builder) -> moe_graph::NodeId, inputs: &[Tensor])
     let node = operation(&mut b);
     let axes = b.ty(node).axes;
     b.output("y", node, axes, OutputKind::Result);
-    let module = Module { functions: vec![step(), b.finish()], entry: 1 };
+    let module = Module { functions: vec![step(), b.finish()], entry: 1, offsets: Vec::new() };
     evaluate(&module, inputs, &Options::default()).unwrap().outputs[0].to_f64()
 }
 
@@ -206,7 +206,8 @@ fn calls_nested_too_deeply_are_an_error() {
             functions.push(b.finish());
         }
         let inputs = [1.0, 2.0].map(|entry| Tensor::from_f32(vec![1], &[entry]).unwrap());
-        let found = evaluate(&Module { functions, entry: depth }, &inputs, &Options::default());
+        let found =
+            evaluate(&Module { functions, entry: depth, offsets: Vec::new() }, &inputs, &Options::default());
         match found {
             Ok(found) => assert_eq!((depth, found.outputs[0].to_f64()), (150, vec![3.0])),
             Err(error) => {

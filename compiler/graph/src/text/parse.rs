@@ -5,7 +5,7 @@ use super::print::{absorb_name, output_kind, parameter_kind};
 use super::read::Reader;
 use crate::builder::fact_of;
 use crate::function::{
-    Axis, AxisId, Function, FunctionId, Module, Node, Output, OutputKind, Parameter, ParameterKind,
+    Axis, AxisId, Function, FunctionId, Module, Node, Offsets, Output, OutputKind, Parameter, ParameterKind,
 };
 use crate::operation::{Absorb, Operation, ReduceKind, ScalarFunction};
 use moe_grammar::{FileId, Span};
@@ -34,6 +34,14 @@ pub fn parse_module(text: &str) -> Result<Module, TextError> {
     }
     reader.expect_word("entry")?;
     module.entry = reader.number()?;
+    while reader.take_word("offsets") {
+        let parameter = reader.number()?;
+        reader.expect_word("of")?;
+        let rows = reader.size()?;
+        reader.expect_word("longest")?;
+        let longest = reader.name()?;
+        module.offsets.push(Offsets { parameter, rows, longest });
+    }
     if reader.at_end() {
         Ok(module)
     } else {

@@ -16,6 +16,10 @@ pub fn print_module(module: &Module) -> String {
         text.push('\n');
     }
     let _ = writeln!(text, "entry {}", module.entry);
+    for offsets in &module.offsets {
+        let (parameter, longest) = (offsets.parameter, quoted(&offsets.longest));
+        let _ = writeln!(text, "offsets {parameter} of {} longest {longest}", offsets.rows);
+    }
     text
 }
 

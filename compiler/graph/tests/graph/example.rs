@@ -127,5 +127,9 @@ pub fn module() -> Module {
     let one = b.constant(Scalar::index(1));
     let next = b.map(ScalarFunction::Add, &[state, one]).unwrap();
     b.output("count", next, Vec::new(), OutputKind::Next);
-    Module { functions: vec![step("step", "A"), step("other", "B"), b.finish()], entry: 2 }
+    Module {
+        functions: vec![step("step", "A"), step("other", "B"), b.finish()],
+        entry: 2,
+        offsets: Vec::new(),
+    }
 }

@@ -42,7 +42,7 @@ fn equal_bodies_become_one_function_and_unused_ones_go() {
     shifted.output("next", sum, vec![a], OutputKind::Result);
     let functions =
         vec![example::step("unused", "A"), example::step("step", "A"), shifted.finish(), b.finish()];
-    let module = Module { functions, entry: 3 };
+    let module = Module { functions, entry: 3, offsets: Vec::new() };
     assert_eq!(verify(&module), Ok(()));
     let simple = simplify(&module).unwrap();
     assert_eq!(verify(&simple), Ok(()));

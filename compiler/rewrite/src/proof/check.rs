@@ -232,7 +232,9 @@ impl<'a> Checker<'a> {
             let fits = match (candidate, written.get(&axis)) {
                 (Some(own), None) => self.bank.equal(own, mask),
                 (None, Some(own)) => self.bank.equal(*own, mask),
-                _ => false,
+                // Rows of the edge, of whose mask a line says that it bounds other values too.
+                (Some(own), Some(written)) => self.bank.equal(own, mask) && self.bank.equal(*written, mask),
+                (None, None) => false,
             };
             if !fits {
                 return Err(format!("%{} packs along an axis that is not its mask's", id.0));

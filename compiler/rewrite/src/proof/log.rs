@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 pub struct Log {
     /// The applications of rules.
     pub applications: Vec<Application>,
-    /// How many of them there were when masks were chosen.
-    pub before_masks: usize,
+    /// For each packed axis, how many of them there were when its mask was chosen.
+    pub before_masks: Vec<usize>,
     /// For each packed axis, the keys of its support and the classes that they were in.
     pub masks: Vec<Vec<(Id, Id)>>,
 }
@@ -40,7 +40,8 @@ impl Log {
 
     /// Notes the masks that the graph has just been given.
     pub fn chose_masks(&mut self, graph: &Graph) {
-        self.before_masks = self.applications.len();
+        self.before_masks.resize(graph.analysis.candidates.len(), self.applications.len());
+        // Those of masks chosen before stay as they were.
         let known = graph.analysis.candidates.iter().map(|candidate| {
             let fact = graph[candidate.witness.0].data.fact.as_ref();
             let mut keys = Vec::new();
@@ -48,7 +49,7 @@ impl Log {
             keys.extend([candidate.mask]);
             together(graph, keys)
         });
-        self.masks = known.collect();
+        self.masks.extend(known.skip(self.masks.len()).collect::<Vec<_>>());
     }
 }
 

@@ -272,15 +272,16 @@ impl<'a> Recorder<'a> {
         for id in &self.needed {
             writer.term(*id).map_err(|error| error.to_string())?;
         }
-        let before = self.log.before_masks;
-        for step in self.steps.range(..before) {
+        let mut rows = self.rows.iter().peekable();
+        for step in &self.steps {
+            let chosen = |row: &&usize| self.log.before_masks.get(**row).is_none_or(|before| before <= step);
+            while let Some(row) = rows.next_if(chosen) {
+                writer.rows(*row)?;
+            }
             writer.step(*step)?;
         }
-        for row in &self.rows {
+        for row in rows {
             writer.rows(*row)?;
-        }
-        for step in self.steps.range(before..) {
-            writer.step(*step)?;
         }
         for (written, form) in results {
             let pair = (writer.node(*written)?, writer.node(*form)?);

@@ -55,7 +55,7 @@ fn repeated(layers: i64) -> Module {
     let ty = entry.builder.ty(operands[0]);
     let y = entry.builder.add_typed(repeat, &operands, ty);
     entry.output(y);
-    Module { functions: vec![body, entry.builder.finish()], entry: 1 }
+    Module { functions: vec![body, entry.builder.finish()], entry: 1, offsets: Vec::new() }
 }
 
 #[test]

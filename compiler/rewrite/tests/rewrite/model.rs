@@ -27,7 +27,7 @@ impl Model {
     }
 
     pub fn module(self) -> Module {
-        Module { functions: vec![self.builder.finish()], entry: 0 }
+        Module { functions: vec![self.builder.finish()], entry: 0, offsets: Vec::new() }
     }
 
     pub fn size(&self, name: &str) -> Size {

@@ -15,7 +15,7 @@ fn compiled(function: ScalarFunction, element: Element, pairs: &[(f64, f64)], ta
     let operands = [x, y];
     let result = b.map(function, &operands[..function.arity()]).unwrap();
     b.output("result", result, vec![n], OutputKind::Result);
-    let module = Module { functions: vec![b.finish()], entry: 0 };
+    let module = Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() };
     let tensor = |values: Vec<f64>| match element {
         Element::F64 => Tensor::from_f64(vec![values.len()], &values).unwrap(),
         _ => {

@@ -48,7 +48,7 @@ fn dense(sizes: &Sizes, element: Element) -> Module {
     let mixed = contract(&mut b, gate, result, e);
     let sum = b.map(ScalarFunction::Add, &[x, mixed]).unwrap();
     b.output("y", sum, vec![n, d], OutputKind::Result);
-    Module { functions: vec![b.finish()], entry: 0 }
+    Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() }
 }
 
 fn inputs(n: usize, sizes: &Sizes, element: Element, seed: u64) -> Vec<Tensor> {
@@ -143,7 +143,7 @@ fn by_hand(d: i64, h: i64, e: i64) -> Module {
     b.output("sum", sum, vec![n, h], OutputKind::Result);
     b.output("largest", largest, vec![h, e], OutputKind::Result);
     b.output("spread", spread, vec![e, n, h], OutputKind::Result);
-    Module { functions: vec![b.finish()], entry: 0 }
+    Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() }
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn of(axes: Vec<AxisId>) -> Type {
 }
 
 fn module(b: Builder) -> Module {
-    Module { functions: vec![b.finish()], entry: 0 }
+    Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() }
 }
 
 fn fault(module: &Module, given: &[Tensor]) -> String {

@@ -7,7 +7,7 @@ use moe_graph::{
 
 fn shown(b: Builder) -> String {
     let function = b.finish();
-    let graph = moe_graph::print_module(&Module { functions: vec![function], entry: 0 });
+    let graph = moe_graph::print_module(&Module { functions: vec![function], entry: 0, offsets: Vec::new() });
     let module = moe_graph::parse_module(&graph).unwrap();
     let plan = plan(&module, &CRANELIFT);
     let kernels: Vec<String> = plan.kernels.iter().map(moe_kernel::print).collect();
