@@ -6,6 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// How many minima and maxima are replaced in one proof that a size is at most another.
+const MOST_REPLACEMENTS: u32 = 64;
+
 /// A size.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Size {
@@ -136,9 +139,7 @@ impl Size {
 
     /// Whether it can be proven that `self <= other` for all free sizes ≥ 0. `false` means "not proven".
     pub fn at_most(&self, other: &Size) -> bool {
-        other.subtract(self).is_never_negative()
-            || self.minimum_is_at_most(other)
-            || self.maximum_is_at_least(other)
+        other.subtract(self).is_proven_not_negative(&mut { MOST_REPLACEMENTS })
     }
 
     fn is_never_negative(&self) -> bool {
@@ -147,14 +148,35 @@ impl Size {
             .all(|(atoms, coefficient)| *coefficient > 0 && atoms.iter().all(Atom::is_never_negative))
     }
 
-    fn minimum_is_at_most(&self, other: &Size) -> bool {
-        matches!(self.as_atom(), Some(Atom::Minimum(a, b)) if a.at_most(other) || b.at_most(other))
-            || matches!(self.as_atom(), Some(Atom::Maximum(a, b)) if a.at_most(other) && b.at_most(other))
-    }
-
-    fn maximum_is_at_least(&self, other: &Size) -> bool {
-        matches!(other.as_atom(), Some(Atom::Maximum(a, b)) if self.at_most(a) || self.at_most(b))
-            || matches!(other.as_atom(), Some(Atom::Minimum(a, b)) if self.at_most(a) && self.at_most(b))
+    /// Whether it is 0 or more, by its terms, or with a minimum or maximum in it replaced: where that makes it smaller, by one of the two; else by
+    /// either in turn. At most `left` are.
+    fn is_proven_not_negative(&self, left: &mut u32) -> bool {
+        if self.is_never_negative() {
+            return true;
+        }
+        let found = self.terms.iter().find_map(|(atoms, coefficient)| {
+            let mut places = atoms.iter().enumerate();
+            places.find_map(|(place, atom)| {
+                let (a, b, one_is_enough) = match atom {
+                    Atom::Minimum(a, b) => (a, b, *coefficient < 0),
+                    Atom::Maximum(a, b) => (a, b, *coefficient > 0),
+                    _ => return None,
+                };
+                let mut others = atoms.clone();
+                others.remove(place);
+                let term = Size { terms: BTreeMap::from([(atoms.clone(), *coefficient)]) };
+                let rest = Size { terms: BTreeMap::from([(others, *coefficient)]) };
+                let fits = rest.terms.keys().flatten().all(Atom::is_never_negative);
+                fits.then(|| (self.subtract(&term), rest.multiply(a), rest.multiply(b), one_is_enough))
+            })
+        });
+        let Some((rest, a, b, one_is_enough)) = found.filter(|_| *left > 0) else { return false };
+        *left -= 1;
+        let first = rest.add(&a).is_proven_not_negative(left);
+        if first == one_is_enough {
+            return first;
+        }
+        rest.add(&b).is_proven_not_negative(left)
     }
 
     /// The atom it is, if it is just that.
@@ -332,5 +354,32 @@ impl fmt::Debug for Atom {
 impl From<i64> for Size {
     fn from(value: i64) -> Self {
         Size::constant(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_of_minima_are_at_most_sums_of_either_operand() {
+        let (e, n) = (Size::symbol("E"), Size::symbol("N"));
+        let capped = |count: i64| Size::constant(count).minimum(&e);
+        let both = capped(1).add(&capped(2));
+        assert!(both.at_most(&Size::constant(3)) && both.minimum(&e).at_most(&Size::constant(3)));
+        assert!(!both.at_most(&Size::constant(2)));
+        assert!(both.multiply(&n).at_most(&n.multiply(&Size::constant(3))));
+        // Each as in the other, where it stays.
+        assert!(both.at_most(&capped(1).add(&Size::constant(2))));
+        assert!(!both.add(&n).at_most(&Size::constant(3)));
+    }
+
+    #[test]
+    fn maxima_are_at_most_what_both_operands_are() {
+        let (a, b) = (Size::symbol("A"), Size::symbol("B"));
+        let largest = a.maximum(&b);
+        assert!(largest.add(&Size::constant(1)).at_most(&a.add(&b).add(&Size::constant(1))));
+        assert!(a.add(&Size::constant(2)).at_most(&largest.add(&Size::constant(2))));
+        assert!(!largest.at_most(&a));
     }
 }
