@@ -224,8 +224,7 @@ impl Elaborator<'_> {
             self.new_weight(&dotted, &shape, &own, declaration)?;
         }
         let weight = self.weights.get(&dotted)?.clone();
-        let tensor = self.indexed_weight(&weight, name.span)?;
-        let tensor = self.as_own(tensor, &weight, &own, name.span)?;
+        let tensor = self.indexed_weight(&weight, &own, name.span)?;
         self.verified(tensor, &shape)
     }
 
@@ -351,18 +350,7 @@ impl Elaborator<'_> {
         let span = declaration.span;
         let stack: Vec<AxisKey> = self.frame().stack.iter().map(StackIndex::axis).collect();
         let axes: Vec<AxisKey> = stack.iter().chain(own).copied().collect();
-        let distinct: BTreeSet<AxisKey> = axes.iter().copied().collect();
-        if distinct.len() != axes.len() {
-            let mistake = Diagnostic::error(
-                "E0205",
-                span,
-                "the weight's axes and those of the stacks it is in are not distinct",
-            )
-            .label("this weight")
-            .hint("stack over another axis of that size");
-            self.error(mistake);
-            return None;
-        }
+        self.distinct_from_stacks(&axes, span)?;
         let node = self.entry_parameter(dotted, ParameterKind::Weight, shape.element, &axes, span)?;
         let weight = Weight { node, element: shape.element, stack, own: own.to_vec(), declaration };
         self.weights.insert(dotted.to_owned(), weight);
@@ -385,27 +373,39 @@ impl Elaborator<'_> {
         Some(level.parameter(name, kind, Type { element, axes }).1)
     }
 
-    /// A weight at the indices of the stacks it is in.
-    pub fn indexed_weight(&mut self, weight: &Weight, span: Span) -> Option<Tensor> {
-        let axes = weight.stack.iter().chain(&weight.own).copied().collect();
-        let tensor =
-            Tensor { level: 0, node: weight.node, element: weight.element, axes, bound: BTreeSet::new() };
+    /// A weight with axes of its own, at the indices of the stacks it is in.
+    pub fn indexed_weight(&mut self, weight: &Weight, own: &[AxisKey], span: Span) -> Option<Tensor> {
         let stack = self.frame().stack.clone();
-        let mut tensor = tensor;
-        for (index, axis) in stack.iter().zip(&weight.stack) {
-            tensor = self.take(&tensor, *axis, index, span)?;
+        let mut tensor = self.whole_weight(weight, &stack, own, span)?;
+        for index in &stack {
+            tensor = self.take(&tensor, index.axis(), index, span)?;
         }
         Some(tensor)
     }
 
-    /// A weight used with other axes than those it was first used with: a part called twice.
-    fn as_own(&mut self, tensor: Tensor, weight: &Weight, own: &[AxisKey], span: Span) -> Option<Tensor> {
-        if weight.own == own {
+    /// A weight with the axes of the stacks it is in and its own, which are others than those it was first used with where a part is called twice.
+    fn whole_weight(
+        &mut self,
+        weight: &Weight,
+        stack: &[StackIndex],
+        own: &[AxisKey],
+        span: Span,
+    ) -> Option<Tensor> {
+        let first: Vec<AxisKey> = weight.stack.iter().chain(&weight.own).copied().collect();
+        let now: Vec<AxisKey> = stack.iter().map(StackIndex::axis).chain(own.iter().copied()).collect();
+        let tensor = Tensor {
+            level: 0,
+            node: weight.node,
+            element: weight.element,
+            axes: first.clone(),
+            bound: BTreeSet::new(),
+        };
+        if first == now {
             return Some(tensor);
         }
         let sizes = |axes: &[AxisKey]| axes.iter().map(|axis| self.axes.axis_size(*axis)).collect::<Vec<_>>();
-        if sizes(&weight.own) != sizes(own) {
-            let (first, now) = (self.show_axes(&weight.own), self.show_axes(own));
+        if sizes(&first) != sizes(&now) {
+            let (first, now) = (self.show_axes(&first), self.show_axes(&now));
             let call = self.frame().call.unwrap_or(span);
             let mistake = Diagnostic::error(
                 "E0405",
@@ -420,12 +420,28 @@ impl Elaborator<'_> {
             self.error(mistake);
             return None;
         }
-        let gathered: Vec<AxisKey> =
-            tensor.axes.iter().copied().filter(|axis| !weight.own.contains(axis)).collect();
-        let inner = Tensor { axes: weight.own.clone(), ..tensor };
-        let mut renamed = self.rename_all(inner, own, span)?;
-        renamed.axes.splice(0..0, gathered);
-        Some(renamed)
+        self.distinct_from_stacks(&now, weight.declaration.span)?;
+        let before = self.levels.at_entry(true);
+        let renamed = self.rename_all(tensor, &now, span);
+        self.levels.at_entry(before);
+        renamed
+    }
+
+    /// Says so where the axes of stacks and those of a weight are not distinct.
+    fn distinct_from_stacks(&mut self, axes: &[AxisKey], span: Span) -> Option<()> {
+        let distinct: BTreeSet<AxisKey> = axes.iter().copied().collect();
+        if distinct.len() == axes.len() {
+            return Some(());
+        }
+        let mistake = Diagnostic::error(
+            "E0205",
+            span,
+            "the weight's axes and those of the stacks it is in are not distinct",
+        )
+        .label("this weight")
+        .hint("stack over another axis of that size");
+        self.error(mistake);
+        None
     }
 
     /// The initializer of a weight, as text.
@@ -476,7 +492,7 @@ impl Elaborator<'_> {
         match self.weights.get(&dotted).cloned() {
             Some(weight) => {
                 let stack = std::mem::replace(&mut self.frame().stack, part.stack.clone());
-                let tensor = self.indexed_weight(&weight, span);
+                let tensor = self.indexed_weight(&weight, &weight.own.clone(), span);
                 self.frame().stack = stack;
                 tensor.map_or(Value::Poison, Value::Tensor)
             }
