@@ -130,8 +130,9 @@ impl Kernel<'_> {
                 let mut along = extended(point, place);
                 along.lane_mask = mask;
                 let query = e.emit(score.query, &along)?;
-                // Beyond the end both are 0.
-                next.push(e.w.multiply_add(query, key, sum));
+                let more = e.w.multiply_add(query, key, sum);
+                // Beyond the end the two are what is made of zeros, which need not be 0.
+                next.push(mask.map_or(more, |mask| e.w.select(mask, more, sum)));
             }
             Ok(next)
         })?;

@@ -44,6 +44,15 @@ model One[C = 20](q: f32[C], k: f32[S, C], v: f32[S, C]) -> f32[C] {
 }
 ";
 
+const WINDOWS: &str = "moe 1
+model Windows[C = 5](x: f32[N, C]) -> f32[P, W, C] {
+    axis P = N + 0
+    axis W = 1
+    let v = window[P, W](x, over N, before = 1, value = 0.5)
+    sum((v @ (v as [S = W])) * (v as [S = W]), over S)
+}
+";
+
 /// Runs a model at several sizes; its scores are nowhere.
 fn check(name: &str, rewritten: bool, sizes: &[&[(&str, i64)]]) {
     let module = model(MODELS, Some(name), rewritten);
@@ -84,4 +93,8 @@ fn weights_over_their_sum() {
 fn a_few_rows_read_keys_as_they_lie() {
     check("Decode", true, &[&[("S", 1)], &[("S", 71)], &[("S", 200)]]);
     check("One", true, &[&[("S", 3)], &[("S", 64)]]);
+    // Beyond the last feature are no zeros, as windows have other numbers outside.
+    support::check(&model(WINDOWS, None, false), &[&[("N", 2)], &[("N", 9)]], |kernels| {
+        assert!(kernels.iter().all(|name| name.starts_with("attention")), "{kernels:?}");
+    });
 }
