@@ -1,14 +1,16 @@
-//! Random well-typed graphs with inputs, for property tests: a rewritten graph must mean the same as the graph, compiled code the same as the evaluator,
+//! Random well-typed graphs and whole programs with inputs, for property tests: a rewritten graph must mean the same as the graph, compiled code the same as the evaluator,
 //! and every claimed fact must hold.
 //!
 //! Float inputs are small multiples of a power of two, and every value is kept few bits wide, so that all arithmetic is exact and every
 //! order of a sum agrees bit for bit (unless [`Options::approximate`] asks for more). There is no infinity and no NaN in results.
 
+mod bits;
 mod calls;
 mod facts;
 mod maker;
 mod mixture;
 mod moves;
+pub mod programs;
 mod random;
 mod steps;
 

@@ -1,5 +1,6 @@
 //! A graph in the making: its values, how large they can be, and its inputs.
 
+pub(crate) use crate::bits::{Bits, INPUT};
 use crate::random::Random;
 use crate::Options;
 use half::{bf16, f16};
@@ -12,38 +13,6 @@ use std::collections::BTreeMap;
 
 /// The most entries a value has.
 const MOST_ENTRIES: usize = 4096;
-
-/// What is known of a float value: its entries are multiples of 2 to the -`fraction`, of magnitude 2 to the `magnitude` at most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bits {
-    pub magnitude: u32,
-    pub fraction: u32,
-}
-
-impl Bits {
-    pub fn times(self, other: Bits) -> Bits {
-        Bits { magnitude: self.magnitude + other.magnitude, fraction: self.fraction + other.fraction }
-    }
-
-    pub fn both(self, other: Bits) -> Bits {
-        Bits { magnitude: self.magnitude.max(other.magnitude), fraction: self.fraction.max(other.fraction) }
-    }
-
-    pub fn sum_of(self, count: usize) -> Bits {
-        Bits { magnitude: self.magnitude + count.max(1).next_power_of_two().trailing_zeros(), ..self }
-    }
-
-    fn fits(self, element: Element) -> bool {
-        let room = match element {
-            Element::F64 => 50,
-            Element::F32 => 22,
-            Element::F16 => 10,
-            Element::Bf16 => 7,
-            _ => u32::MAX,
-        };
-        self.magnitude + self.fraction <= room
-    }
-}
 
 /// A value of the graph.
 #[derive(Clone, Copy, Debug)]
@@ -64,9 +33,6 @@ pub(crate) struct Maker {
     pub inputs: Vec<Tensor>,
     names: usize,
 }
-
-/// What inputs hold: quarters of magnitude 2 at most.
-pub(crate) const INPUT: Bits = Bits { magnitude: 1, fraction: 2 };
 
 impl Maker {
     pub fn new(seed: u64, options: &Options) -> Self {

@@ -107,3 +107,20 @@ fn every_kind_of_node_comes_up() {
     }
     assert!(mixtures > 50, "{mixtures}");
 }
+
+#[test]
+fn programs_depend_on_their_seed_alone_and_have_every_feature() {
+    use moe_generate::programs::{program, FEATURES};
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for seed in 0..600 {
+        let made = program(seed);
+        assert_eq!(made.text, program(seed).text);
+        for feature in made.features {
+            assert!(FEATURES.contains(&feature), "{feature} is not on the list");
+            *counts.entry(feature).or_default() += 1;
+        }
+    }
+    for feature in FEATURES {
+        assert!(counts.contains_key(feature), "{feature} never comes up");
+    }
+}

@@ -5,6 +5,7 @@
 mod counted;
 mod generated;
 mod ragged;
+mod programs;
 mod reference;
 mod road;
 mod stages;

@@ -1,17 +1,15 @@
 //! States, loops and observed values over several steps: evaluator = Cranelift = LLVM, before and after rewriting.
 
+use crate::road::{evaluated, opened, plan_of, steps_done, Known, Seen};
 use moe_check::{load, SourceFile, Sources};
 use moe_driver::{kernels_in_memory, Backend, Cache};
-use moe_graph::{Module, OutputKind, ParameterKind};
+use moe_graph::Module;
 use moe_kernel::Plan;
 use moe_runtime::program::{Place, Step};
-use moe_runtime::{Context, Model, Tensor, WeightFile};
+use moe_runtime::{Context, Tensor};
 use std::collections::BTreeMap;
 
 const MODELS: &str = include_str!("models/states.moe");
-
-/// The numbers of one step, by name: a result or an observed value.
-type Seen = BTreeMap<String, Tensor>;
 
 fn elaborated(model: &str) -> Module {
     let file = SourceFile { path: "states.moe".to_owned(), module: Vec::new(), text: MODELS.to_owned() };
@@ -42,99 +40,27 @@ fn rewritten(module: &Module) -> Module {
     module
 }
 
-/// The steps as the evaluator takes them, each state handed on from step to step.
+/// The steps as the evaluator takes them.
 fn by_evaluator(module: &Module, weights: &Seen, steps: &[Vec<Tensor>]) -> Vec<Seen> {
-    let entry = module.entry().unwrap();
-    let mut states: Seen = Seen::new();
-    let mut seen = Vec::new();
-    for inputs in steps {
-        let evaluate = |states: &Seen| {
-            let mut inputs = inputs.iter();
-            let arguments: Vec<Tensor> = entry
-                .parameters
-                .iter()
-                .map(|parameter| match parameter.kind {
-                    ParameterKind::Input => inputs.next().unwrap().clone(),
-                    ParameterKind::Weight => weights[&parameter.name].clone(),
-                    ParameterKind::State => states[&parameter.name].clone(),
-                })
-                .collect();
-            let outputs = moe_evaluate::evaluate(module, &arguments, &Default::default()).unwrap().outputs;
-            entry
-                .outputs
-                .iter()
-                .map(|output| (output.kind, output.name.clone()))
-                .zip(outputs)
-                .collect::<Vec<_>>()
-        };
-        if states.is_empty() {
-            let size = |axis| usize::try_from(entry.size(axis).as_constant().unwrap()).unwrap();
-            for parameter in entry.parameters.iter().filter(|own| own.kind == ParameterKind::State) {
-                let shape = parameter.ty.axes.iter().map(|axis| size(*axis)).collect();
-                states.insert(parameter.name.clone(), Tensor::zeros(parameter.ty.element, shape).unwrap());
-            }
-            let first = evaluate(&states);
-            states.extend(
-                first
-                    .into_iter()
-                    .filter(|((kind, _), _)| *kind == OutputKind::Initial)
-                    .map(|((_, name), own)| (name, own)),
-            );
-        }
-        let outputs = evaluate(&states);
-        let mut now = Seen::new();
-        for ((kind, name), tensor) in outputs {
-            match kind {
-                OutputKind::Next => drop(states.insert(name, tensor)),
-                OutputKind::Result | OutputKind::Observed => drop(now.insert(name, tensor)),
-                OutputKind::Initial => {}
-            }
-        }
-        seen.push(now);
-    }
-    seen
+    let steps = evaluated(module, weights, steps, &Default::default()).unwrap();
+    let tensors = |step: Known| step.outputs.into_iter().map(|(name, own)| (name, own.tensor)).collect();
+    steps.into_iter().map(tensors).collect()
 }
 
 fn planned(module: &Module, target: &moe_kernel::Target) -> Plan {
-    let request = moe_schedule::PlanRequest {
-        module,
-        model: "states",
-        target,
-        weight_sources: &BTreeMap::new(),
-        observe: &["*".to_owned()],
-        origin: &|_| String::new(),
-    };
-    let plan = match moe_schedule::plan(&request) {
+    match plan_of(module, target, &["*".to_owned()]) {
         Ok(plan) => plan,
         Err(error) => panic!("{error}\n{}", moe_graph::print_module(module)),
-    };
-    plan.kernels.iter().for_each(|kernel| moe_kernel::verify(kernel).unwrap());
-    plan
+    }
 }
 
 fn by_backend(module: &Module, backend: &Backend, weights: &Seen, steps: &[Vec<Tensor>]) -> Vec<Seen> {
     let plan = planned(module, &backend.target("native").unwrap());
     let folder = tempfile::tempdir().unwrap();
     let kernels = kernels_in_memory(backend, &plan.kernels, &Cache::at(folder.path())).unwrap();
-    let weights: Vec<(String, Tensor)> = weights.clone().into_iter().collect();
-    let file = (!weights.is_empty()).then(|| WeightFile::from_tensors("weights", &weights).unwrap());
-    let model = Model::new(plan.program.clone(), kernels, file).unwrap();
+    let model = opened(&plan, kernels, weights).unwrap();
     let mut context = Context::new(&model, Some(2)).unwrap();
-    let run = |context: &mut Context| {
-        let mut seen = Vec::new();
-        for inputs in steps {
-            let results = context.run(inputs).unwrap();
-            let names = plan.program.outputs.iter().map(|output| output.name.clone());
-            let mut now: Seen = names.zip(results).collect();
-            let observed: Vec<String> = context.observable().map(str::to_owned).collect();
-            for name in observed {
-                let tensor = context.observe(&name).unwrap().unwrap();
-                now.insert(name, tensor);
-            }
-            seen.push(now);
-        }
-        seen
-    };
+    let run = |context: &mut Context| steps_done(context, &plan, steps).unwrap();
     let first = run(&mut context);
     // A context that has been reset begins anew.
     context.reset();
