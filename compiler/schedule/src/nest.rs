@@ -92,8 +92,19 @@ impl Emitter<'_> {
         let length = self.w.index(length);
         let begin = self.w.multiply(number, length);
         let last = self.w.add(begin, length);
-        let end = if whole_blocks { last } else { self.w.minimum(last, end) };
+        let end = if whole_blocks { last } else { self.block_end(axis, begin, last, end) };
         Stretch { begin, end, whole: whole_blocks.then(|| self.w.known(length)).flatten() }
+    }
+
+    /// Where a block of an axis ends that begins at `begin` and goes to `last` at most. Blocks are numbered as far as the axis may reach; where
+    /// a ragged one ends before the block begins, the block is empty.
+    pub fn block_end(&mut self, axis: AxisId, begin: Value, last: Value, end: Value) -> Value {
+        let end = self.w.minimum(last, end);
+        if self.scene.is_ragged(axis) {
+            self.w.binary(BinaryOperation::Maximum, end, begin)
+        } else {
+            end
+        }
     }
 
     /// All of an axis.

@@ -4,8 +4,8 @@
 
 mod counted;
 mod generated;
-mod ragged;
 mod programs;
+mod ragged;
 mod reference;
 mod road;
 mod stages;

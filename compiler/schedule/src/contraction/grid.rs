@@ -120,7 +120,7 @@ impl Emitter<'_> {
         let length = self.w.index(block);
         let begin = self.w.multiply(number, length);
         let last = self.w.add(begin, length);
-        let end = self.w.minimum(last, end);
+        let end = self.block_end(*first, begin, last, end);
         Ok(Some(Stretch { begin, end, whole: None }))
     }
 

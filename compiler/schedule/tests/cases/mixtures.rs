@@ -174,6 +174,39 @@ fn segments_of_all_lengths() {
     }
 }
 
+/// Blocks of rows that a bound has room for, and that begin behind the last row there is, read nothing.
+#[test]
+fn blocks_behind_the_last_row_are_empty() {
+    let (n, d) = (301, 12);
+    let mut b = Builder::new("main");
+    let [rows, columns, one] = [("N", Size::symbol("N")), ("D", Size::constant(d)), ("H", Size::constant(1))]
+        .map(|(name, size)| b.axis(name, size));
+    let p = b.ragged_axis("p", Size::symbol("N"));
+    let of = |axes: Vec<AxisId>| Type { element: Element::F32, axes };
+    let mask = b.parameter("mask", ParameterKind::Input, Type { element: Element::Bool, axes: vec![rows] });
+    let x = b.parameter("x", ParameterKind::Input, of(vec![rows, columns]));
+    let w = b.parameter("w", ParameterKind::Weight, of(vec![columns, one]));
+    let packed = b.add(Operation::Pack { into: p }, &[mask, x]).unwrap();
+    let y = contract(&mut b, packed, w, columns);
+    let y = b.add(Operation::Unpack { from: p, background: Scalar::f32(0.0) }, &[mask, y]).unwrap();
+    b.output("y", y, vec![rows, one], OutputKind::Result);
+    let module = Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() };
+    for count in [0, 1, 2, 26, 63, 64, 65, n] {
+        let mask = (0..n).map(|row| u8::from(row < count)).collect();
+        let given = [
+            Tensor::new(Element::Bool, vec![n], mask).unwrap(),
+            random(Element::F32, vec![n, d as usize], 2),
+            random(Element::F32, vec![d as usize, 1], 3),
+        ];
+        let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+        for target in [CRANELIFT, AVX512] {
+            let plan = plan(&module, &target);
+            let found = Machine::new(&plan, &module, &given, Split::Odd).run().unwrap();
+            assert_eq!(found[0].to_f64(), expected.outputs[0].to_f64(), "{count} rows");
+        }
+    }
+}
+
 #[test]
 fn a_row_does_not_depend_on_how_many_there_are() {
     // Numbers whose sums are rounded: the order of every sum must be the same.
