@@ -27,7 +27,7 @@ pub(crate) struct Emitter<'a> {
     pub buffers: Vec<u32>,
     /// Weights that are read from panels.
     pub panels: BTreeMap<NodeId, Panels>,
-    /// How many panels ahead of those that are read the next to be read lie; 0 where none are.
+    /// How many entries ahead of those that are read panels are asked for; 0 where they are not.
     pub ahead: i64,
     /// Where axes end for now, before they end as a whole.
     pub ends: BTreeMap<AxisId, Value>,
@@ -309,7 +309,10 @@ impl<'a> Emitter<'a> {
         if let Some(value) = self.memo.get(&key).filter(|value| self.w.is_live(**value)) {
             return Ok(*value);
         }
-        let value = match (self.panels.get(&id).cloned(), scene.storages.get(&id)) {
+        // Panels have no columns that each lane finds for itself.
+        let gathers = |panels: &&Panels| matches!(point.get(panels.column), Some(Coordinate::Vector(_)));
+        let panels = self.panels.get(&id).filter(|panels| !gathers(panels)).cloned();
+        let value = match (panels, scene.storages.get(&id)) {
             (Some(panels), _) => self.load_panel(&panels, point)?,
             (None, Some(storage)) => self.load(storage, point)?,
             (None, None) => self.node(node, point)?,

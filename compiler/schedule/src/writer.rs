@@ -460,6 +460,19 @@ impl Writer {
         self.binary(BinaryOperation::Divide, a, b)
     }
 
+    /// The quotient by a positive number and the remainder of an index that is not negative.
+    pub fn digits(&mut self, a: Value, divisor: i64) -> [Value; 2] {
+        let (base, number) = self.split(a);
+        match self.scaled.get(&base).copied().filter(|(_, factor)| *factor == divisor && number >= 0) {
+            Some((whole, _)) => [self.offset(whole, number / divisor), self.index(number % divisor)],
+            None => {
+                let divisor = self.index(divisor);
+                [BinaryOperation::Divide, BinaryOperation::Remainder]
+                    .map(|kind| self.binary(kind, a, divisor))
+            }
+        }
+    }
+
     pub fn minimum(&mut self, a: Value, b: Value) -> Value {
         self.binary(BinaryOperation::Minimum, a, b)
     }

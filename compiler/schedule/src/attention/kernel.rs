@@ -1,10 +1,10 @@
 //! The kernel: items are blocks of rows; each goes over the keys block by block.
 
-use super::find::{Attention, Softmax};
+use super::find::{Attention, Score, Softmax};
 use super::mask::{ranges, Block, Reach};
-use super::panels::Panels;
 use super::{KEYS, ROWS, TILE};
 use crate::assembly::Assembly;
+use crate::contraction::{Layout, Panels};
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
 use crate::nest::{blocks, extent_of, operations, Chunk, Stretch};
@@ -69,7 +69,12 @@ pub(crate) fn schedule(
     let mut panels = Vec::new();
     if few.is_none() {
         for score in &attention.scores {
-            panels.push(Panels::lay(scene, assembly, target, attention, score, lanes)?);
+            panels.push(keys(scene, attention, score, lanes)?.lay(
+                scene,
+                assembly,
+                target,
+                &Size::constant(1),
+            )?);
         }
     }
     let tile = few.unwrap_or(TILE).max(1);
@@ -77,6 +82,19 @@ pub(crate) fn schedule(
     let vectors = if target.vector_registers >= 32 { 4 } else { 2 };
     let kernel = Kernel { attention, root, storage, panels, tile, vectors, rows };
     kernel.schedule(scene, assembly, target, lanes, &total)
+}
+
+/// Keys in panels, so that lanes run along keys: a panel is a block of keys, for each place along the summed axis side by side.
+fn keys<'a>(
+    scene: &Scene,
+    attention: &Attention,
+    score: &Score,
+    lanes: u32,
+) -> Result<Layout<'a>, ScheduleError> {
+    let (column, reduced) = (attention.keys, vec![score.inner]);
+    let axes = &scene.node(score.key)?.ty.axes;
+    let outer = axes.iter().copied().filter(|axis| *axis != column && *axis != score.inner).collect();
+    Ok(Layout { name: "keys", node: score.key, outer, column, reduced, width: KEYS, lanes })
 }
 
 impl Kernel<'_> {

@@ -14,7 +14,6 @@
 mod find;
 mod kernel;
 mod mask;
-mod panels;
 mod tile;
 
 pub(crate) use find::{find, Attention};

@@ -48,8 +48,10 @@ impl Kernel<'_> {
         };
         match self.panels.get(place) {
             Some(panels) => {
-                let first = panels.block(e, rows.batch, block)?;
-                let input = e.buffer(panels.buffer, "keys", Element::F32, false);
+                let (outer, width) = (e.address(&panels.outer, rows.batch)?, e.w.index(KEYS));
+                let (outer, key) = (e.forced(&outer), e.w.multiply(block, width));
+                let first = e.panel(panels, outer, key);
+                let input = e.buffer(panels.storage.buffer, "keys", Element::F32, false);
                 self.tiles(e, rows, &mut |e, numbers| {
                     self.score_tile(e, score, rows, numbers, (input, first), target)
                 })

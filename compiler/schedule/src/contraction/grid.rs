@@ -16,12 +16,13 @@ use moe_kernel::{BinaryOperation, Comparison, Target, Value};
 /// How many rows an item has.
 const ROW_BLOCK: i64 = 64;
 
-/// Schedules a product of one contraction with what is computed from it in the same place.
+/// Schedules a product of one contraction with what is computed from it in the same place, launched `active` times: once or not at all.
 pub(super) fn schedule(
     scene: &Scene,
     assembly: &mut Assembly,
     target: &Target,
     product: &Product,
+    active: &Size,
 ) -> Result<(), ScheduleError> {
     let contraction = product.first()?;
     let along = match contraction.form {
@@ -32,7 +33,8 @@ pub(super) fn schedule(
     let mut emitter = Emitter::new(scene, &mut assembly.faults, target, lanes);
     emitter.output(product.storage);
     let places = emitter.contraction(&Tiles { product, contraction })?;
-    let kernel = product.written(scene, &mut assembly.symbols, emitter, &places)?;
+    let mut kernel = product.written(scene, &mut assembly.symbols, emitter, &places)?;
+    kernel.extent = kernel.extent.multiply(active);
     assembly.launch(kernel)
 }
 

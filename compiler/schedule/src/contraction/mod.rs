@@ -2,18 +2,21 @@
 
 mod classify;
 mod grid;
+mod lay;
 mod panels;
 mod product;
+mod shape;
 mod tile;
 
 use crate::assembly::Assembly;
 use crate::error::ScheduleError;
 use crate::scene::{Scene, Storage};
-use moe_graph::{NodeId, Operation};
+use moe_graph::{NodeId, Operation, Size};
 use moe_kernel::Target;
 
 pub(crate) use classify::product_of;
 use classify::{classify, Contraction};
+pub(crate) use lay::Layout;
 pub(crate) use panels::{weight_of, Panelled, Panels};
 use tile::Product;
 
@@ -43,7 +46,7 @@ pub(crate) fn schedule(
     if contractions.len() > 1 {
         return Ok(false);
     }
-    grid::schedule(scene, assembly, target, &product)?;
+    grid::schedule(scene, assembly, target, &product, &Size::constant(1))?;
     Ok(true)
 }
 

@@ -1,7 +1,8 @@
-//! Weights in panels: the right side of products, brought once into the order in which register tiles read it.
+//! Operands of products in panels: brought into the order in which register tiles read them. Weights are, once (here); others while running,
+//! where there are rows enough (`lay.rs`).
 //!
-//! A panel is a vector of columns by all reduced axes; panels follow one another along the column, and so do they for each point of the
-//! weight's other axes. The columns of the last panels are filled with zeros, so that whole vectors may be read everywhere.
+//! A panel is some columns by all reduced axes; panels follow one another along the column, and so do they for each point of the
+//! operand's other axes. The columns of the last panel are filled with zeros, so that whole vectors may be read everywhere.
 
 use super::classify::Contraction;
 use crate::assembly::{Assembly, Draft, Home};
@@ -16,16 +17,17 @@ use moe_graph::{AxisId, Element, NodeId, Operation, Size};
 use moe_kernel::{Comparison, Statement, Target, Value, ValueType};
 use moe_runtime::program::{Place, SizeExpression};
 
-/// A weight in panels, as a function reads it. Axes are those of the weight.
+/// A value in panels, as a function reads it. Axes are those of the value.
 #[derive(Clone, Debug)]
 pub(crate) struct Panels {
-    storage: Storage,
-    outer: Vec<AxisId>,
-    column: AxisId,
-    reduced: Vec<AxisId>,
+    pub storage: Storage,
+    pub outer: Vec<AxisId>,
+    pub column: AxisId,
+    pub reduced: Vec<AxisId>,
     /// How many panels there are for each point of the outer axes.
-    count: i64,
-    lanes: u32,
+    pub count: Size,
+    /// The columns of a panel.
+    pub width: i64,
 }
 
 /// What panels are made from: two that are equal are one buffer.
@@ -89,13 +91,12 @@ pub(crate) struct RightSide<'s> {
     key: Panelled,
 }
 
-/// A contraction's right side, if it is a weight that panels can hold, so many of them together.
+/// A contraction's right side, if it is a weight that panels can hold.
 pub(crate) fn panelled<'s>(
     scene: &'s Scene,
     assembly: &Assembly,
     contraction: &Contraction,
     lanes: u32,
-    together: i64,
 ) -> Option<RightSide<'s>> {
     let source = source(scene, contraction)?;
     let storage = scene.storages.get(&source.weight)?;
@@ -105,7 +106,7 @@ pub(crate) fn panelled<'s>(
     let is_outer = |axis: &AxisId| *axis != source.column && !source.reduced.contains(axis);
     let outer: Vec<AxisId> = storage.layout.iter().copied().filter(is_outer).collect();
     let column = of(&source.column)?;
-    let count = rounded_up(column.size, i64::from(lanes) * together) * together;
+    let count = rounded_up(column.size, i64::from(lanes));
     let key = Panelled {
         weight,
         rounds,
@@ -135,7 +136,8 @@ impl RightSide<'_> {
         let buffer = part(assembly, storage, whole, length);
         let name = format!("{} in panels", storage.name);
         let storage = Storage { buffer, name, element: storage.element, layout: Vec::new() };
-        Ok((weight, Panels { storage, outer, column, reduced, count, lanes }))
+        let (count, width) = (Size::constant(count), i64::from(lanes));
+        Ok((weight, Panels { storage, outer, column, reduced, count, width }))
     }
 }
 
@@ -365,31 +367,40 @@ impl<'e, 'a> Filling<'e, 'a> {
 }
 
 impl Emitter<'_> {
-    /// Reads the panel whose columns a point's lanes are.
+    /// Reads a panel: the columns that a point's lanes are, or one.
     pub fn load_panel(&mut self, panels: &Panels, point: &Point) -> Result<Value, ScheduleError> {
-        let Coordinate::Lanes(begin) = self.coordinate(point, panels.column)? else {
-            return Err(ScheduleError::Malformed("a panel without lanes"));
+        let coordinate = self.coordinate(point, panels.column)?;
+        let (column, is_one) = match coordinate {
+            Coordinate::Lanes(begin) => (begin, false),
+            one => (self.forced(&one), true),
         };
-        let width = self.w.index(i64::from(panels.lanes));
-        let panel = self.w.divide(begin, width);
+        let width = self.w.index(panels.width);
         let (outer, reduced) = (self.address(&panels.outer, point)?, self.address(&panels.reduced, point)?);
         let (outer, reduced) = (self.forced(&outer), self.forced(&reduced));
-        let count = self.w.index(panels.count);
-        let points = self.w.size(&crate::sizes::product(&self.scene.sizes(&panels.reduced)));
-        let before = self.w.multiply(outer, count);
-        let panel = self.w.add(before, panel);
-        let panel = self.w.multiply(panel, points);
-        let panel = self.w.multiply(panel, width);
+        let base = self.panel(panels, outer, column);
         let row = self.w.multiply(reduced, width);
-        let index = self.w.add(panel, row);
+        let index = self.w.add(base, row);
         let buffer = self.buffer(panels.storage.buffer, &panels.storage.name, panels.storage.element, false);
+        if is_one {
+            return Ok(self.read(buffer, &Coordinate::Scalar(index), point.mask, None));
+        }
         if self.ahead > 0 {
-            let distance = self.w.index(self.ahead);
-            let distance = self.w.multiply(distance, points);
-            let distance = self.w.multiply(distance, width);
-            let index = self.w.add(index, distance);
+            let index = self.w.offset(index, self.ahead);
             self.w.statement(Statement::Prefetch { buffer, index });
         }
         Ok(self.read(buffer, &Coordinate::Lanes(index), point.mask, None))
+    }
+
+    /// Where a column stands in the first row of its panel.
+    pub fn panel(&mut self, panels: &Panels, outer: Value, column: Value) -> Value {
+        let width = self.w.index(panels.width);
+        let [number, within] = self.w.digits(column, panels.width);
+        let count = self.w.size(&panels.count);
+        let before = self.w.multiply(outer, count);
+        let number = self.w.add(before, number);
+        let points = self.w.size(&crate::sizes::product(&self.scene.sizes(&panels.reduced)));
+        let number = self.w.multiply(number, points);
+        let begin = self.w.multiply(number, width);
+        self.w.add(begin, within)
     }
 }

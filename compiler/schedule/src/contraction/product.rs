@@ -1,94 +1,31 @@
-//! Products with weights in panels: blocks of rows by groups of panels, in them register tiles as large as the registers allow.
+//! Products with right sides in panels: blocks of rows by groups of panels, in them register tiles as large as the registers allow. Weights are
+//! brought into panels once; other right sides while running, where there are so many rows that it pays.
 //!
 //! A group of panels stays in the second cache while the rows of a block go by, and a block of rows while the panels do. Several
 //! contractions that read the same left side are one product with as many sums at each point, so that what is computed from all of them is
 //! computed in registers.
 
 use super::classify::Contraction;
-use super::grid::Places;
-use super::panels::panelled;
+use super::grid::{self, Places};
+use super::lay::laid_if;
+use super::panels::{panelled, Panels};
+use super::shape::Shape;
 use super::tile::Product;
 use crate::assembly::Assembly;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
 use crate::nest::{Innermost, Stretch};
 use crate::point::Point;
-use crate::scene::{computed, Scene};
-use crate::sizes::{product, rounded_up};
-use moe_graph::{AxisId, Element, Size};
+use crate::scene::Scene;
+use crate::sizes::{self, ceiling};
+use moe_graph::{AxisId, NodeId, Size};
 use moe_kernel::{Comparison, Target, Value};
+use std::collections::BTreeMap;
 
-/// The bytes of the panels that an item reads again for each tile of rows, about: a part of a second cache.
-const PANEL_BYTES: i64 = 1 << 19;
-/// The bytes of an item's rows, about.
-const ROW_BYTES: i64 = 1 << 20;
-/// The most rows of an item.
-const MOST_ROWS: i64 = 192;
-/// About how many groups of panels there are at least, for threads to share.
-const GROUPS: i64 = 8;
-/// Weights of fewer entries for each product are read as they are.
-const SMALL: i64 = 512;
-/// The rows of tiles at the edge of the columns.
-const EDGE_ROWS: usize = 4;
+/// How many entries ahead of those that are read panels are asked for that are read once.
+const NEAR: i64 = 256;
 
-/// The shape of a product's tiles and items.
-struct Shape {
-    lanes: u32,
-    /// The rows of a tile.
-    rows: usize,
-    /// The vectors of columns of a tile, for each contraction.
-    vectors: i64,
-    columns: i64,
-    /// How many tiles are in an item's group of panels.
-    group: i64,
-    /// How many rows an item has.
-    row_block: i64,
-}
-
-impl Shape {
-    fn new(
-        target: &Target,
-        element: Element,
-        contractions: i64,
-        columns: i64,
-        reduced: i64,
-    ) -> Option<Shape> {
-        let width = computed(element).bytes().max(4) as i64;
-        let lanes = i64::from(target.vector_bytes) / width;
-        if lanes < 2 || columns < lanes || columns.saturating_mul(reduced) < SMALL {
-            return None;
-        }
-        let sums = match (target.vector_registers, target.fused_multiply_add) {
-            (32.., _) => 24,
-            (_, true) => 12,
-            (_, false) => 8,
-        };
-        let vectors = if contractions == 1 && columns > lanes { 2 } else { 1 };
-        let rows = (sums / (contractions * vectors)).clamp(1, 12);
-        let tile_bytes = (contractions * vectors * lanes * reduced).saturating_mul(width).max(1);
-        let tiles = rounded_up(columns, vectors * lanes);
-        let group = (PANEL_BYTES / tile_bytes).min(rounded_up(tiles, GROUPS)).max(1);
-        let row_block = (ROW_BYTES / reduced.saturating_mul(width).max(1)).min(MOST_ROWS) / rows * rows;
-        let (lanes, row_block) = (lanes as u32, row_block.max(4 * rows));
-        Some(Shape { lanes, rows: rows as usize, vectors, columns, group, row_block })
-    }
-
-    /// The columns of a tile.
-    fn width(&self) -> i64 {
-        self.vectors * i64::from(self.lanes)
-    }
-
-    fn tiles(&self) -> i64 {
-        rounded_up(self.columns, self.width())
-    }
-
-    /// The rows of the tiles for what is left when full tiles are done.
-    fn rests(&self) -> Vec<usize> {
-        (1..=self.rows).filter(|rows| *rows < 3 || rows % 2 == 0 || *rows == self.rows).collect()
-    }
-}
-
-/// Schedules a product; false if its right sides are no weights.
+/// Schedules a product; false if its right sides are neither weights nor worth being laid in panels.
 pub(crate) fn schedule(
     scene: &Scene,
     assembly: &mut Assembly,
@@ -108,29 +45,33 @@ pub(crate) fn schedule(
     if !product.contractions.iter().all(alike) {
         return Ok(false);
     }
+    let columns = scene.size(first.column);
+    let reduced = sizes::product(&scene.sizes(&first.reduced));
+    let count = product.contractions.len() as i64;
+    let Some(shape) = Shape::new(target, product.element, count, columns, &reduced) else { return Ok(false) };
     let contractions: Vec<Contraction> = product
         .contractions
         .iter()
         .map(|contraction| Contraction { reduced: first.by_columns(scene), ..contraction.clone() })
         .collect();
-    let reduced: Option<i64> = first.reduced.iter().map(|axis| scene.size(*axis).as_constant()).product();
-    let (Some(columns), Some(reduced)) = (scene.size(first.column).as_constant(), reduced) else {
+    let by_columns = Product { contractions: &contractions, ..*product };
+    let right = contractions.iter().map(|own| panelled(scene, assembly, own, shape.lanes));
+    if let Some(right) = right.collect::<Option<Vec<_>>>() {
+        let panels =
+            right.into_iter().map(|own| own.panels(scene, assembly, target)).collect::<Result<_, _>>()?;
+        by_columns.launch(scene, assembly, target, &shape, panels, &Size::constant(1))?;
+        return Ok(true);
+    }
+    let Some(active) = laid_if(scene, product) else { return Ok(false) };
+    if active.as_constant().is_none() && count > 1 {
         return Ok(false);
-    };
-    let count = contractions.len() as i64;
-    let Some(shape) = Shape::new(target, product.element, count, columns, reduced) else { return Ok(false) };
-    let right = contractions.iter().map(|own| panelled(scene, assembly, own, shape.lanes, shape.vectors));
-    let Some(right) = right.collect::<Option<Vec<_>>>() else { return Ok(false) };
-    let panels =
-        right.into_iter().map(|own| own.panels(scene, assembly, target)).collect::<Result<_, _>>()?;
-    let product = Product { contractions: &contractions, ..*product };
-    let mut emitter = Emitter::new(scene, &mut assembly.faults, target, shape.lanes);
-    emitter.panels = panels;
-    emitter.ahead = shape.vectors;
-    emitter.output(product.storage);
-    let places = product.items(&mut emitter, &shape)?;
-    let kernel = product.written(scene, &mut assembly.symbols, emitter, &places)?;
-    assembly.launch(kernel)?;
+    }
+    let panels = by_columns.lay(scene, assembly, target, &shape, &active)?;
+    by_columns.launch(scene, assembly, target, &shape, panels, &active)?;
+    if active.as_constant().is_none() {
+        let otherwise = Size::constant(1).subtract(&active);
+        grid::schedule(scene, assembly, target, product, &otherwise)?;
+    }
     Ok(true)
 }
 
@@ -138,9 +79,28 @@ pub(crate) fn schedule(
 type Vectors = [(Value, Option<Value>)];
 
 impl Product<'_> {
+    /// The kernel that reads these panels, launched `active` times: once or not at all.
+    fn launch(
+        &self,
+        scene: &Scene,
+        assembly: &mut Assembly,
+        target: &Target,
+        shape: &Shape,
+        panels: BTreeMap<NodeId, Panels>,
+        active: &Size,
+    ) -> Result<(), ScheduleError> {
+        let mut emitter = Emitter::new(scene, &mut assembly.faults, target, shape.lanes);
+        emitter.panels = panels;
+        emitter.output(self.storage);
+        let places = self.items(&mut emitter, shape)?;
+        let mut kernel = self.written(scene, &mut assembly.symbols, emitter, &places)?;
+        kernel.extent = kernel.extent.multiply(active);
+        assembly.launch(kernel)
+    }
+
     fn items(&self, e: &mut Emitter, shape: &Shape) -> Result<Vec<Size>, ScheduleError> {
         let first = self.first()?;
-        let groups = Size::constant(rounded_up(shape.tiles(), shape.group));
+        let groups = ceiling(&shape.tiles(), shape.group);
         let places = Places::new(e.scene, first, groups, shape.row_block)?;
         let (mut items, digits) = e.open_items(&places.sizes);
         let mut point = places.point(&digits);
@@ -161,56 +121,79 @@ impl Product<'_> {
         rows: Option<Stretch>,
         group: Value,
     ) -> Result<(), ScheduleError> {
-        let tiles = shape.tiles();
-        let whole = shape.columns / shape.width();
-        let (length, end) = (e.w.index(shape.group), e.w.index(tiles));
+        let (length, end) = (e.w.index(shape.group), e.w.size(&shape.tiles()));
+        let (columns, width) = (e.w.size(&shape.columns), e.w.index(shape.width()));
+        let whole = e.w.divide(columns, width);
         let begin = e.w.multiply(group, length);
         let last = e.w.add(begin, length);
-        let last = if tiles % shape.group == 0 { last } else { e.w.minimum(last, end) };
-        let stop = match whole == tiles {
-            true => last,
-            false => {
-                let whole = e.w.index(whole);
-                e.w.minimum(last, whole)
-            }
-        };
-        let open = e.w.open_loop(begin, stop, 1, &[]);
-        let vectors = self.vectors(e, shape, open.index, false);
-        self.row_tiles(e, shape, point, rows, &vectors)?;
-        e.w.close_loop(open, &[]);
-        if whole < tiles {
-            let stop = e.w.index(whole);
-            let has_edge = e.w.compare(Comparison::Greater, last, stop);
-            let guard = e.w.open_if(has_edge);
-            let vectors = self.vectors(e, shape, stop, true);
-            self.edge_tiles(e, point, rows, &vectors)?;
-            e.w.close_if(guard, &[]);
+        let fits = e.w.known(end).is_some_and(|tiles| tiles % shape.group == 0);
+        let last = if fits { last } else { e.w.minimum(last, end) };
+        let exact = e.w.known(whole).is_some() && e.w.known(whole) == e.w.known(end);
+        let stop = if exact { last } else { e.w.minimum(last, whole) };
+        if e.w.known(whole) != Some(0) {
+            let open = e.w.open_loop(begin, stop, 1, &[]);
+            let count = e.w.index(shape.vectors);
+            let panel = e.w.multiply(open.index, count);
+            let vectors = self.vectors(e, shape, panel, shape.vectors, false);
+            self.row_tiles(e, shape, point, rows, &vectors)?;
+            e.w.close_loop(open, &[]);
         }
+        if exact {
+            return Ok(());
+        }
+        let has_rest = e.w.compare(Comparison::Greater, last, whole);
+        let guard = e.w.open_if(has_rest);
+        self.rest_of_columns(e, shape, point, rows, whole)?;
+        e.w.close_if(guard, &[]);
         Ok(())
     }
 
-    /// Where the vectors of a tile begin, and which of their lanes are columns.
+    /// What is left of the columns after so many whole tiles: one tile as wide as that is, or panel by panel where it is not known.
+    fn rest_of_columns(
+        &self,
+        e: &mut Emitter,
+        shape: &Shape,
+        point: &Point,
+        rows: Option<Stretch>,
+        whole: Value,
+    ) -> Result<(), ScheduleError> {
+        let lanes = i64::from(shape.lanes);
+        let count = e.w.index(shape.vectors);
+        let first = e.w.multiply(whole, count);
+        let panels = e.w.size(&ceiling(&shape.columns, lanes));
+        if let (Some(first_number), Some(end)) = (e.w.known(first), e.w.known(panels)) {
+            let masked = shape.columns.as_constant().is_none_or(|columns| columns % lanes != 0);
+            let vectors = self.vectors(e, shape, first, end - first_number, masked);
+            return self.row_tiles(e, shape, point, rows, &vectors);
+        }
+        let open = e.w.open_loop(first, panels, 1, &[]);
+        let vectors = self.vectors(e, shape, open.index, 1, true);
+        self.row_tiles(e, shape, point, rows, &vectors)?;
+        e.w.close_loop(open, &[]);
+        Ok(())
+    }
+
+    /// Where the vectors of a tile begin, and which lanes of the last are columns if not all are.
     fn vectors(
         &self,
         e: &mut Emitter,
         shape: &Shape,
-        tile: Value,
+        first: Value,
+        count: i64,
         masked: bool,
     ) -> Vec<(Value, Option<Value>)> {
-        let (count, lanes) = (e.w.index(shape.vectors), e.w.index(shape.lanes.into()));
-        let first = e.w.multiply(tile, count);
-        (0..shape.vectors)
-            .map(|vector| {
-                let panel = e.w.offset(first, vector);
-                let begin = e.w.multiply(panel, lanes);
-                let mask = masked.then(|| {
-                    let columns = e.w.lane_indices(begin, shape.lanes);
-                    let end = e.w.index(shape.columns);
-                    e.w.compare(Comparison::Less, columns, end)
-                });
-                (begin, mask)
-            })
-            .collect()
+        let lanes = e.w.index(shape.lanes.into());
+        let vector = |number| {
+            let panel = e.w.offset(first, number);
+            let begin = e.w.multiply(panel, lanes);
+            let mask = (masked && number + 1 == count).then(|| {
+                let columns = e.w.lane_indices(begin, shape.lanes);
+                let end = e.w.size(&shape.columns);
+                e.w.compare(Comparison::Less, columns, end)
+            });
+            (begin, mask)
+        };
+        (0..count).map(vector).collect()
     }
 
     /// Full tiles of rows, then one tile for those that are left.
@@ -222,6 +205,7 @@ impl Product<'_> {
         rows: Option<Stretch>,
         vectors: &Vectors,
     ) -> Result<(), ScheduleError> {
+        e.ahead = NEAR;
         let Some(rows) = rows else { return self.panel_tile(e, std::slice::from_ref(point), vectors) };
         let count = self.known_rows(e)?;
         if let Some(count) = count.filter(|count| *count <= shape.rows as i64) {
@@ -230,10 +214,16 @@ impl Product<'_> {
         }
         let step = shape.rows as i64;
         let stop = e.whole_steps(rows.begin, rows.end, step);
-        let open = e.w.open_loop(rows.begin, stop, step, &[]);
-        let full = Stretch { begin: open.index, ..rows };
+        // Where blocks are whole tiles a tile's number is what is counted: what lies in panels of rows is found by it.
+        let (counted, by) = if self.first()?.grouped.is_some() { (step, 1) } else { (1, step) };
+        let length = e.w.index(by);
+        let (from, to) = (e.w.divide(rows.begin, length), e.w.divide(stop, length));
+        let open = e.w.open_loop(from, to, counted, &[]);
+        let full = Stretch { begin: e.w.multiply(open.index, length), ..rows };
         let points = self.row_points(e, point, full, shape.rows, shape.rows)?;
+        e.ahead = shape.ahead;
         self.panel_tile(e, &points, vectors)?;
+        e.ahead = NEAR;
         e.w.close_loop(open, &[]);
         if count.is_some_and(|count| count % step == 0) {
             return Ok(());
@@ -274,28 +264,11 @@ impl Product<'_> {
         Ok(())
     }
 
-    /// Tiles at the edge of the columns.
-    fn edge_tiles(
-        &self,
-        e: &mut Emitter,
-        point: &Point,
-        rows: Option<Stretch>,
-        vectors: &Vectors,
-    ) -> Result<(), ScheduleError> {
-        let Some(rows) = rows else { return self.panel_tile(e, std::slice::from_ref(point), vectors) };
-        let known = self.known_rows(e)?.map_or(EDGE_ROWS, |count| EDGE_ROWS.min(count.max(1) as usize));
-        let open = e.w.open_loop(rows.begin, rows.end, known as i64, &[]);
-        let points = self.row_points(e, point, Stretch { begin: open.index, ..rows }, 1, known)?;
-        self.panel_tile(e, &points, vectors)?;
-        e.w.close_loop(open, &[]);
-        Ok(())
-    }
-
     /// How many rows there are, where that is known and they are no segment's.
     fn known_rows(&self, e: &Emitter) -> Result<Option<i64>, ScheduleError> {
         let first = self.first()?;
         let ragged = first.rows.iter().any(|axis| e.scene.is_ragged(*axis));
-        Ok(product(&e.scene.sizes(&first.rows)).as_constant().filter(|_| !ragged))
+        Ok(sizes::product(&e.scene.sizes(&first.rows)).as_constant().filter(|_| !ragged))
     }
 
     fn panel_tile(&self, e: &mut Emitter, rows: &[Point], vectors: &Vectors) -> Result<(), ScheduleError> {

@@ -15,8 +15,6 @@ use moe_kernel::{BinaryOperation, Value};
 
 /// The rows of a tile.
 pub(super) const ROWS: usize = 4;
-/// The columns of a tile whose lanes run along the reduced axis.
-const DOT_COLUMNS: usize = 2;
 
 /// Contractions of one left side, and where what is computed from them goes.
 pub(crate) struct Product<'a> {
@@ -177,7 +175,9 @@ impl Tiles<'_> {
 
     fn dot_columns(&self, e: &mut Emitter, rows: &[Point], columns: Stretch) -> Result<(), ScheduleError> {
         let mut begin = columns.begin;
-        for count in [DOT_COLUMNS, 1] {
+        // As many vectors are read for a step of such a tile as leave room for the sums.
+        let most = if e.target.vector_registers >= 32 { ROWS } else { ROWS / 2 };
+        for count in [most, 1] {
             let stop = e.whole_steps(begin, columns.end, count as i64);
             let open = e.w.open_loop(begin, stop, count as i64, &[]);
             let begins: Vec<Value> = (0..count).map(|number| e.w.offset(open.index, number as i64)).collect();

@@ -57,7 +57,7 @@ model Windows[C = 5](x: f32[N, C]) -> f32[P, W, C] {
 fn check(name: &str, rewritten: bool, sizes: &[&[(&str, i64)]]) {
     let module = model(MODELS, Some(name), rewritten);
     support::check(&module, sizes, |kernels| {
-        let is_one = |name: &&str| name.starts_with("attention") || name.starts_with("keys");
+        let is_one = |name: &&str| name.starts_with("attention") || name.starts_with("panels");
         assert!(kernels.iter().all(is_one), "{name} {kernels:?}");
     });
 }

@@ -3,6 +3,7 @@ mod examples;
 mod generated;
 mod mathematics;
 mod mixtures;
+mod products;
 mod programs;
 mod rows;
 mod snapshots;

@@ -1,0 +1,241 @@
+//! Panels that are laid while running, in a launch of their own: right sides that are no weights, and left sides whose rows lie closer
+//! together than what is summed.
+
+use super::classify::{Contraction, Form};
+use super::panels::Panels;
+use super::shape::Shape;
+use super::tile::Product;
+use crate::assembly::Assembly;
+use crate::contiguity::score;
+use crate::emit::Emitter;
+use crate::error::ScheduleError;
+use crate::nest::{blocks, extended, extent_of, Stretch};
+use crate::point::{Coordinate, Point};
+use crate::pointwise::written;
+use crate::scene::{computed, Scene, Storage};
+use crate::sizes::{ceiling, product};
+use moe_graph::{AxisId, NodeId, Size};
+use moe_kernel::{Comparison, Target, Value};
+use moe_runtime::program::SizeExpression;
+use std::collections::BTreeMap;
+
+/// How many vectors of columns that lie together are read side by side.
+const SIDE_BY_SIDE: i64 = 8;
+/// How many places along the first reduced axis an item has.
+const PLACES: i64 = 64;
+
+/// Other right sides of fewer entries, for each point of the axes that both sides have, stay in the second cache as they are.
+const NEAR_BY: i64 = 1 << 15;
+/// From how many rows on other right sides are laid in panels.
+const LAID_FROM: i64 = 32;
+
+/// What is laid out, in which panels.
+pub(crate) struct Layout<'a> {
+    pub name: &'a str,
+    pub node: NodeId,
+    /// The axes of the node that panels follow one another for, outermost first.
+    pub outer: Vec<AxisId>,
+    pub column: AxisId,
+    /// At least one.
+    pub reduced: Vec<AxisId>,
+    /// The columns of a panel, a multiple of `lanes`.
+    pub width: i64,
+    pub lanes: u32,
+}
+
+impl Layout<'_> {
+    /// Lays the panels, `active` times: once or not at all.
+    pub fn lay(
+        &self,
+        scene: &Scene,
+        assembly: &mut Assembly,
+        target: &Target,
+        active: &Size,
+    ) -> Result<Panels, ScheduleError> {
+        let node = scene.node(self.node)?;
+        let element = computed(node.ty.element);
+        let count = ceiling(&scene.size(self.column), self.width);
+        let points = product(&scene.sizes(&self.reduced));
+        let width = Size::constant(self.width);
+        let length = product(&scene.sizes(&self.outer)).multiply(&count).multiply(&points).multiply(&width);
+        let buffer = assembly.scratch(self.name, element, length);
+        let storage = Storage { buffer, name: self.name.to_owned(), element, layout: Vec::new() };
+        let (outer, column, reduced) = (self.outer.clone(), self.column, self.reduced.clone());
+        let panels = Panels { storage, outer, column, reduced, count, width: self.width };
+        let first = self.reduced.first().map_or(Size::constant(1), |axis| scene.size(*axis));
+        let together = if score(scene, self.node, self.column) > 0 { SIDE_BY_SIDE } else { 1 };
+        let vectors = panels.count.multiply(&Size::constant(self.width / i64::from(self.lanes)));
+        let mut places = scene.sizes(&self.outer);
+        places.extend([blocks(&first, PLACES), blocks(&vectors, together)]);
+        let mut emitter = Emitter::new(scene, &mut assembly.faults, target, self.lanes);
+        emitter.buffer(buffer, self.name, element, true);
+        self.items(&mut emitter, &panels, &places, &vectors, together)?;
+        let rest = self.reduced.get(1..).unwrap_or_default();
+        let entries = PLACES.saturating_mul(together).saturating_mul(self.lanes.into());
+        let work = product(&scene.sizes(rest)).multiply(&Size::constant(entries));
+        let extent = extent_of(&places).multiply(active);
+        let mut kernel = written(emitter, "panels", extent, work, SizeExpression::Constant(0));
+        kernel.span = node.span;
+        assembly.launch(kernel)?;
+        Ok(panels)
+    }
+
+    /// An item is a stretch of the first reduced axis in some vectors of columns, at one point of the outer axes.
+    fn items(
+        &self,
+        e: &mut Emitter,
+        panels: &Panels,
+        places: &[Size],
+        vectors: &Size,
+        together: i64,
+    ) -> Result<(), ScheduleError> {
+        let (mut items, digits) = e.open_items(places);
+        let mut point = Point::default();
+        for (axis, digit) in self.outer.iter().zip(&digits) {
+            point.set(*axis, Coordinate::Scalar(*digit));
+        }
+        e.guard(&mut items, &self.outer, &point)?;
+        let at = |place: usize| digits.get(self.outer.len() + place).copied().unwrap_or(Value(0));
+        let (number, group) = (at(0), at(1));
+        let Some(first) = self.reduced.first() else {
+            return Err(ScheduleError::Malformed("a product over nothing"));
+        };
+        let stretch = e.block(*first, PLACES, number);
+        let length = e.w.index(together);
+        let begin = e.w.multiply(group, length);
+        let last = e.w.add(begin, length);
+        let lanes = i64::from(self.lanes);
+        let exact = e.scene.size(self.column).as_constant().is_some_and(|columns| {
+            columns % (lanes * together) == 0 && columns % self.width == 0 && !e.scene.is_ragged(self.column)
+        });
+        if exact {
+            self.fill(e, panels, &point, stretch, begin, (together, false))?;
+            e.close_items(items);
+            return Ok(());
+        }
+        let lanes = e.w.index(lanes);
+        let (filled, columns) = (e.w.multiply(last, lanes), e.extent(self.column));
+        let whole = e.w.compare(Comparison::LessEqual, filled, columns);
+        let mut choice = e.w.open_if(whole);
+        self.fill(e, panels, &point, stretch, begin, (together, false))?;
+        e.w.otherwise(&mut choice);
+        let end = e.w.size(vectors);
+        let end = e.w.minimum(last, end);
+        let each = e.w.open_loop(begin, end, 1, &[]);
+        self.fill(e, panels, &point, stretch, each.index, (1, true))?;
+        e.w.close_loop(each, &[]);
+        e.w.close_if(choice, &[]);
+        e.close_items(items);
+        Ok(())
+    }
+
+    /// Fills so many vectors from one on, of which some lanes may be beyond the columns.
+    fn fill(
+        &self,
+        e: &mut Emitter,
+        panels: &Panels,
+        point: &Point,
+        stretch: Stretch,
+        first: Value,
+        (count, may_end): (i64, bool),
+    ) -> Result<(), ScheduleError> {
+        let zero = e.w.index(0);
+        let mut at = Vec::new();
+        let mut open = Vec::new();
+        for (place, axis) in self.reduced.iter().enumerate() {
+            let (begin, end) =
+                if place == 0 { (stretch.begin, stretch.end) } else { (zero, e.extent(*axis)) };
+            let own = e.w.open_loop(begin, end, 1, &[]);
+            at.push((*axis, Coordinate::Scalar(own.index)));
+            open.push(own);
+        }
+        let inner = extended(point, &at);
+        let (outer, reduced) = (e.address(&self.outer, point)?, e.address(&self.reduced, &inner)?);
+        let (outer, reduced) = (e.forced(&outer), e.forced(&reduced));
+        let width = e.w.index(self.width);
+        let row = e.w.multiply(reduced, width);
+        let lanes = e.w.index(self.lanes.into());
+        let output = e.output(&panels.storage);
+        for number in 0..count {
+            let vector = e.w.offset(first, number);
+            let begin = e.w.multiply(vector, lanes);
+            let mask = may_end.then(|| {
+                let (columns, end) = (e.w.lane_indices(begin, self.lanes), e.extent(self.column));
+                e.w.compare(Comparison::Less, columns, end)
+            });
+            let along = e.lanes_at(&inner, self.column, begin, mask);
+            let value = e.emit(self.node, &along)?;
+            let value = e.w.splat(value, self.lanes);
+            let nothing = e.w.number(value, 0.0);
+            let value = mask.map_or(value, |mask| e.w.select(mask, value, nothing));
+            let base = e.panel(panels, outer, begin);
+            let index = e.w.add(base, row);
+            e.w.store(output, index, value, None);
+        }
+        for own in open.into_iter().rev() {
+            e.w.close_loop(own, &[]);
+        }
+        Ok(())
+    }
+}
+
+/// 1 where a product's operands are laid in panels while running and 0 where not; `None` if they never are.
+pub(super) fn laid_if(scene: &Scene, whole: &Product) -> Option<Size> {
+    let first = whole.contractions.first()?;
+    let ragged = |contraction: &Contraction| {
+        let right = scene.function.node(contraction.right);
+        let mut axes = right.into_iter().flat_map(|node| &node.ty.axes).chain(&contraction.rows);
+        axes.any(|axis| scene.is_ragged(*axis))
+    };
+    // Lanes along the reduced axis sum in another order: the number of rows must not decide between the two.
+    let by_columns =
+        |contraction: &Contraction| contraction.form == Form::Columns && contraction.grouped.is_none();
+    if whole.contractions.iter().any(|own| ragged(own) || !by_columns(own)) {
+        return None;
+    }
+    let entries = scene.size(first.column).multiply(&product(&scene.sizes(&first.reduced)));
+    if entries.as_constant().is_some_and(|entries| entries < NEAR_BY) {
+        return None;
+    }
+    let rows = product(&scene.sizes(&first.rows));
+    let (zero, one) = (Size::constant(0), Size::constant(1));
+    let active = rows.subtract(&Size::constant(LAID_FROM - 1)).maximum(&zero).minimum(&one);
+    Some(active).filter(|active| *active != zero)
+}
+
+impl Product<'_> {
+    /// Lays the right sides in panels, and the left side too if its rows lie closer together than what is summed.
+    pub fn lay(
+        &self,
+        scene: &Scene,
+        assembly: &mut Assembly,
+        target: &Target,
+        shape: &Shape,
+        active: &Size,
+    ) -> Result<BTreeMap<NodeId, Panels>, ScheduleError> {
+        let first = self.first()?;
+        let mut layouts = Vec::new();
+        let mut layout = |name, id: NodeId, column: AxisId, width: i64, lanes: u32| {
+            let axes = &scene.node(id)?.ty.axes;
+            let reduced: Vec<AxisId> =
+                first.reduced.iter().copied().filter(|axis| axes.contains(axis)).collect();
+            let is_outer = |axis: &AxisId| *axis != column && !reduced.contains(axis);
+            let outer = axes.iter().copied().filter(is_outer).collect();
+            if !reduced.is_empty() {
+                layouts.push(Layout { name, node: id, outer, column, reduced, width, lanes });
+            }
+            Ok(())
+        };
+        for own in self.contractions {
+            layout("right", own.right, own.column, shape.lanes.into(), shape.lanes)?;
+        }
+        if let ([row], Some(inner)) = (first.rows.as_slice(), first.reduced.last()) {
+            if score(scene, first.left, *inner) <= 0 && score(scene, first.left, *row) > 0 {
+                let lanes = 1 << shape.rows.trailing_zeros();
+                layout("left", first.left, *row, shape.rows as i64, lanes)?;
+            }
+        }
+        let laid = layouts.iter().map(|own| Ok((own.node, own.lay(scene, assembly, target, active)?)));
+        laid.collect()
+    }
+}

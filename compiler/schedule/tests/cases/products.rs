@@ -1,0 +1,110 @@
+//! Products of two inputs: laid in panels while running where there are rows enough, read as they lie where not.
+
+use crate::support::{model, plan, random, run, sized, Machine, Split, AVX2, AVX512, CRANELIFT};
+use moe_runtime::{Element, Tensor};
+
+/// How many launches lay operands in panels.
+fn laid(plan: &moe_kernel::Plan) -> usize {
+    plan.program.kernels.iter().filter(|kernel| kernel.name.starts_with("panels")).count()
+}
+
+/// A product at sizes, on all machines, against the evaluator; `operands` are laid.
+fn check(text: &str, sizes: &[(&str, i64)], operands: usize) {
+    let module = model(&format!("moe 1\n{text}"), None, true);
+    let given = sized(&module, sizes);
+    let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+    for target in [CRANELIFT, AVX2, AVX512] {
+        assert_eq!(laid(&plan(&module, &target)), operands, "{text}");
+        assert_eq!(run(&module, &given, &target, Split::Odd), expected.outputs, "{text} at {sizes:?}");
+    }
+}
+
+#[test]
+fn right_sides_are_laid_in_panels_for_many_rows() {
+    let text = "model Product(x: f32[N, D = 130], y: f32[D, H = 260]) -> f32[N, H] { x @ y + x @ y * 0.5 }";
+    for rows in [0, 1, 31, 32, 45] {
+        check(text, &[("N", rows)], 1);
+    }
+    let text = "model Product(x: f32[N = 32, D = 512], y: f32[D, H = 64]) -> f32[N, H] { x @ y }";
+    check(text, &[], 1);
+}
+
+#[test]
+fn few_rows_and_small_right_sides_are_read_as_they_lie() {
+    check("model Few(x: f32[N = 31, D = 300], y: f32[D, H = 120]) -> f32[N, H] { x @ y }", &[], 0);
+    check("model Small(x: f32[N, D = 100], y: f32[D, H = 37]) -> f32[N, H] { x @ y }", &[("N", 40)], 0);
+}
+
+#[test]
+fn free_columns_and_free_sums() {
+    let columns = "model Free(x: f32[N, D = 40], y: f32[D, H]) -> f32[N, H] { x @ y }";
+    for (rows, columns_of_it) in [(33, 1), (34, 50), (35, 129), (2, 70)] {
+        check(columns, &[("N", rows), ("H", columns_of_it)], 1);
+    }
+    let sums = "model Free(x: f32[N, D], y: f32[D, H = 90]) -> f32[N, H] { x @ y }";
+    for (rows, summed) in [(33, 0), (40, 1), (32, 77), (3, 70)] {
+        check(sums, &[("N", rows), ("D", summed)], 1);
+    }
+}
+
+#[test]
+fn a_left_side_whose_rows_lie_together_is_laid_too() {
+    let text = "model Gradient(x: f32[N, M = 45], y: f32[N, H = 100]) -> f32[M, H] { sum(x * y, over N) }";
+    for summed in [0, 1, 70, 130] {
+        check(text, &[("N", summed)], 2);
+    }
+}
+
+#[test]
+fn batches_and_other_elements() {
+    let batch = "model Batch(x: f32[B = 3, N, D = 130], y: f32[B, D, H = 260]) -> f32[B, N, H] { x @ y }";
+    check(batch, &[("N", 33)], 1);
+    let heads = "model Heads(x: f32[N, B = 2, D = 128], y: f32[D, B, H = 270]) -> f32[B, N, H] { x @ y }";
+    check(heads, &[("N", 40)], 1);
+    let wide = "model Wide(x: f64[N, D = 130], y: f64[D, H = 260]) -> f64[N, H] { x @ y }";
+    check(wide, &[("N", 33)], 1);
+    let narrow = "model Narrow(x: f32[N, D = 130], y: bf16[D, H = 260]) -> f32[N, H] { x @ (y as f32) }";
+    check(narrow, &[("N", 37)], 1);
+}
+
+#[test]
+fn a_row_does_not_depend_on_how_many_there_are() {
+    let module = model(
+        "moe 1\nmodel Product(x: f32[N, D = 130], y: f32[D, H = 260]) -> f32[N, H] { x @ y }",
+        None,
+        true,
+    );
+    // Numbers whose sums are rounded.
+    let rough = |shape: Vec<usize>, seed| {
+        let entries = random(Element::F32, shape.clone(), seed).to_f64();
+        let entries: Vec<f32> = entries
+            .iter()
+            .enumerate()
+            .map(|(at, value)| (*value as f32 + 0.37) * (1.0 + 0.001 * (at * 7 % 101) as f32))
+            .collect();
+        Tensor::from_f32(shape, &entries).unwrap()
+    };
+    let (x, y) = (rough(vec![40, 130], 1), rough(vec![130, 260], 2));
+    for target in [AVX2, AVX512] {
+        let plan = plan(&module, &target);
+        let of = |rows: usize| {
+            let few =
+                Tensor::new(Element::F32, vec![rows, 130], x.bytes()[..rows * 130 * 4].to_vec()).unwrap();
+            Machine::new(&plan, &module, &[few, y.clone()], Split::Whole).run().unwrap()[0].to_f64()
+        };
+        let all = of(40);
+        for rows in [1, 5, 31, 32, 39] {
+            assert_eq!(of(rows), all[..rows * 260], "{rows} rows");
+        }
+    }
+}
+
+#[test]
+fn lanes_along_the_sum() {
+    for (rows, summed, columns) in [(1, 100, 7), (6, 64, 33), (70, 37, 66)] {
+        let text = format!(
+            "model Right(x: f32[N, D = {summed}], y: f32[H = {columns}, D]) -> f32[N, H] {{ x @ y }}"
+        );
+        check(&text, &[("N", rows)], 0);
+    }
+}
