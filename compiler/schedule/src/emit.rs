@@ -31,6 +31,8 @@ pub(crate) struct Emitter<'a> {
     pub ahead: i64,
     /// Where axes end for now, before they end as a whole.
     pub ends: BTreeMap<AxisId, Value>,
+    /// An axis that is gone along, and how many places ahead of those that are read lanes are asked for.
+    pub beyond: Option<(AxisId, i64)>,
     memo: HashMap<Key, Value>,
 }
 
@@ -39,7 +41,7 @@ impl<'a> Emitter<'a> {
         let w = Writer::new(target.fused_multiply_add);
         let (buffers, panels, memo) = (Vec::new(), BTreeMap::new(), HashMap::new());
         let ends = BTreeMap::new();
-        Emitter { w, scene, faults, target, lanes, buffers, panels, ahead: 0, ends, memo }
+        Emitter { w, scene, faults, target, lanes, buffers, panels, ahead: 0, ends, beyond: None, memo }
     }
 
     /// The parameter for a buffer of the program.
@@ -261,7 +263,20 @@ impl<'a> Emitter<'a> {
     pub fn load(&mut self, storage: &Storage, point: &Point) -> Result<Value, ScheduleError> {
         let address = self.address(&storage.layout, point)?;
         let buffer = self.buffer(storage.buffer, &storage.name, storage.element, false);
+        if let Coordinate::Lanes(index) = &address {
+            self.ask(storage, buffer, *index, point);
+        }
         Ok(self.read(buffer, &address, point.mask, point.lane_mask))
+    }
+
+    /// Asks for what will be read when the axis is gone along, if the storage has it.
+    fn ask(&mut self, storage: &Storage, buffer: u32, index: Value, point: &Point) {
+        let Some((axis, places)) = self.beyond.filter(|(axis, _)| point.get(*axis).is_some()) else { return };
+        let Some(place) = storage.layout.iter().position(|own| *own == axis) else { return };
+        let stride = product(&self.scene.sizes(storage.layout.get(place + 1..).unwrap_or_default()));
+        let distance = self.w.size(&stride.multiply(&Size::constant(places)));
+        let index = self.w.add(index, distance);
+        self.w.statement(Statement::Prefetch { buffer, index });
     }
 
     /// Writes a value at a point.

@@ -1,6 +1,7 @@
 //! The items of a contraction: blocks of rows and columns, for each point of the common axes or each segment of packed rows.
 
 use super::classify::{Contraction, Form};
+use super::lay::is_near;
 use super::tile::{Product, Tiles, ROWS};
 use crate::assembly::Assembly;
 use crate::emit::Emitter;
@@ -15,6 +16,8 @@ use moe_kernel::{BinaryOperation, Comparison, Target, Value};
 
 /// How many rows an item has.
 const ROW_BLOCK: i64 = 64;
+/// How many places ahead along the sum a right side is asked for that comes from afar.
+const BEYOND: i64 = 16;
 
 /// Schedules a product of one contraction with what is computed from it in the same place, launched `active` times: once or not at all.
 pub(super) fn schedule(
@@ -31,6 +34,10 @@ pub(super) fn schedule(
     };
     let lanes = lanes(target, product.element, &scene.size(along));
     let mut emitter = Emitter::new(scene, &mut assembly.faults, target, lanes);
+    if contraction.form == Form::Columns && !is_near(scene, contraction) {
+        let axis = contraction.reduced.last();
+        emitter.beyond = axis.map(|axis| (*axis, BEYOND));
+    }
     emitter.output(product.storage);
     let places = emitter.contraction(&Tiles { product, contraction })?;
     let mut kernel = product.written(scene, &mut assembly.symbols, emitter, &places)?;

@@ -28,6 +28,9 @@ const PLACES: i64 = 64;
 const NEAR_BY: i64 = 1 << 15;
 /// From how many rows on other right sides are laid in panels.
 const LAID_FROM: i64 = 32;
+/// Right sides of so many entries or more come from memory whichever way they are read, and are laid from fewer rows on.
+const FAR_AWAY: i64 = 1 << 21;
+const FAR_LAID_FROM: i64 = 8;
 
 /// What is laid out, in which panels.
 pub(crate) struct Layout<'a> {
@@ -179,6 +182,17 @@ impl Layout<'_> {
     }
 }
 
+/// The entries of a right side for each point of the axes that both sides have, if they are known.
+fn entries(scene: &Scene, contraction: &Contraction) -> Option<i64> {
+    let reduced = product(&scene.sizes(&contraction.reduced));
+    scene.size(contraction.column).multiply(&reduced).as_constant()
+}
+
+/// Whether a right side is known to be small.
+pub(super) fn is_near(scene: &Scene, contraction: &Contraction) -> bool {
+    entries(scene, contraction).is_some_and(|entries| entries < NEAR_BY)
+}
+
 /// 1 where a product's operands are laid in panels while running and 0 where not; `None` if they never are.
 pub(super) fn laid_if(scene: &Scene, whole: &Product) -> Option<Size> {
     let first = whole.contractions.first()?;
@@ -193,13 +207,14 @@ pub(super) fn laid_if(scene: &Scene, whole: &Product) -> Option<Size> {
     if whole.contractions.iter().any(|own| ragged(own) || !by_columns(own)) {
         return None;
     }
-    let entries = scene.size(first.column).multiply(&product(&scene.sizes(&first.reduced)));
-    if entries.as_constant().is_some_and(|entries| entries < NEAR_BY) {
+    if is_near(scene, first) {
         return None;
     }
+    let is_far = entries(scene, first).is_some_and(|entries| entries >= FAR_AWAY);
+    let least = if is_far { FAR_LAID_FROM } else { LAID_FROM };
     let rows = product(&scene.sizes(&first.rows));
     let (zero, one) = (Size::constant(0), Size::constant(1));
-    let active = rows.subtract(&Size::constant(LAID_FROM - 1)).maximum(&zero).minimum(&one);
+    let active = rows.subtract(&Size::constant(least - 1)).maximum(&zero).minimum(&one);
     Some(active).filter(|active| *active != zero)
 }
 
