@@ -1,6 +1,6 @@
 //! Exponentials: x = k ln 2 + r with |r| ≤ ln 2 / 2, a Taylor polynomial of e^r, times 2^k (Cody and Waite 1980, chapter 6).
 
-use super::polynomial::{clamped, nearest, polynomial, scaled};
+use super::polynomial::{clamped, nearest, polynomial, scaled, two_to};
 use crate::writer::Writer;
 use moe_graph::Element;
 use moe_kernel::{Comparison, Value};
@@ -57,23 +57,31 @@ pub(super) fn exponential(w: &mut Writer, x: Value) -> Value {
     scaled(w, value, k)
 }
 
-/// e^x - 1 = 2^k (e^r - 1) + (2^k - 1), in `f64`.
 pub(super) fn minus_one(w: &mut Writer, x: Value) -> Value {
-    let small = clamped(w, x, -40.0, 40.0);
-    let (k, r) = reduced(w, small);
-    let p = polynomial(w, r, TAYLOR.get(2..).unwrap_or_default());
-    let square = w.multiply(r, r);
-    let fraction = w.multiply_add(square, p, r);
-    let one = w.number(x, 1.0);
-    let scale = scaled(w, one, k);
-    let whole = w.subtract(scale, one);
-    let value = w.multiply_add(scale, fraction, whole);
+    let small = clamped(w, x, -NEAR, NEAR);
+    let value = minus_one_near(w, small);
     let whole = exponential(w, x);
-    let limit = w.number(x, 40.0);
+    let limit = w.number(x, NEAR);
     let large = w.compare(Comparison::Greater, x, limit);
     let value = w.select(large, whole, value);
     // The sign of zero stays.
     let zero = w.number(x, 0.0);
     let is_zero = w.compare(Comparison::Equal, x, zero);
     w.select(is_zero, x, value)
+}
+
+/// Up to here 1 is worth taking away.
+pub(super) const NEAR: f64 = 40.0;
+
+/// e^x - 1 = 2^k (e^r - 1) + (2^k - 1) for x between -[`NEAR`] and it.
+pub(super) fn minus_one_near(w: &mut Writer, x: Value) -> Value {
+    let (k, r) = reduced(w, x);
+    let wide = w.ty(x).element == Element::F64;
+    let p = polynomial(w, r, TAYLOR.get(2..if wide { 15 } else { 9 }).unwrap_or_default());
+    let square = w.multiply(r, r);
+    let fraction = w.multiply_add(square, p, r);
+    let scale = two_to(w, k);
+    let one = w.number(x, 1.0);
+    let whole = w.subtract(scale, one);
+    w.multiply_add(scale, fraction, whole)
 }
