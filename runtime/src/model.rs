@@ -69,7 +69,8 @@ impl Model {
     /// Checks the program, fits the weights to it, and prepares them, on as many threads as [`thread_count`] says.
     ///
     /// # Errors
-    /// If the program cannot be used, the weights are not those it needs, or there is not enough memory.
+    /// If the program cannot be used, the weights are not those it needs, what is made of them stops (an index that a weight holds is outside
+    /// its axis), or there is not enough memory.
     pub fn new(program: Program, kernels: Kernels, weights: Option<WeightFile>) -> Result<Self, Error> {
         Model::with_threads(program, kernels, weights, None)
     }

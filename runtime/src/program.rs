@@ -1,8 +1,8 @@
 //! The program form: what is launched, on which buffers, how large. It is data, written by the compiler beside the
 //! kernels' code and interpreted here, so that every road to a program (in memory, executable, library) behaves alike.
 //!
-//! A program has two halves. `prepare` turns weights as they lie in files into the layout the kernels read; it runs once
-//! when weights are loaded. `step` turns inputs into outputs. Before a context's first step `begin` gives states their first values.
+//! A program has two halves. `prepare` works out what weights alone decide, and turns weights as they lie in files into the layout the kernels
+//! read; it runs once when weights are loaded. `step` turns inputs into outputs. Before a context's first step `begin` gives states their first values.
 
 use crate::element::Element;
 use serde::{Deserialize, Serialize};

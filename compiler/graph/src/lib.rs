@@ -10,6 +10,7 @@ mod builder;
 mod fact_rules;
 mod function;
 mod infer;
+mod invariant;
 mod operation;
 mod passes;
 mod random;
@@ -26,6 +27,7 @@ pub use function::{
     ParameterKind, Type,
 };
 pub use infer::{infer, TypeError};
+pub use invariant::{invariant_parameters, invariants, keeps_invariance};
 pub use moe_runtime::Element;
 pub use operation::{Absorb, Absorption, Operation, ReduceKind, ScalarFunction, Signature};
 pub use passes::{live_nodes, simplify};

@@ -1,10 +1,10 @@
-//! One arena for all values that live within a step: a buffer takes the place of one that is no longer read, where that one is
-//! provably large enough.
+//! One arena for all values that live within a step, and one for all that weights are made into: a buffer takes the place of one that is no longer
+//! read, where that one is provably large enough.
 
 use crate::assembly::{Draft, Home};
 use crate::sizes::aligned;
 use moe_graph::Size;
-use moe_runtime::program::{Count, SizeExpression, Step};
+use moe_runtime::program::{Count, Launch, SizeExpression, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// From the first to the last step that touches a buffer.
@@ -27,8 +27,52 @@ struct Slot {
     until: usize,
 }
 
+/// The arena of what steps work out.
 pub(crate) fn plan(buffers: &[Draft], steps: &[Step]) -> Arena {
-    let lives = lives(buffers, steps);
+    laid(buffers, lives(buffers, steps))
+}
+
+/// The arena of what weights are made into. What a step reads lasts.
+pub(crate) fn plan_prepared(buffers: &[Draft], prepare: &[Launch], steps: [&[Step]; 2]) -> Arena {
+    let mut read = BTreeSet::new();
+    steps.iter().for_each(|steps| reads(steps, &mut read));
+    for buffer in read.clone() {
+        let mut place = buffer;
+        while let Some(Home::Round { buffer, .. }) = buffers.get(place as usize).map(|draft| &draft.home) {
+            place = *buffer;
+        }
+        read.insert(place);
+    }
+    let mut lives: BTreeMap<u32, Life> = BTreeMap::new();
+    for (clock, launch) in prepare.iter().enumerate() {
+        let own = |buffer: &&u32| {
+            matches!(buffers.get(**buffer as usize).map(|draft| &draft.home), Some(Home::Prepared))
+        };
+        for buffer in launch.buffers.iter().filter(own) {
+            let life = lives.entry(*buffer).or_insert(Life { first: clock, last: clock });
+            life.last = if read.contains(buffer) { prepare.len() } else { clock };
+        }
+    }
+    laid(buffers, lives)
+}
+
+/// The buffers that steps touch.
+fn reads(steps: &[Step], found: &mut BTreeSet<u32>) {
+    for step in steps {
+        match step {
+            Step::Launch(launch) => found.extend(&launch.buffers),
+            Step::Repeat(repeat) => {
+                found.extend(match repeat.count {
+                    Count::Buffer(buffer) => Some(buffer),
+                    Count::Size(_) => None,
+                });
+                reads(&repeat.body, found);
+            }
+        }
+    }
+}
+
+fn laid(buffers: &[Draft], lives: BTreeMap<u32, Life>) -> Arena {
     let mut order: Vec<(Life, u32)> = lives.iter().map(|(buffer, life)| (*life, *buffer)).collect();
     order.sort_by_key(|(life, buffer)| (life.first, *buffer));
     let mut slots: Vec<Slot> = Vec::new();

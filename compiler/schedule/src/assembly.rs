@@ -87,6 +87,8 @@ pub(crate) struct Assembly {
     same: HashMap<Vec<u8>, u32>,
     /// The bytes of each thread's scratch memory.
     pub thread_bytes: Size,
+    /// Whether what is launched now runs once, when weights are loaded.
+    pub preparing: bool,
     /// Weights in panels, by what they were made from.
     pub packed: BTreeMap<Panelled, u32>,
     /// What is launched once, when weights are loaded.
@@ -105,10 +107,10 @@ impl Assembly {
         self.buffers.len() as u32 - 1
     }
 
-    /// A new buffer in the arena for a value with these axes.
+    /// A new buffer in the arena, or in prepared memory while that is filled, for a value with these axes.
     pub fn storage(&mut self, name: &str, element: Element, layout: Vec<AxisId>, length: Size) -> Storage {
         let name = name.to_owned();
-        let home = Home::Arena;
+        let home = if self.preparing { Home::Prepared } else { Home::Arena };
         let buffer = self.buffer(Draft { name: name.clone(), element, length, home, kept: false });
         Storage { buffer, name, element, layout }
     }
@@ -156,8 +158,12 @@ impl Assembly {
 
     /// Adds a launch of a kernel; equal kernels become one.
     pub fn launch(&mut self, written: Written) -> Result<(), ScheduleError> {
-        let launch = self.launched(written);
-        self.step(Step::Launch(launch));
+        if self.preparing {
+            self.prepare(written);
+        } else {
+            let launch = self.launched(written);
+            self.step(Step::Launch(launch));
+        }
         Ok(())
     }
 

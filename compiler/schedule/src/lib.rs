@@ -12,6 +12,7 @@ mod deliver;
 mod emit;
 mod error;
 mod function;
+mod hoist;
 mod inline;
 mod materialize;
 mod mathematics;

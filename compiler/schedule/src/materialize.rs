@@ -55,7 +55,7 @@ pub(crate) fn is_heavy(operation: &Operation) -> bool {
 }
 
 /// Whether a node's values lie somewhere without being worked out.
-fn is_given(operation: &Operation) -> bool {
+pub(crate) fn is_given(operation: &Operation) -> bool {
     matches!(operation, Operation::Parameter(_) | Operation::Table(_))
 }
 

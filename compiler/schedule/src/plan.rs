@@ -4,9 +4,9 @@ use crate::arena;
 use crate::assembly::{Assembly, Draft, Home};
 use crate::deliver::{deliver, Delivery};
 use crate::error::ScheduleError;
-use crate::inline;
+use crate::hoist::{hoist, Hoisted};
 use crate::scene::{Scene, Storage};
-use crate::sizes::{aligned, product};
+use crate::sizes::product;
 use moe_grammar::Span;
 use moe_graph::{AxisId, Element, Function, Module, NodeId, Operation, Output, OutputKind, ParameterKind};
 use moe_kernel::{Plan, Target};
@@ -40,9 +40,14 @@ pub struct PlanRequest<'a> {
 /// # Errors
 /// If the graph is malformed or says something that cannot be scheduled.
 pub fn plan(request: &PlanRequest) -> Result<Plan, ScheduleError> {
-    let function = inline::entry(request.module)?;
-    let mut edge = Edge { request, function: &function, program: empty(request), assembly: Assembly::new() };
+    let hoisted = hoist(request.module, &|output| {
+        output.kind == OutputKind::Initial || is_wanted(request.observe, output)
+    })?;
+    let (program, assembly) = (empty(request), Assembly::new());
+    let mut edge = Edge { request, module: &hoisted.module, function: &hoisted.whole, program, assembly };
     let storages = edge.parameters();
+    let storages = edge.prepare(&hoisted, storages)?;
+    edge.function = &hoisted.step;
     edge.begin(&storages)?;
     edge.steps(storages)?;
     Ok(edge.finish())
@@ -75,6 +80,7 @@ fn empty(request: &PlanRequest) -> Program {
 
 struct Edge<'a> {
     request: &'a PlanRequest<'a>,
+    module: &'a Module,
     function: &'a Function,
     program: Program,
     assembly: Assembly,
@@ -144,15 +150,33 @@ impl Edge<'_> {
         storages
     }
 
-    fn is_wanted(&self, output: &Output) -> bool {
-        matches!(output.kind, OutputKind::Result | OutputKind::Next)
-            || output.kind == OutputKind::Observed
-                && self.request.observe.iter().any(|pattern| matches(pattern, &output.name))
+    /// Works out what steps find in prepared memory; gives where their parameters lie.
+    fn prepare(
+        &mut self,
+        hoisted: &Hoisted,
+        mut storages: BTreeMap<NodeId, Storage>,
+    ) -> Result<BTreeMap<NodeId, Storage>, ScheduleError> {
+        self.assembly.preparing = true;
+        let mut targets = Vec::new();
+        for id in &hoisted.prepared {
+            let node = self.function.node(*id).ok_or(ScheduleError::Malformed("no such node"))?;
+            let sizes: Vec<_> = node.ty.axes.iter().map(|axis| self.function.size(*axis)).collect();
+            let (name, axes) = (format!("prepared {}", node.operation.name()), node.ty.axes.clone());
+            let storage = self.assembly.storage(&name, node.ty.element, axes, product(&sizes));
+            targets.push(Delivery { node: *id, storage });
+        }
+        if !targets.is_empty() {
+            self.deliver(storages.clone(), &targets)?;
+        }
+        self.assembly.preparing = false;
+        storages.extend(targets.into_iter().map(|target| (target.node, target.storage)));
+        Ok(storages)
     }
 
     fn steps(&mut self, storages: BTreeMap<NodeId, Storage>) -> Result<(), ScheduleError> {
         let function = self.function;
-        let outputs: Vec<&Output> = function.outputs.iter().filter(|output| self.is_wanted(output)).collect();
+        let outputs: Vec<&Output> =
+            function.outputs.iter().filter(|output| is_wanted(self.request.observe, output)).collect();
         let mut targets = Vec::new();
         for output in outputs {
             targets.push(Delivery { node: output.node, storage: self.output(output)? });
@@ -184,7 +208,7 @@ impl Edge<'_> {
     ) -> Result<(), ScheduleError> {
         let (function, origin) = (self.function, self.request.origin);
         let scene = Scene { function, storages, packings: BTreeMap::new(), origin };
-        deliver(self.request.module, self.request.target, &mut self.assembly, scene, targets)
+        deliver(self.module, self.request.target, &mut self.assembly, scene, targets)
     }
 
     /// Where an output goes.
@@ -239,9 +263,10 @@ impl Edge<'_> {
         // Nothing is handed from the one to the other but states.
         arena.offsets.extend(begin.offsets);
         arena.bytes = arena.bytes.maximum(&begin.bytes);
+        let prepared =
+            arena::plan_prepared(&assembly.buffers, &assembly.prepare, [&self.program.begin, &steps]);
         let zero = moe_graph::Size::constant(0);
         let mut program = self.program;
-        let mut prepared = zero.clone();
         for (id, draft) in assembly.buffers.iter().enumerate() {
             let place = match &draft.home {
                 Home::Fixed(place) => place.clone(),
@@ -251,11 +276,8 @@ impl Edge<'_> {
                 }
                 Home::Thread(offset) => Place::Thread(assembly.symbols.expression(offset)),
                 Home::Prepared => {
-                    let bytes =
-                        draft.length.multiply(&moe_graph::Size::constant(draft.element.bytes() as i64));
-                    let offset = prepared.clone();
-                    prepared = prepared.add(&aligned(&bytes));
-                    Place::Prepared(assembly.symbols.expression(&offset))
+                    let offset = prepared.offsets.get(&(id as u32)).unwrap_or(&zero);
+                    Place::Prepared(assembly.symbols.expression(offset))
                 }
                 Home::Round { buffer, depth, stride } => {
                     let stride = assembly.symbols.expression(stride);
@@ -266,7 +288,7 @@ impl Edge<'_> {
             let (name, element) = (draft.name.clone(), draft.element);
             program.buffers.push(Buffer { name, element, length, place });
         }
-        program.prepared_bytes = assembly.symbols.expression(&prepared);
+        program.prepared_bytes = assembly.symbols.expression(&prepared.bytes);
         program.prepare = assembly.prepare;
         program.arena_bytes = assembly.symbols.expression(&arena.bytes);
         let of_thread = assembly.thread_bytes.clone();
@@ -284,6 +306,12 @@ impl Edge<'_> {
         self.program = empty(self.request);
         Plan { program, kernels: assembly.kernels }
     }
+}
+
+/// Whether an output is worked out at every step.
+fn is_wanted(observe: &[String], output: &Output) -> bool {
+    matches!(output.kind, OutputKind::Result | OutputKind::Next)
+        || output.kind == OutputKind::Observed && observe.iter().any(|pattern| matches(pattern, &output.name))
 }
 
 /// Whether a dotted name fits a pattern in which `*` stands for anything.

@@ -141,13 +141,13 @@ impl RightSide<'_> {
     }
 }
 
-/// The weight that a buffer is or is a part of, and how many such parts it has.
+/// The weight, or what was made of weights once, that a buffer is or is a part of, and how many such parts it has.
 pub(crate) fn weight_of(assembly: &Assembly, buffer: u32) -> Option<(u32, i64)> {
     let length = assembly.buffers.get(buffer as usize)?.length.as_constant().filter(|length| *length > 0)?;
     let mut whole = buffer;
     loop {
         match &assembly.buffers.get(whole as usize)?.home {
-            Home::Fixed(Place::Weight(_)) => break,
+            Home::Fixed(Place::Weight(_)) | Home::Prepared => break,
             Home::Round { buffer, stride, .. } => {
                 // Parts must be whole pieces of the size of the innermost.
                 let bytes =

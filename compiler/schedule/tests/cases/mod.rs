@@ -4,6 +4,7 @@ mod generated;
 mod mathematics;
 mod mixtures;
 mod products;
+mod prepare;
 mod programs;
 mod rows;
 mod snapshots;
