@@ -7,6 +7,7 @@
 mod bits;
 mod calls;
 mod facts;
+mod layers;
 mod maker;
 mod mixture;
 mod moves;
@@ -41,6 +42,8 @@ pub struct Options {
     pub selection: bool,
     /// Mixtures of experts.
     pub mixtures: bool,
+    /// Layers with scales and biases, and with a matrix for each row.
+    pub layers: bool,
     /// Packing written out.
     pub packing: bool,
     /// Calls, repetitions and folds of a function.
@@ -63,6 +66,7 @@ impl Default for Options {
             movement: true,
             selection: true,
             mixtures: true,
+            layers: false,
             packing: false,
             calls: false,
             approximate: false,
@@ -163,6 +167,9 @@ fn choices(options: &Options, calls: bool) -> Vec<Step> {
     }
     if options.mixtures {
         steps.extend([mixture::mixture as Step; 3]);
+    }
+    if options.layers {
+        steps.extend([layers::scaled_layer as Step, layers::scaled_layer, layers::chosen_matrices]);
     }
     if options.packing {
         steps.extend([moves::packing as Step; 4]);

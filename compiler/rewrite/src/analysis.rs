@@ -4,6 +4,7 @@
 //! total order, so that the result does not depend on the order in which terms are found.
 
 use crate::classes::Classes;
+use crate::cost::reading;
 use crate::language::{class, key, Term};
 use crate::masks::Candidate;
 use crate::sign::{sign, Sign};
@@ -28,6 +29,9 @@ pub struct Data {
     pub fact: Option<Fact>,
     /// What is known of the sign of its entries.
     pub sign: Sign,
+    /// If it is the same in every step: the bytes that a step reads where it uses it. This says what pays, never what is equal, so it has no
+    /// evidence.
+    pub invariant: Option<u64>,
     /// Where what is known comes from, if that is recorded.
     pub evidence: Evidence,
 }
@@ -63,7 +67,7 @@ pub struct Derivation {
 impl Data {
     /// Nothing is known but the type.
     pub fn of_type(ty: Type) -> Self {
-        Data { ty, fact: None, sign: Sign::Any, evidence: Evidence::default() }
+        Data { ty, fact: None, sign: Sign::Any, invariant: None, evidence: Evidence::default() }
     }
 
     /// The number it is everywhere, if it is one.
@@ -83,6 +87,10 @@ pub struct Knowledge {
     pub tables: Vec<Vec<Scalar>>,
     /// The types of operations that operands do not determine: parameters, tables and calls.
     pub given: BTreeMap<Operation, Type>,
+    /// Which parameters are the same in every step.
+    pub invariant: Vec<bool>,
+    /// Whether a proof is checked: what makes a rule pay, or its search end, is no part of it.
+    pub checks: bool,
     /// The masks that values may be packed by.
     pub candidates: Vec<Candidate>,
     /// Values whose bounds found no place among them.
@@ -140,7 +148,8 @@ impl Analysis<Term> for Knowledge {
             Ok(ty) => {
                 let (fact, sign) = (fact_of(graph, term, &ty, id), sign(graph, term));
                 let evidence = derive(graph, term, id, (fact.is_some(), sign != Sign::Any));
-                Data { ty, fact, sign, evidence }
+                let invariant = invariant(graph, term, &ty);
+                Data { ty, fact, sign, invariant, evidence }
             }
             Err(problem) => {
                 graph.analysis.report(problem);
@@ -158,7 +167,10 @@ impl Analysis<Term> for Knowledge {
             (left, right) => right.is_some().cmp(&left.is_some()),
         };
         let sign = a.sign.max(b.sign);
-        let mut merged = DidMerge(a.sign != sign, b.sign != sign);
+        let invariant = [a.invariant, b.invariant].into_iter().flatten().min();
+        let mut merged =
+            DidMerge(a.sign != sign || a.invariant != invariant, b.sign != sign || b.invariant != invariant);
+        a.invariant = invariant;
         if a.sign != sign {
             (a.sign, a.evidence.sign) = (sign, b.evidence.sign);
         }
@@ -184,6 +196,19 @@ fn derive(graph: &mut Graph, term: &Term, class: Id, (fact, sign): (bool, bool))
     let number = derivations.len() as u32;
     derivations.push(Derivation { term: term.clone(), class, operands });
     Evidence { fact: fact.then_some(number), sign: sign.then_some(number) }
+}
+
+/// What a step reads of a term, if it is the same in every step.
+fn invariant(graph: &Graph, term: &Term, ty: &Type) -> Option<u64> {
+    let operands: Vec<(&Type, Option<u64>)> = term
+        .operands
+        .iter()
+        .map(|operand| (&graph[*operand].data.ty, graph[*operand].data.invariant))
+        .collect();
+    let known = &graph.analysis;
+    reading(&known.function, &term.operation, &operands, ty, &|index| {
+        known.invariant.get(index as usize) == Some(&true)
+    })
 }
 
 /// The type of an operation on classes, its axes in order of their ids.

@@ -21,15 +21,29 @@ pub struct Loaded {
     pub origins: Origins,
 }
 
-/// The live nodes of a function as terms, with `proofs` so that where facts come from is kept.
-pub fn load(function: &Function, nominal: Nominal, proofs: bool) -> Result<Loaded, RewriteError> {
+/// The live nodes of a function as terms, with `proofs` so that where facts come from is kept. `invariant` says which parameters are the same in
+/// every step.
+pub fn load(
+    function: &Function,
+    invariant: &[bool],
+    nominal: Nominal,
+    proofs: bool,
+) -> Result<Loaded, RewriteError> {
     let axes = Function { name: function.name.clone(), axes: function.axes.clone(), ..Function::default() };
     let (derivations, tables) = (proofs.then(Vec::new), function.tables.clone());
     let parameters = function.parameters.iter().flat_map(|parameter| &parameter.ty.axes);
     let edge = parameters.chain(function.outputs.iter().flat_map(|output| &output.axes));
     let edge = edge.copied().filter(|axis| function.axis(*axis).is_some_and(|axis| axis.ragged)).collect();
-    let mut graph =
-        Graph::new(Knowledge { function: axes, edge, tables, nominal, derivations, ..Knowledge::default() });
+    let invariant = invariant.to_vec();
+    let mut graph = Graph::new(Knowledge {
+        function: axes,
+        edge,
+        tables,
+        invariant,
+        nominal,
+        derivations,
+        ..Knowledge::default()
+    });
     let mut origins = Origins::default();
     let mut classes: Vec<Option<Id>> = Vec::new();
     for (node, live) in function.nodes.iter().zip(live_nodes(function)) {

@@ -6,9 +6,17 @@
 //! they are. A laid-out value counts twice, written and read. Every laid-out value is a loop nest to start; lists of packed rows cost a pass over the mask.
 //!
 //! A contraction is `sum` of `multiply`: the product costs one operation an entry, the sum another.
+//!
+//! What is the same in every step (made of weights and constants alone, of known sizes) is worked out once, when weights are loaded. A step reads
+//! it where it uses it, as often as it does, and pays a small share of its work and of the memory it takes.
 
 use crate::machine::MachineDescription;
-use moe_graph::{AxisId, Operation, ReduceKind, ScalarFunction, Type};
+use moe_graph::{keeps_invariance, AxisId, Function, Operation, ReduceKind, ScalarFunction, Type};
+
+/// The share of a step in work that is done once.
+const PREPARED: f64 = 1e-4;
+/// What a byte kept for the steps costs in each, in bytes read.
+const ROOM: f64 = 1.0 / 16.0;
 
 /// How fast an operation is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +88,18 @@ impl Work {
         arithmetic * slower + bytes / (machine.bandwidth * 1e9) + self.launch_seconds(machine)
     }
 
+    /// The share of a step in work that is done once, of which a step reads so many bytes.
+    pub fn prepared_seconds(
+        &self,
+        machine: &MachineDescription,
+        reading: Option<u64>,
+        entries: &dyn Fn(AxisId) -> f64,
+    ) -> f64 {
+        // Where weights lie takes no room of its own.
+        let room = if self.operations.is_empty() { 0.0 } else { reading.unwrap_or(0) as f64 };
+        self.seconds(machine, false, entries) * PREPARED + room * ROOM / (machine.bandwidth * 1e9)
+    }
+
     /// The part of the seconds that starting loop nests takes.
     pub fn launch_seconds(&self, machine: &MachineDescription) -> f64 {
         f64::from(self.launches) * machine.launch
@@ -142,6 +162,53 @@ pub fn work(operation: &Operation, operands: &[&Type], ty: &Type) -> Work {
         | Operation::Split { .. }
         | Operation::Slice { .. }
         | Operation::Window { .. } => Work::default(),
+    }
+}
+
+/// The bytes that a step reads of a value, if it is the same in every step: those of what it is a view of, none of what is worked out of coordinates.
+/// `function` has the axes, `is_weight` says which parameters are the same in every step.
+pub fn reading(
+    function: &Function,
+    operation: &Operation,
+    operands: &[(&Type, Option<u64>)],
+    ty: &Type,
+    is_weight: &dyn Fn(u32) -> bool,
+) -> Option<u64> {
+    let size = |axis: &AxisId| u64::try_from(function.size(*axis).as_constant()?).ok();
+    let whole = |ty: &Type| {
+        let entries = ty.axes.iter().try_fold(1_u64, |all, axis| Some(all.saturating_mul(size(axis)?)));
+        entries.map(|entries| entries.saturating_mul(ty.element.bytes() as u64))
+    };
+    if let Operation::Parameter(index) = operation {
+        return whole(ty).filter(|_| is_weight(*index));
+    }
+    let own = whole(ty).filter(|_| keeps_invariance(function, operation, ty))?;
+    let readings = operands.iter().map(|(_, reading)| *reading).collect::<Option<Vec<u64>>>()?;
+    let first = readings.first().copied().unwrap_or(0);
+    Some(match operation {
+        Operation::Table(_) => own,
+        Operation::Rename { .. } | Operation::Merge { .. } | Operation::Split { .. } | Operation::Cast(_) => {
+            first
+        }
+        Operation::Slice { .. } => own.min(first),
+        Operation::Map { .. } if readings.iter().all(|bytes| *bytes == 0) => 0,
+        Operation::Constant(_) | Operation::Coordinate(_) | Operation::SizeOf(_) => 0,
+        _ => own,
+    })
+}
+
+/// The bytes that an operation reads of operands that are the same in every step, given those of each. Of a table only what is looked up is read;
+/// what is called reads for itself.
+pub fn read(operation: &Operation, readings: &[Option<u64>]) -> u64 {
+    let known = !readings.is_empty() && readings.iter().all(Option::is_some);
+    match operation {
+        _ if known => 0,
+        Operation::Gather { .. } => readings.iter().skip(1).flatten().sum(),
+        Operation::Rename { .. }
+        | Operation::Call { .. }
+        | Operation::Repeat { .. }
+        | Operation::Fold { .. } => 0,
+        _ => readings.iter().flatten().sum(),
     }
 }
 

@@ -29,6 +29,19 @@ pub struct Price {
     pub work: f64,
     /// Starting loop nests, in seconds.
     pub launches: f64,
+    /// Whether it is worked out once and not in each step.
+    pub once: bool,
+}
+
+impl Price {
+    /// What every term costs.
+    fn each(&self) -> f64 {
+        if self.once {
+            EACH * 1e-3
+        } else {
+            EACH
+        }
+    }
 }
 
 struct Entry {
@@ -44,7 +57,7 @@ struct Entry {
 
 impl Entry {
     fn whole(&self) -> f64 {
-        self.price.work + self.price.launches + EACH
+        self.price.work + self.price.launches + self.price.each()
     }
 }
 
@@ -119,11 +132,11 @@ impl Search {
 
     /// The cheaper of what the two beginnings lead to, and its cost; the first of equals.
     fn cheaper_of_both(&mut self) -> Option<(f64, Choices)> {
-        let first = self.from(|price| price.work + price.launches + EACH);
+        let first = self.from(|price| price.work + price.launches + price.each());
         if self.visits > VISITS {
             return first;
         }
-        let second = self.from(|price| price.work + EACH * 1e-3);
+        let second = self.from(|price| price.work + price.each() * 1e-3);
         match (first, second) {
             (Some(first), Some(second)) if second.0 < first.0 * (1.0 - 1e-9) => Some(second),
             (Some(first), _) => Some(first),

@@ -36,7 +36,7 @@ use convert::{classes, load, roots, store, Loaded, Stored};
 use extract::{extract, Chosen, Price};
 use language::Term;
 use moe_grammar::Span;
-use moe_graph::{Function, Module, Size, TypeError};
+use moe_graph::{invariant_parameters, Function, Module, Size, TypeError};
 use proof::Log;
 use rule::Rule;
 use saturate::{saturate, Limits};
@@ -200,8 +200,8 @@ pub fn why_not(module: &Module, options: &Options, name: &str) -> Result<(usize,
     let rules: Vec<&Rule> = rules.iter().collect();
     let options = &with_rows(module, options);
     let (mut times, mut misses) = (0, Vec::new());
-    for function in &module.functions {
-        let mut loaded = load(function, nominal(options), false)?;
+    for (function, invariant) in module.functions.iter().zip(invariant_parameters(module)) {
+        let mut loaded = load(function, &invariant, nominal(options), false)?;
         let fired = explore(&mut loaded, &rules, options, None)?;
         for (rule, fired) in rules.iter().zip(fired).filter(|(rule, _)| rule.name == name) {
             times += fired;
@@ -246,9 +246,10 @@ fn rewrite_each(
     let mut report = Report::new(nominal(options), options.machine);
     let terms = Module { functions: Vec::new(), entry: module.entry, offsets: module.offsets.clone() };
     let mut proof = Proof { terms, functions: Vec::new() };
-    for function in &module.functions {
+    for (function, invariant) in module.functions.iter().zip(invariant_parameters(module)) {
         let mut log = proofs.then(Log::default);
-        let stored = rewrite_function(function, &rules, options, &mut report, log.as_mut(), &mut proof)?;
+        let source = Source { function, invariant: &invariant };
+        let stored = rewrite_function(&source, &rules, options, &mut report, log.as_mut(), &mut proof)?;
         rewritten.functions.push(stored.function);
     }
     report.entry = module.entry as usize;
@@ -276,15 +277,22 @@ fn nominal(options: &Options) -> Nominal {
     Nominal { sizes: options.sizes.clone(), default: options.default_size }
 }
 
+/// A function, and which of its parameters are the same in every step.
+struct Source<'a> {
+    function: &'a Function,
+    invariant: &'a [bool],
+}
+
 fn rewrite_function(
-    function: &Function,
+    source: &Source,
     rules: &[&Rule],
     options: &Options,
     report: &mut Report,
     mut log: Option<&mut Log>,
     proof: &mut Proof,
 ) -> Result<Stored, RewriteError> {
-    let mut loaded = load(function, nominal(options), log.is_some())?;
+    let function = source.function;
+    let mut loaded = load(function, source.invariant, nominal(options), log.is_some())?;
     let fired = explore(&mut loaded, rules, options, log.as_deref_mut())?;
     let chosen = choose(function, &loaded, options)?;
     let stored = store(function, &loaded, &chosen)?;
@@ -296,7 +304,7 @@ fn rewrite_function(
         proof.functions.push(lines);
     }
     report.dense.extend(dense::find(function, &loaded, &chosen));
-    report.add(function, &stored, rules, &fired);
+    report.add(source, &stored, rules, &fired);
     Ok(stored)
 }
 
@@ -342,7 +350,7 @@ fn choose(function: &Function, loaded: &Loaded, options: &Options) -> Result<Cho
     let chosen = extract(graph, &roots, &always, &|term, id| {
         if options.prefer_rewritten {
             let work = if written.contains(&convert::found(graph, term)) { 1.0 } else { 1e-6 };
-            return Price { work, launches: 0.0 };
+            return Price { work, launches: 0.0, once: false };
         }
         price(graph, term, id, &options.machine)
     });
@@ -355,17 +363,26 @@ fn written(loaded: &Loaded) -> HashSet<Term> {
     terms.filter(|(_, rule)| rule.is_none()).map(|(term, _)| convert::found(&loaded.graph, term)).collect()
 }
 
-/// The predicted time of one term.
+/// The predicted time of one term in a step. Of what is the same in every step only a small share is its own.
 fn price(graph: &Graph, term: &Term, id: egg::Id, machine: &MachineDescription) -> Price {
-    let operands: Vec<_> = term.operands.iter().map(|operand| &graph[*operand].data.ty).collect();
+    let data = |id: &egg::Id| &graph[*id].data;
+    let operands: Vec<_> = term.operands.iter().map(|operand| &data(operand).ty).collect();
     let ty = &graph[id].data.ty;
     let packed =
         |axis: &moe_graph::AxisId| graph.analysis.function.axis(*axis).is_some_and(|axis| axis.ragged);
     let ragged = ty.axes.iter().chain(operands.iter().flat_map(|ty| &ty.axes)).any(packed);
+    let readings: Vec<Option<u64>> = term.operands.iter().map(|operand| data(operand).invariant).collect();
+    let once = data(&id).invariant.is_some() && readings.iter().all(Option::is_some);
     let work = cost::work(&term.operation, &operands, ty);
+    let entries = |axis| graph.analysis.entries(axis);
+    if once {
+        let work = work.prepared_seconds(machine, data(&id).invariant, &entries);
+        return Price { work, launches: 0.0, once };
+    }
     let launches = work.launch_seconds(machine);
-    let all = work.seconds(machine, ragged, &|axis| graph.analysis.entries(axis));
-    Price { work: all - launches, launches }
+    let read = cost::read(&term.operation, &readings) as f64 / (machine.bandwidth * 1e9);
+    let all = work.seconds(machine, ragged, &entries);
+    Price { work: all + read - launches, launches, once }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::machine::MachineDescription;
 use crate::rule::Rule;
 use crate::sizes::Nominal;
 use crate::totals::{totals, Totals};
+use crate::Source;
 use moe_graph::{Axis, AxisId, Function, Operation, Size};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -78,12 +79,13 @@ impl Report {
         Report { functions: Vec::new(), dense: Vec::new(), entry: 0, nominal, machine }
     }
 
-    pub(crate) fn add(&mut self, before: &Function, after: &Stored, rules: &[&Rule], fired: &[usize]) {
+    pub(crate) fn add(&mut self, source: &Source, after: &Stored, rules: &[&Rule], fired: &[usize]) {
+        let before = source.function;
         let costs = |side: fn(&FunctionReport) -> &Totals| -> Vec<Totals> {
             self.functions.iter().map(|function| side(function).clone()).collect()
         };
         let cost = |function: &Function, rows: &BTreeMap<AxisId, Size>, callees: &[Totals]| {
-            totals(function, rows, callees, &self.machine, &self.nominal)
+            totals(function, source.invariant, rows, callees, &self.machine, &self.nominal)
         };
         let cost_before = cost(before, &BTreeMap::new(), &costs(|function| &function.cost_before));
         let cost_after = cost(&after.function, &after.rows, &costs(|function| &function.cost_after));

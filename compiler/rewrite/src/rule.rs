@@ -186,6 +186,20 @@ impl Site<'_> {
         self.data(name).constant()
     }
 
+    /// A condition that makes a rule pay, or its search end, and has nothing to do with what is equal: a proof takes it for granted.
+    ///
+    /// # Errors
+    /// Where it does not hold.
+    pub fn pays(&self, condition: bool, otherwise: &'static str) -> Result<(), &'static str> {
+        require(condition || self.graph.knowledge().checks, otherwise)
+    }
+
+    /// Whether it is the same in every step, so that what is made of it is worked out once. A proof takes that for granted too: rules may ask that
+    /// it holds, and never that it does not.
+    pub fn is_invariant(&self, name: &str) -> bool {
+        self.data(name).invariant.is_some() || self.graph.knowledge().checks
+    }
+
     /// Whether it varies along any of the axes.
     pub fn varies(&self, name: &str, axes: &[AxisId]) -> bool {
         axes.iter().any(|axis| self.ty(name).has(*axis))

@@ -1,6 +1,6 @@
 //! FLOPs, bytes and predicted time of whole functions, as sizes and at the nominal sizes.
 
-use crate::cost::{work, Work};
+use crate::cost::{read, reading, work, Bytes, Work};
 use crate::machine::MachineDescription;
 use crate::sizes::Nominal;
 use moe_graph::{AxisId, Function, FunctionId, NodeId, Operation, OutputKind, Size};
@@ -44,9 +44,26 @@ pub fn needed(function: &Function) -> BTreeSet<NodeId> {
     needed
 }
 
-/// The totals of a function, whose packed axes have `rows` entries, given those of the functions it calls.
+/// What a step reads of each node that is the same in every step.
+fn readings(function: &Function, invariant: &[bool]) -> Vec<Option<u64>> {
+    let mut readings: Vec<Option<u64>> = Vec::with_capacity(function.nodes.len());
+    for node in &function.nodes {
+        let operands: Vec<_> = node
+            .operands
+            .iter()
+            .filter_map(|id| Some((&function.node(*id)?.ty, readings.get(id.0 as usize).copied().flatten())))
+            .collect();
+        let is_weight = |index: u32| invariant.get(index as usize) == Some(&true);
+        readings.push(reading(function, &node.operation, &operands, &node.ty, &is_weight));
+    }
+    readings
+}
+
+/// The totals of a step in a function, whose packed axes have `rows` entries, given those of the functions it calls and which of its parameters
+/// are the same in every step. What is worked out once is not among them.
 pub fn totals(
     function: &Function,
+    invariant: &[bool],
     rows: &BTreeMap<AxisId, Size>,
     callees: &[Totals],
     machine: &MachineDescription,
@@ -57,11 +74,17 @@ pub fn totals(
         |axes: &[AxisId]| axes.iter().fold(Size::constant(1), |volume, axis| volume.multiply(&size(*axis)));
     let mut sum = Totals::default();
     let mut called = BTreeSet::new();
-    for node in needed(function).into_iter().filter_map(|id| function.node(id)) {
+    let readings = readings(function, invariant);
+    let of = |id: &NodeId| readings.get(id.0 as usize).copied().flatten();
+    let needed = needed(function).into_iter().filter(|id| of(id).is_none());
+    for node in needed.filter_map(|id| function.node(id)) {
         let operands: Vec<_> = node.operands.iter().filter_map(|id| Some(&function.node(*id)?.ty)).collect();
         let axes = operands.iter().flat_map(|ty| &ty.axes).chain(&node.ty.axes);
         let ragged = axes.into_iter().any(|axis| function.axis(*axis).is_some_and(|axis| axis.ragged));
-        let own = work(&node.operation, &operands, &node.ty);
+        let mut own = work(&node.operation, &operands, &node.ty);
+        let known: Vec<Option<u64>> = node.operands.iter().map(of).collect();
+        let read = i64::try_from(read(&node.operation, &known)).unwrap_or(i64::MAX);
+        own.bytes.push(Bytes { each: read, axes: Vec::new() });
         let seconds = own.seconds(machine, ragged, &|axis| nominal.value(&size(axis)));
         sum = sum.plus(&symbolic(&own, &volume, seconds), &Size::constant(1), nominal);
         if let Some((callee, times)) = call(function, &node.operation) {

@@ -165,9 +165,71 @@ model Adapted[D = 256, H = 256, R = 8](x: f32[N, D]) -> f32[N, H] {
     x @ (weight + down @ up)
 }
 ";
-    // Written as one merged weight; by hand the adapter goes beside the weight, through its two narrow factors.
-    let (d, h, r) = (256.0, 256.0, 8.0);
-    within("lora", text, 64, N * (2.0 * d * h + 2.0 * d * r + 2.0 * r * h + h));
+    // Written as one merged weight, which is worked out when weights are loaded.
+    within("lora", text, 64, N * 2.0 * 256.0 * 256.0);
+}
+
+#[test]
+fn a_low_rank_adapter_beside_its_layer() {
+    let text = "moe 1
+model Merged[D = 128, H = 128, R = 8](x: f32[N, D]) -> f32[N, H] {
+    weight weight: f32[D, H] = glorot
+    weight down: f32[D, R] = glorot
+    weight up: f32[R, H] = glorot
+    x @ weight + 2.0 * ((x @ down) @ up)
+}
+";
+    // There is one adapter, which never changes: by hand it is merged into the weight when weights are loaded.
+    within("lora_beside", text, 64, N * 2.0 * 128.0 * 128.0);
+}
+
+#[test]
+fn scales_and_biases_around_a_layer() {
+    let text = "moe 1
+model Folded[D = 64, H = 96](x: f32[N, D]) -> f32[N, H] {
+    weight gain: f32[D] = ones
+    weight bias: f32[D] = zeros
+    weight weight: f32[D, H] = glorot
+    weight scale: f32[H] = ones
+    weight shift: f32[H] = zeros
+    ((x * gain + bias) @ weight) * scale + shift
+}
+";
+    // By hand one product and one bias.
+    within("folded", text, 64, N * (2.0 * D * H + H));
+}
+
+/// The layer and the adapter of one row, and their sum.
+const ADAPTED: f64 = 2.0 * 64.0 * 64.0 + 2.0 * 2.0 * 64.0 * 8.0 + 64.0;
+
+#[test]
+fn an_adapter_that_each_row_names() {
+    let text = "moe 1
+model Named[D = 64, H = 64, R = 8, A = 16](x: f32[N, D], id: i64[N]) -> f32[N, H] {
+    weight weight: f32[D, H] = glorot
+    weight down: f32[A, D, R] = glorot
+    weight up: f32[A, R, H] = glorot
+    x @ weight + (x @ down[id]) @ up[id]
+}
+";
+    within("adapter_by_index", text, 64, N * ADAPTED);
+}
+
+#[test]
+fn an_adapter_that_each_row_picks() {
+    let text = "moe 1
+use std::select::one_hot
+
+model Picked[D = 64, H = 64, R = 8, A = 16](x: f32[N, D], id: i64[N]) -> f32[N, H] {
+    weight weight: f32[D, H] = glorot
+    weight down: f32[A, D, R] = glorot
+    weight up: f32[A, R, H] = glorot
+    let pick = one_hot[A](id)
+    x @ weight + sum a: A { pick[_, a] * ((x @ down[a]) @ up[a]) }
+}
+";
+    // Weighing what the adapter gives, and adding it.
+    within("adapter_by_pick", text, 64, N * (ADAPTED + 2.0 * 64.0));
 }
 
 #[test]

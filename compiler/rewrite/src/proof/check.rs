@@ -68,8 +68,14 @@ impl<'a> Checker<'a> {
             Function { name: function.name.clone(), axes: function.axes.clone(), ..Function::default() };
         let nominal = Nominal { sizes: Default::default(), default: 1 };
         let tables = function.tables.clone();
-        let mut bank =
-            Bank::new(Knowledge { function: axes, tables, given, nominal, ..Knowledge::default() });
+        let mut bank = Bank::new(Knowledge {
+            function: axes,
+            tables,
+            given,
+            nominal,
+            checks: true,
+            ..Knowledge::default()
+        });
         for node in &function.nodes {
             let operands = node.operands.iter().map(|id| Id::from(id.0 as usize)).collect();
             bank.push(Term { operation: node.operation.clone(), operands })?;

@@ -4,8 +4,8 @@
 //! the scheduler reads the input of both once anyway. There is no transpose to absorb: axes are aligned by name.
 
 use super::shapes::{
-    absorption, axes_of, fixed_entries, is_add, is_fair, is_first, is_multiply, map, multiply, product, sum,
-    sum_axes, summed,
+    absorption, fixed_entries, is_add, is_fair, is_first, is_multiply, map, multiply, product, sum, sum_axes,
+    summed,
 };
 use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
 use crate::sign::{of_class, Sign};
@@ -72,7 +72,7 @@ fn chains() -> Vec<Shape> {
     vec![sum("sum", product("product", inner(), any("b"))), sum("sum", product("product", any("b"), inner()))]
 }
 
-fn plain(site: &Site, products: &[&str]) -> Result<(), &'static str> {
+pub(super) fn plain(site: &Site, products: &[&str]) -> Result<(), &'static str> {
     for name in products {
         require(absorption(site, name)? == Absorb::Neither, "a factor absorbs")?;
     }
@@ -97,8 +97,10 @@ fn associate(site: &Site) -> Result<Vec<Tree>, &'static str> {
         site.varies(stays, inner),
         "the factor that stays outside does not vary along the inner sum's axis",
     )?;
-    let (whole, space) = (axes_of(site, &["x", "a", "b"]), axes_of(site, &[moves, "b"]));
-    require(is_fair(site, &whole, &space), "weights alone would be multiplied at every step")?;
+    require(
+        is_fair(site, &["x", "a", "b"], &[moves, "b"]),
+        "what is known to be large would be multiplied at every step",
+    )?;
     let pair = |first: bool, one: Tree, other: Tree| {
         let (left, right) = if first { (one, other) } else { (other, one) };
         multiply(Absorb::Neither, left, right)
@@ -198,9 +200,9 @@ fn join_scales(site: &Site) -> Result<Vec<Tree>, &'static str> {
     // This ends it: what is joined is a product, and a value that is a multiple of itself has no end of scales.
     let is_product =
         |name: &str| site.graph.terms(site.class(name)).iter().any(|term| is_multiply(&term.operation));
-    require(!is_product("s") && !is_product("t"), "a scale is a product already")?;
+    site.pays(!is_product("s") && !is_product("t"), "a scale is a product already")?;
     let own = [site.class("outer"), site.class("inner")].contains(&site.class("x"));
-    require(!own, "the value is a multiple of itself")?;
+    site.pays(!own, "the value is a multiple of itself")?;
     let both = site.ty("x").axes.iter().filter(|axis| site.ty("s").has(**axis) || site.ty("t").has(**axis));
     require(narrow("t") < all && both.count() < all, "together the scales vary along all axes of the value")?;
     let scale = multiply(Absorb::Neither, site.tree("s"), site.tree("t"));

@@ -1,8 +1,8 @@
 //! Lookups: one-hot products, lookups of lookups, and contractions of what is looked up.
 
 use super::shapes::{
-    absorption, axes_of, is_fair, is_first, is_gather, is_map, is_select, map, multiply, number, product,
-    size, sum, sum_axes, summed,
+    absorption, axes_of, fixed_entries, is_fair, is_first, is_gather, is_map, is_select, map, multiply,
+    number, product, size, sum, sum_axes, summed,
 };
 use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
 use moe_graph::{Absorb, AxisId, Element, Operation, Scalar, ScalarFunction as F};
@@ -49,8 +49,21 @@ pub fn rules() -> Vec<Rule> {
             ],
             contract_first,
         ),
+        rule(
+            "matrix-lookup-to-choice",
+            "sum d (x * t[i]) = sum e where(e == i, sum d (x * t), 0), where x varies along i's axes, and i is looked up to check it",
+            "rows that name the same matrix go through it together, and no matrix is fetched for each row",
+            vec![
+                sum("sum", product("product", found(), any("x"))),
+                sum("sum", product("product", any("x"), found())),
+            ],
+            matrix_to_choice,
+        ),
     ]
 }
+
+/// Up to so many entries a table may be made of a smaller one.
+const KEPT: f64 = 1e6;
 
 fn found() -> Shape {
     term("lookup", is_gather, [any("t"), any("i")])
@@ -188,10 +201,37 @@ fn contract_first(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let index = &site.ty("i").axes;
     let apart = index.iter().all(|own| site.ty("t").has(*own) || !site.ty("w").has(*own));
     require(apart, "the other factor varies along the index's axes")?;
-    let (whole, space) = (axes_of(site, &["t", "i", "w"]), axes_of(site, &["t", "w"]));
-    require(is_fair(site, &whole, &space), "a large table would be multiplied at every step")?;
+    require(is_fair(site, &["t", "i", "w"], &["t", "w"]), "a large table would be multiplied at every step")?;
+    let made: Vec<AxisId> =
+        axes_of(site, &["t", "w"]).into_iter().filter(|axis| !axes.contains(axis)).collect();
+    let entries = |axes: &[AxisId]| fixed_entries(site, &mut axes.iter());
+    let given = entries(&site.ty("t").axes) + entries(&site.ty("w").axes);
+    let free = made.iter().any(|axis| site.graph.knowledge().size(*axis).as_constant().is_none());
+    require(free || entries(&made) <= given.max(KEPT), "the table would be much larger")?;
     let (t, w) = (site.tree("t"), site.tree("w"));
     let (left, right) = if is_first(site, "product", "lookup") { (t, w) } else { (w, t) };
     let table = summed(axes.to_vec(), multiply(absorption(site, "product")?, left, right));
     Ok(vec![Tree::Term(site.operation("lookup")?.clone(), vec![table, site.tree("i")])])
+}
+
+/// The index is looked up among all places, so that one outside stays an error.
+fn matrix_to_choice(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let Operation::Gather { axis } = site.operation("lookup")? else { return Err("no lookup") };
+    let axes = sum_axes(site, "sum")?;
+    let (x, t, index) = (site.ty("x"), site.ty("t"), site.ty("i"));
+    require(!axes.contains(axis) && !x.has(*axis) && !index.has(*axis), "it is along the axis looked up")?;
+    require(site.varies("x", axes) && site.varies("t", axes), "it is no contraction")?;
+    let rows = index.axes.iter().all(|own| x.has(*own) && !t.has(*own) && !axes.contains(own));
+    require(rows && !index.axes.is_empty(), "the index does not choose by row")?;
+    let column = t.axes.iter().any(|own| own != axis && !x.has(*own));
+    require(column, "what is looked up is no matrix")?;
+    let place = || Tree::Term(Operation::Coordinate(*axis), Vec::new());
+    let checked = Tree::Term(site.operation("lookup")?.clone(), vec![place(), site.tree("i")]);
+    let chosen = map(F::Equal, Absorb::Neither, vec![place(), checked]);
+    let factors = if is_first(site, "product", "lookup") { ["t", "x"] } else { ["x", "t"] };
+    let factors = factors.map(|name| site.tree(name)).into();
+    let layer = summed(axes.to_vec(), Tree::Term(site.operation("product")?.clone(), factors));
+    let nothing = number(Scalar::zero(site.element("sum")));
+    let terms = map(F::Select, Absorb::Neither, vec![chosen, layer, nothing]);
+    Ok(vec![summed(vec![*axis], terms)])
 }

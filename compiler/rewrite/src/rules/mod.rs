@@ -8,6 +8,7 @@ mod packing;
 mod selection;
 mod shapes;
 mod structure;
+mod weights;
 
 use crate::rule::Rule;
 
@@ -19,6 +20,7 @@ pub fn all() -> Vec<Rule> {
         selection::rules(),
         contraction::rules(),
         algebra::rules(),
+        weights::rules(),
         lookup::rules(),
         packing::rules(),
     ]

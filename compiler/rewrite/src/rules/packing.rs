@@ -6,7 +6,7 @@ use crate::language::key;
 use crate::masks::{covers, of_mask, Candidate};
 use crate::rule::{any, every, require, term, Rule, Shape, Site, Tree};
 use moe_graph::{
-    AxisId, Element, Operation, ReduceKind, Scalar, ScalarFunction, SupportExpression, SupportOperand,
+    AxisId, Element, Operation, ReduceKind, Scalar, ScalarFunction, Size, SupportExpression, SupportOperand,
 };
 use std::collections::BTreeSet;
 
@@ -78,6 +78,13 @@ fn undoing() -> Vec<Rule> {
             undone,
         ),
         rule(
+            "pack-of-only-row",
+            "pack(m, segment sum e (m, q)) = q, where at most one entry over e is true; so for every reduction",
+            "what one expert has made of a row goes on as it is packed",
+            vec![packed(term("segments", is_segments, [any("m"), any("q")]))],
+            only_row,
+        ),
+        rule(
             "pack-own-mask",
             "where(pack(m, m), a, b) = a; pack(m, m) && a = a",
             "a packed row is never off its mask",
@@ -134,6 +141,10 @@ fn own() -> Shape {
 
 fn is_unpack(operation: &Operation) -> bool {
     matches!(operation, Operation::Unpack { .. })
+}
+
+fn is_segments(operation: &Operation) -> bool {
+    matches!(operation, Operation::SegmentReduce { .. })
 }
 
 fn packed(value: Shape) -> Shape {
@@ -274,6 +285,21 @@ fn undone(site: &Site) -> Result<Vec<Tree>, &'static str> {
         return Err("no packing");
     };
     require(into == from, "they are packed along different axes")?;
+    site.alone("q")
+}
+
+fn only_row(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let (Operation::Pack { into }, Operation::SegmentReduce { from, over, .. }) =
+        (site.operation("pack")?, site.operation("segments")?)
+    else {
+        return Err("no packing");
+    };
+    require(into == from, "they are packed along different axes")?;
+    let fact = site.fact("m").ok_or("nothing bounds the mask")?;
+    require(!fact.background.is_true(), "the mask is true off its bound")?;
+    let (over, one) = (over.iter().copied().collect(), Size::constant(1));
+    let only = fact.support.is_within(&over, &one, &|axis| site.graph.knowledge().size(axis));
+    require(only, "several entries of a row may be true")?;
     site.alone("q")
 }
 

@@ -102,12 +102,15 @@ pub fn is_first(site: &Site, outer: &str, inner: &str) -> bool {
 /// The most entries of work that a step may get whatever its rows are: about what starting a loop nest takes.
 const FIXED: f64 = 60_000.0;
 
-/// Whether new work over `space` is no burden for a step of few rows: it grows with the rows, or is small, or nothing here grows with them. Nothing
-/// is done once and for all: work on weights alone is done at every step.
-pub fn is_fair(site: &Site, whole: &[AxisId], space: &[AxisId]) -> bool {
+/// Whether new work on the classes `made`, to stand in for work on `all`, is no burden for a step of few rows: it is done once and for all, it grows
+/// with the rows, or is small, or nothing here grows with them.
+pub fn is_fair(site: &Site, all: &[&str], made: &[&str]) -> bool {
     let free = |axis: &AxisId| site.graph.knowledge().size(*axis).as_constant().is_none();
-    let entries = fixed_entries(site, &mut space.iter());
-    space.iter().any(free) || !whole.iter().any(free) || entries <= FIXED
+    let (whole, space) = (axes_of(site, all), axes_of(site, made));
+    made.iter().all(|name| site.is_invariant(name))
+        || space.iter().any(free)
+        || !whole.iter().any(free)
+        || fixed_entries(site, &mut space.iter()) <= FIXED
 }
 
 /// The entries along axes; without end along one whose size is free. No size is taken to be what it may not be, so a proof can be checked for all.

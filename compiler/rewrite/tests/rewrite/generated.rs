@@ -1,7 +1,7 @@
 //! Generated graphs: rewritten equals original, whatever forms are chosen.
 //!
-//! A graph grows from parameters, or from a place where some rule fires, so that every rule meets what others make. `MOE_GENERATED=100000` runs
-//! as many, and prints how often each rule fired.
+//! A graph grows from parameters, or from a place where some rule fires, in turn, so that every rule meets what others make. `MOE_GENERATED=100000`
+//! runs as many, and prints how often each rule fired.
 
 use crate::compare::{assert_equal, Data, Random};
 use crate::model::{shape, Model};
@@ -10,9 +10,10 @@ use moe_graph::{Element, NodeId, Operation, ReduceKind, ScalarFunction as F, Siz
 use moe_rewrite::{prove, Options};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How many graphs; more with `MOE_GENERATED`.
+/// How many graphs: some from each case of a rule; more with `MOE_GENERATED`.
 fn count() -> u64 {
-    std::env::var("MOE_GENERATED").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
+    let few = 4 * fires().len() as u64;
+    std::env::var("MOE_GENERATED").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
 }
 
 fn pick<T: Copy>(random: &mut Random, of: &[T]) -> T {
@@ -93,9 +94,10 @@ fn graph(seed: u64) -> Model {
         ("Out", 3),
     ]));
     let mut values = Vec::new();
-    if random.next().is_multiple_of(2) {
+    // With and without a group of rules that is asked for.
+    if seed % 4 >= 2 {
         let cases = fires();
-        (cases[(random.next() % cases.len() as u64) as usize].build)(&mut model);
+        (cases[(seed / 4 % cases.len() as u64) as usize].build)(&mut model);
         values = model.builder.function().outputs.iter().map(|output| output.node).collect();
         values.retain(|value| model.builder.ty(*value).element == Element::F32);
     }
@@ -105,7 +107,13 @@ fn graph(seed: u64) -> Model {
             axes = vec!["N", "E"];
         }
         let name = if place == 3 { "wild".to_owned() } else { format!("x{place}") };
-        model.input(&name, &axes)
+        // What is the same in every step meets what is not.
+        let is_weight = place > 0 && !axes.contains(&"N") && random.next().is_multiple_of(2);
+        if is_weight {
+            model.weight(&name, &axes)
+        } else {
+            model.input(&name, &axes)
+        }
     }));
     let steps = pick(&mut random, &[4, 12]);
     for _ in 0..steps {

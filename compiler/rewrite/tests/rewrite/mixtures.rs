@@ -397,7 +397,7 @@ fn tiny_sizes_and_bounds_near_all_stay_dense() {
         let nodes = &rewritten.module.functions[0].nodes;
         nodes.iter().any(|node| matches!(node.operation, Operation::Pack { .. }))
     };
-    let tiny = block(&[("D", 2), ("Out", 2), ("H", 2), ("E", 3), ("K", 1)]);
+    let tiny = block(&[("D", 2), ("Out", 2), ("H", 2), ("E", 3), ("K", 2)]);
     assert!(!packs(&tiny), "{}", tiny.report.render());
     let near = block(&[("D", 64), ("Out", 64), ("H", 96), ("E", 8), ("K", 7)]);
     assert!(!packs(&near), "{}", near.report.render());

@@ -62,6 +62,16 @@ impl Model {
         self.typed(name, Element::F32, axes)
     }
 
+    /// What is read from a file, once.
+    pub fn weight(&mut self, name: &str, axes: &[&str]) -> NodeId {
+        self.typed_weight(name, Element::F32, axes)
+    }
+
+    pub fn typed_weight(&mut self, name: &str, element: Element, axes: &[&str]) -> NodeId {
+        let axes = axes.iter().map(|axis| self.axis(axis)).collect();
+        self.builder.parameter(name, ParameterKind::Weight, Type { element, axes })
+    }
+
     pub fn number(&mut self, value: f32) -> NodeId {
         self.builder.constant(Scalar::f32(value))
     }

@@ -85,7 +85,8 @@ model Stack[L = 3](x: f32[N, D = 24]) -> f32[N, D] {
 ";
     let module = model(text, None, true);
     check_model(&module);
-    assert_eq!(plan(&module, &AVX2).program.prepare.len(), 3, "gate, up and down, for all layers at once");
+    let prepared = plan(&module, &AVX2).program.prepare.len();
+    assert_eq!(prepared, 4, "down times 0.125, then gate, up and that, for all layers at once");
 }
 
 #[test]

@@ -61,3 +61,11 @@ fn rewritten_graphs_agree_bit_for_bit() {
     let floats = vec![Element::F32, Element::F64];
     each_seed(1000..1100, &Options { floats, empty: false, ..everything() }, true);
 }
+
+#[test]
+fn graphs_of_layers_agree_bit_for_bit() {
+    let floats = vec![Element::F32, Element::F64];
+    let options = Options { floats, empty: false, layers: true, ..everything() };
+    each_seed(2000..2060, &options, false);
+    each_seed(2060..2120, &options, true);
+}

@@ -70,6 +70,27 @@ pub const FIRES: &[Case] = &[
         let y = m.contract(w, rows, "D");
         m.output(y);
     }),
+    // An adapter for each row.
+    case("matrix-lookup-to-choice", |m| {
+        m.shape.insert("E", m.shape["E"].max(2));
+        let (x, table, i) = (m.input("wild", &["N", "D"]), m.weight("w", &["E", "D", "H"]), index(m, &["N"]));
+        let found = lookup(m, table, "E", i);
+        for terms in [[x, found], [found, x]] {
+            let terms = m.multiply(terms[0], terms[1]);
+            let y = m.sum("D", terms);
+            m.output(y);
+        }
+    }),
+    // Down and up, one after the other, and the heads of a batch beside.
+    case("matrix-lookup-to-choice", |m| {
+        m.shape.insert("E", m.shape["E"].max(2));
+        let (x, i) = (m.input("x", &["N", "J", "D"]), index(m, &["N"]));
+        let (down, up) = (m.weight("down", &["E", "D", "P"]), m.input("up", &["E", "P", "H"]));
+        let (down, up) = (lookup(m, down, "E", i), lookup(m, up, "E", i));
+        let y = m.contract(x, down, "D");
+        let y = m.contract(y, up, "P");
+        m.output(y);
+    }),
 ];
 
 pub const REFUSES: &[Case] = &[
@@ -121,6 +142,27 @@ pub const REFUSES: &[Case] = &[
         let (table, i, w) = (m.input("table", &["J", "D"]), index(m, &["N"]), m.input("w", &["N", "D"]));
         let rows = lookup(m, table, "J", i);
         let y = m.contract(rows, w, "D");
+        m.output(y);
+    }),
+    // Vectors for each row are no matrices.
+    case("matrix-lookup-to-choice", |m| {
+        let (x, table, i) = (m.input("x", &["N", "D"]), m.weight("w", &["E", "D"]), index(m, &["N"]));
+        let found = lookup(m, table, "E", i);
+        let y = m.contract(x, found, "D");
+        m.output(y);
+    }),
+    // One matrix for all rows.
+    case("matrix-lookup-to-choice", |m| {
+        let (x, table, i) = (m.input("x", &["N", "D"]), m.weight("w", &["E", "D", "H"]), index(m, &[]));
+        let found = lookup(m, table, "E", i);
+        let y = m.contract(x, found, "D");
+        m.output(y);
+    }),
+    // Matrices for other rows than those of the input.
+    case("matrix-lookup-to-choice", |m| {
+        let (x, table, i) = (m.input("x", &["N", "D"]), m.weight("w", &["E", "D", "H"]), index(m, &["I"]));
+        let found = lookup(m, table, "E", i);
+        let y = m.contract(x, found, "D");
         m.output(y);
     }),
 ];

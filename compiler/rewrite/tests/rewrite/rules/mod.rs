@@ -7,6 +7,7 @@ mod lookup;
 mod packing;
 mod selection;
 mod structure;
+mod weights;
 
 use crate::compare::{assert_equal, DATA};
 use crate::model::{shape, Model, Shape};
@@ -35,6 +36,7 @@ pub fn fires() -> Vec<&'static Case> {
         selection::FIRES,
         contraction::FIRES,
         algebra::FIRES,
+        weights::FIRES,
         lookup::FIRES,
         packing::FIRES,
     ];
@@ -48,6 +50,7 @@ fn refuses() -> Vec<&'static Case> {
         selection::REFUSES,
         contraction::REFUSES,
         algebra::REFUSES,
+        weights::REFUSES,
         lookup::REFUSES,
         packing::REFUSES,
     ];

@@ -12,6 +12,21 @@ fn mask(model: &mut Model) -> (NodeId, AxisId) {
     (mask, model.builder.ragged_axis("packed", bound))
 }
 
+/// Sums of packed rows for each row of a choice of `count` over E, packed again.
+fn summed_and_packed(model: &mut Model, count: i64, kind: ReduceKind) {
+    model.shape.extend([("E", 3)]);
+    let (scores, e) = (model.input("scores", &["N", "E"]), model.axis("E"));
+    let count = Size::constant(count);
+    let mask = model.operation(Operation::LargestMask { count, axis: e }, &[scores]);
+    let bound = model.size("N").multiply(&model.size("E"));
+    let mask = (mask, model.builder.ragged_axis("packed", bound));
+    let x = model.input("wild", &["N", "E", "D"]);
+    let rows = pack(model, mask, x);
+    let segments = Operation::SegmentReduce { kind, from: mask.1, over: vec![e] };
+    let sums = model.operation(segments, &[mask.0, rows]);
+    packed_output(model, mask, sums);
+}
+
 fn pack(model: &mut Model, (mask, into): (NodeId, AxisId), value: NodeId) -> NodeId {
     model.operation(Operation::Pack { into }, &[mask, value])
 }
@@ -70,6 +85,8 @@ fn moved(model: &mut Model, value: NodeId, operation: Operation) {
 }
 
 pub const FIRES: &[Case] = &[
+    case("pack-of-only-row", |m| summed_and_packed(m, 1, ReduceKind::Sum)),
+    case("pack-of-only-row", |m| summed_and_packed(m, 1, ReduceKind::Maximum)),
     Case {
         rule: "pack-bounded",
         with: &["pack-map"],
@@ -285,6 +302,7 @@ pub const FIRES: &[Case] = &[
 ];
 
 pub const REFUSES: &[Case] = &[
+    case("pack-of-only-row", |m| summed_and_packed(m, 2, ReduceKind::Sum)),
     case("pack-bounded", |m| {
         let (scores, x) = (m.input("scores", &["N", "E"]), m.input("x", &["N", "E", "D"]));
         let y = m.multiply(scores, x);

@@ -1,0 +1,195 @@
+//! What is the same in every step moves together, where it is worked out once: scales and biases go into weights.
+//!
+//! Where such work may be done in 32 bits and the weight is stored in 16, the result stays in 32 bits: it is read as such, and that is
+//! counted.
+
+use super::algebra::plain;
+use super::shapes::{
+    absorption, is_add, is_divide, is_first, is_multiply, map, multiply, product, sum, sum_axes, summed,
+};
+use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
+use crate::sign::{of_class, Sign};
+use moe_graph::{Absorb, AxisId, Operation, ScalarFunction as F};
+
+/// The rules of this theme.
+pub fn rules() -> Vec<Rule> {
+    let rule = Rule::new;
+    vec![
+        rule(
+            "scale-into-weight",
+            "sum d ((x * s) * w) = sum d (x * (w * s)); likewise x / s; where s and w are the same in every step",
+            "a scale of what goes into a layer, such as the gain of a normalization, goes into the weight once",
+            scaled_inputs(),
+            scale_in,
+        ),
+        rule(
+            "scale-of-layer-into-weight",
+            "s * sum d (x * w) = sum d (x * (w * s)); likewise the sum / s; where s and w are the same in every step",
+            "a scale of what a layer gives goes into the weight once",
+            scaled_outputs(),
+            scale_of,
+        ),
+        rule(
+            "bias-through-weight",
+            "sum d ((x + b) * w) = sum d (x * w) + sum d (b * w), where b and w are the same in every step",
+            "a bias of what goes into a layer becomes one of what it gives, worked out once",
+            biased_inputs(),
+            bias_through,
+        ),
+        rule(
+            "scale-through-bias",
+            "(x + b) * s = x * s + b * s, where b and s are the same in every step and lack an axis of x",
+            "the scale meets the weight before the bias, and the bias is scaled once",
+            scaled_biased(),
+            scale_through,
+        ),
+        rule(
+            "join-biases",
+            "(x + b) + c = x + (b + c), where b and c are the same in every step and lack an axis of x",
+            "biases are added up once",
+            biased_twice(),
+            join_biases,
+        ),
+    ]
+}
+
+/// Both orders of two operands.
+fn either(name: &'static str, test: fn(&Operation) -> bool, make: [fn() -> Shape; 2]) -> [Shape; 2] {
+    let [a, b] = make;
+    [term(name, test, [a(), b()]), term(name, test, [b(), a()])]
+}
+
+fn scaled_inputs() -> Vec<Shape> {
+    let inner = || {
+        let [first, second] = either("inner", is_multiply, [|| any("x"), || any("s")]);
+        [first, second, term("inner", is_divide, [any("x"), any("s")])]
+    };
+    let left = inner().into_iter().map(|inner| sum("sum", product("product", inner, any("w"))));
+    let right = inner().into_iter().map(|inner| sum("sum", product("product", any("w"), inner)));
+    left.chain(right).collect()
+}
+
+fn layers() -> [Shape; 2] {
+    either("product", is_multiply, [|| any("x"), || any("w")]).map(|product| sum("sum", product))
+}
+
+fn scaled_outputs() -> Vec<Shape> {
+    let left = layers().into_iter().map(|layer| product("inner", any("s"), layer));
+    let right = layers().into_iter().map(|layer| product("inner", layer, any("s")));
+    let divided = layers().into_iter().map(|layer| term("inner", is_divide, [layer, any("s")]));
+    left.chain(right).chain(divided).collect()
+}
+
+fn biased_inputs() -> Vec<Shape> {
+    let inner = || either("inner", is_add, [|| any("x"), || any("b")]);
+    let left = inner().into_iter().map(|inner| sum("sum", product("product", inner, any("w"))));
+    let right = inner().into_iter().map(|inner| sum("sum", product("product", any("w"), inner)));
+    left.chain(right).collect()
+}
+
+fn scaled_biased() -> Vec<Shape> {
+    let inner = || either("inner", is_add, [|| any("x"), || any("b")]);
+    let left = inner().into_iter().map(|inner| product("outer", inner, any("s")));
+    let right = inner().into_iter().map(|inner| product("outer", any("s"), inner));
+    left.chain(right).collect()
+}
+
+fn biased_twice() -> Vec<Shape> {
+    let inner = || either("inner", is_add, [|| any("x"), || any("b")]);
+    let left = inner().into_iter().map(|inner| term("outer", is_add, [inner, any("c")]));
+    let right = inner().into_iter().map(|inner| term("outer", is_add, [any("c"), inner]));
+    left.chain(right).collect()
+}
+
+/// That scale and weight are there before a step, and that together they are no larger than the weight.
+fn once(site: &Site) -> Result<(), &'static str> {
+    require(site.is_invariant("w"), "the weight is worked out in each step")?;
+    require(site.is_invariant("s"), "the scale is worked out in each step")?;
+    let within = site.ty("s").axes.iter().all(|axis| site.ty("w").has(*axis));
+    require(within, "the weight would be larger")?;
+    has_rows(site)?;
+    let divided = is_divide(site.operation("inner")?);
+    require(!divided || site.element("w").is_float(), "quotients of integers are rounded one by one")
+}
+
+/// This ends it: of what is there before a step, all orders of factors would be made.
+fn has_rows(site: &Site) -> Result<(), &'static str> {
+    let rows = site.ty("x").axes.iter().any(|axis| !site.ty("w").has(*axis));
+    require(rows, "what goes into the layer has no axis that the weight lacks")
+}
+
+/// The weight times the scale, or divided by it as `inner` divides.
+fn scaled_weight(site: &Site) -> Result<Tree, &'static str> {
+    let divided = is_divide(site.operation("inner")?);
+    let function = if divided { F::Divide } else { F::Multiply };
+    Ok(map(function, Absorb::Neither, vec![site.tree("w"), site.tree("s")]))
+}
+
+/// `sum axes (x * weight)` in the order that the product had; `before` says whether the weight came first.
+fn layer(axes: &[AxisId], x: Tree, weight: Tree, before: bool) -> Tree {
+    let (left, right) = if before { (weight, x) } else { (x, weight) };
+    summed(axes.to_vec(), multiply(Absorb::Neither, left, right))
+}
+
+fn scale_in(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    plain(site, &["product", "inner"])?;
+    once(site)?;
+    let before = is_first(site, "product", "w");
+    Ok(vec![layer(sum_axes(site, "sum")?, site.tree("x"), scaled_weight(site)?, before)])
+}
+
+fn scale_of(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    plain(site, &["product", "inner"])?;
+    once(site)?;
+    let axes = sum_axes(site, "sum")?;
+    require(!site.varies("s", axes), "the scale varies along the axis of the sum")?;
+    // Infinities of both signs make a sum NaN, and times a sum they are infinite.
+    let finite = site.fact("s").is_none_or(|fact| fact.background.as_f64().is_finite());
+    require(finite, "the scale is infinite off its support")?;
+    let divided = is_divide(site.operation("inner")?);
+    require(!divided || of_class(site.data("s")) == Sign::Positive, "the divisor may be 0 or less")?;
+    let before = is_first(site, "product", "w");
+    Ok(vec![layer(axes, site.tree("x"), scaled_weight(site)?, before)])
+}
+
+fn bias_through(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    plain(site, &["product", "inner"])?;
+    require(site.is_invariant("w"), "the weight is worked out in each step")?;
+    require(site.is_invariant("b"), "the bias is worked out in each step")?;
+    has_rows(site)?;
+    let lacks = site.ty("x").axes.iter().any(|axis| !site.ty("b").has(*axis));
+    require(lacks, "the bias has all axes of what it is added to")?;
+    let axes = sum_axes(site, "sum")?;
+    require(site.varies("x", axes), "what the bias is added to does not vary along the axis of the sum")?;
+    let before = is_first(site, "product", "w");
+    let both = ["x", "b"].map(|name| layer(axes, site.tree(name), site.tree("w"), before));
+    Ok(vec![map(F::Add, Absorb::Neither, both.into())])
+}
+
+/// That two values are there before a step and smaller than the one that they are brought together for.
+fn small(site: &Site, names: [&str; 2]) -> Result<(), &'static str> {
+    for name in ["outer", "inner"] {
+        require(absorption(site, name)? == Absorb::Neither, "an operand absorbs")?;
+    }
+    require(site.element("outer").bytes() != 2, "16-bit floats are rounded one by one")?;
+    let known = names.iter().all(|name| site.is_invariant(name));
+    require(known, "one of the two is worked out in each step")?;
+    let has = |axis: &AxisId| names.iter().any(|name| site.ty(name).has(*axis));
+    let within = names.iter().flat_map(|name| &site.ty(name).axes).all(|axis| site.ty("x").has(*axis));
+    require(within, "one of the two has an axis that the value lacks")?;
+    require(!site.ty("x").axes.iter().all(has), "the two have all axes of the value")
+}
+
+fn scale_through(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    small(site, ["b", "s"])?;
+    let finite = |name: &str| site.fact(name).is_none_or(|fact| fact.background.as_f64().is_finite());
+    require(finite("s") && finite("b"), "one of the two is infinite off its support")?;
+    let scaled = |name: &str| multiply(Absorb::Neither, site.tree(name), site.tree("s"));
+    Ok(vec![map(F::Add, Absorb::Neither, vec![scaled("x"), scaled("b")])])
+}
+
+fn join_biases(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    small(site, ["b", "c"])?;
+    let bias = map(F::Add, Absorb::Neither, vec![site.tree("b"), site.tree("c")]);
+    Ok(vec![map(F::Add, Absorb::Neither, vec![site.tree("x"), bias])])
+}
