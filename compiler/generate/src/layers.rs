@@ -65,7 +65,7 @@ pub(crate) fn chosen_matrices(maker: &mut Maker) -> Option<Known> {
         return None;
     }
     let index = maker.indices("id", &rows, count);
-    let mut looked_up = |maker: &mut Maker, from, to| {
+    let looked_up = |maker: &mut Maker, from, to| {
         let table = maker.parameter("adapter", ParameterKind::Weight, maker.float, &[adapters, from, to]);
         maker.add(Operation::Gather { axis: adapters }, &[table.node, index.node], table.bits)
     };

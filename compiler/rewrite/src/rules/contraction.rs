@@ -1,8 +1,8 @@
 //! Sums of products: what does not depend on the axis of the sum moves out of it, or into it where that makes a joint bound.
 
-use super::shapes::{absorption, multiply, product, sum};
-use crate::rule::{any, require, Rule, Site, Tree};
-use moe_graph::{Absorb, AxisId, Operation};
+use super::shapes::{absorption, is_first, multiply, product, sum};
+use crate::rule::{any, require, term, Rule, Site, Tree};
+use moe_graph::{Absorb, AxisId, Operation, ReduceKind};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
@@ -26,6 +26,16 @@ pub fn rules() -> Vec<Rule> {
             out_of_contraction,
         ),
         rule(
+            "contract-parts",
+            "sum d (x * merge (a, b to d) w) = sum a, b (split (d to a, b) x * w)",
+            "a weight in groups, each with its scale or its bound, is read as it lies, and group by group",
+            vec![
+                sum("sum", product("product", any("x"), term("merge", is_merge, [any("w")]))),
+                sum("sum", product("product", term("merge", is_merge, [any("w")]), any("x"))),
+            ],
+            parts,
+        ),
+        rule(
             "factor-into-bounded-sum",
             "g * sum j x = sum j (g * x), where g and x are both bounded, and the bound of x is over j",
             "two levels of gates get one joint bound",
@@ -36,6 +46,10 @@ pub fn rules() -> Vec<Rule> {
             into_sum,
         ),
     ]
+}
+
+fn is_merge(operation: &Operation) -> bool {
+    matches!(operation, Operation::Merge { .. })
 }
 
 /// The axes of the site's sum; an error for 16-bit floats, whose products are rounded one by one.
@@ -93,9 +107,38 @@ fn out_of_contraction(site: &Site) -> Result<Vec<Tree>, &'static str> {
         _ => return Err("the factor that stays in the sum absorbs"),
     };
     require(by_product == by_factor, "only one of the two products absorbs")?;
-    let contracted = multiply(by_product, site.tree(inner), site.tree("w"));
+    // Each stays on its side, so that axes keep their order.
+    let (x, w) = (site.tree(inner), site.tree("w"));
+    let contracted = beside(by_product, x, w, inner_is_left);
     let sum = Tree::Term(site.operation("sum")?.clone(), vec![contracted]);
-    Ok(vec![multiply(by_factor, site.tree(outer), sum)])
+    Ok(vec![beside(by_factor, site.tree(outer), sum, outer == "a")])
+}
+
+/// A product of which the first factor absorbs, or neither; `first` says whether it stands on the left.
+fn beside(absorb: Absorb, factor: Tree, other: Tree, first: bool) -> Tree {
+    match (absorb, first) {
+        (absorb, true) => multiply(absorb, factor, other),
+        (Absorb::Neither, false) => multiply(Absorb::Neither, other, factor),
+        (_, false) => multiply(Absorb::Right, other, factor),
+    }
+}
+
+fn parts(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axes = summed(site)?;
+    let Operation::Merge { from, into } = site.operation("merge")? else { return Err("no merge") };
+    require(axes.contains(into), "the sum is not along the merged axis")?;
+    require(site.varies("x", &[*into]), "the other factor does not vary along the merged axis")?;
+    let own = from.iter().any(|axis| axes.contains(axis));
+    require(!own && !site.varies("x", from), "the other factor varies along a part of it already")?;
+    let split = Operation::Split { from: *into, into: from.clone() };
+    let x = Tree::Term(split, vec![site.tree("x")]);
+    let factors =
+        if is_first(site, "product", "merge") { vec![site.tree("w"), x] } else { vec![x, site.tree("w")] };
+    let terms = Tree::Term(site.operation("product")?.clone(), factors);
+    let mut axes: Vec<AxisId> = axes.iter().filter(|axis| *axis != into).chain(from).copied().collect();
+    axes.sort();
+    let kind = ReduceKind::Sum;
+    Ok(vec![Tree::Term(Operation::Reduce { kind, axes }, vec![terms])])
 }
 
 fn into_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {

@@ -134,7 +134,7 @@ fn a_table_is_not_scaled_as_a_whole_for_a_few_rows() {
     let scaled = b.map(ScalarFunction::Multiply, &[table, eight]).unwrap();
     let rows = b.add(Operation::Gather { axis: v }, &[scaled, index]).unwrap();
     b.output("rows", rows, vec![n, d], OutputKind::Result);
-    let program = program(&Module { functions: vec![b.finish()], entry: 0 });
+    let program = program(&Module { functions: vec![b.finish()], entry: 0, ..Module::default() });
     assert_eq!(prepared_bytes(&program), 0);
 }
 
@@ -152,7 +152,7 @@ fn rows_that_a_weight_names_are_looked_up_once() {
     let product = b.map(ScalarFunction::Multiply, &[x, permuted]).unwrap();
     let sum = b.reduce(ReduceKind::Sum, &[d], product).unwrap();
     b.output("y", sum, vec![n, place, h], OutputKind::Result);
-    let module = Module { functions: vec![b.finish()], entry: 0 };
+    let module = Module { functions: vec![b.finish()], entry: 0, ..Module::default() };
     let plan = plan(&module, &AVX2);
     assert!(!reads(&plan.program, "w") && !reads(&plan.program, "order"));
     let given = |order: [i64; 4]| {

@@ -2,12 +2,31 @@
 
 use super::{case, Case};
 use crate::model::Model;
-use moe_graph::{Element, NodeId};
+use moe_graph::{AxisId, Element, NodeId, Operation, ParameterKind, ReduceKind, ScalarFunction, Type};
 
 /// The two largest of scores over `over`, 0 elsewhere.
 fn bounded(model: &mut Model, name: &str, axes: &[&str], over: &str) -> NodeId {
     let scores = model.input(name, axes);
     model.keep_largest(scores, "K", over, 0.0)
+}
+
+/// Rows along an axis as long as I and J together, and that axis.
+fn grouped_input(model: &mut Model) -> (NodeId, AxisId) {
+    let size = model.size("I").multiply(&model.size("J"));
+    let (into, n) = (model.builder.axis("Whole", size), model.axis("N"));
+    let ty = Type { element: Element::F32, axes: vec![n, into] };
+    (model.builder.parameter("x", ParameterKind::Input, ty), into)
+}
+
+/// `sum whole (x * merge w)`, with the factors in both orders.
+fn merged_contraction(model: &mut Model, x: NodeId, w: NodeId, into: AxisId) {
+    let from = vec![model.axis("I"), model.axis("J")];
+    let w = model.operation(Operation::Merge { from, into }, &[w]);
+    for terms in [[x, w], [w, x]] {
+        let terms = model.multiply(terms[0], terms[1]);
+        let y = model.builder.reduce(ReduceKind::Sum, &[into], terms).unwrap();
+        model.output(y);
+    }
 }
 
 pub const FIRES: &[Case] = &[
@@ -41,6 +60,21 @@ pub const FIRES: &[Case] = &[
         let y = m.contract(scaled, w, "D");
         m.output(y);
     }),
+    // A scale for each group, and the two largest of each group.
+    case("contract-parts", |m| {
+        let (x, into) = grouped_input(m);
+        let (w, s) = (m.weight("w", &["I", "J", "H"]), m.weight("s", &["I", "H"]));
+        let scaled = m.multiply(w, s);
+        merged_contraction(m, x, scaled, into);
+    }),
+    case("contract-parts", |m| {
+        let (x, into) = grouped_input(m);
+        let w = m.weight("w", &["I", "J", "H"]);
+        let magnitude = m.map(ScalarFunction::Absolute, &[w]);
+        let (mask, zero) = (m.mask(magnitude, "K", "J"), m.number(0.0));
+        let kept = m.map(ScalarFunction::Select, &[mask, w, zero]);
+        merged_contraction(m, x, kept, into);
+    }),
     case("factor-into-bounded-sum", |m| {
         let (g, h) = (bounded(m, "g", &["N", "E"], "E"), bounded(m, "h", &["N", "E", "J"], "J"));
         let x = m.input("wild", &["N", "E", "J"]);
@@ -54,6 +88,21 @@ pub const FIRES: &[Case] = &[
 ];
 
 pub const REFUSES: &[Case] = &[
+    // A part of the axis stands for something else in the other factor.
+    case("contract-parts", |m| {
+        let (x, into) = grouped_input(m);
+        let (g, w) = (m.input("g", &["I"]), m.weight("w", &["I", "J", "H"]));
+        let x = m.multiply(x, g);
+        merged_contraction(m, x, w, into);
+    }),
+    // A sum along another axis.
+    case("contract-parts", |m| {
+        let (x, into) = grouped_input(m);
+        let (from, w) = (vec![m.axis("I"), m.axis("J")], m.weight("w", &["I", "J", "H"]));
+        let w = m.operation(Operation::Merge { from, into }, &[w]);
+        let y = m.contract(x, w, "H");
+        m.output(y);
+    }),
     case("factor-out-of-sum", |m| {
         let (g, x) = (m.input("g", &["N", "D"]), m.input("x", &["N", "D"]));
         let y = m.contract(g, x, "D");
