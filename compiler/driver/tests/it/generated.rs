@@ -11,7 +11,8 @@ use moe_runtime::Tensor;
 const GRAPHS: u64 = 300;
 
 fn options(seed: u64) -> Options {
-    Options { packing: seed.is_multiple_of(3), calls: seed.is_multiple_of(4), ..Options::default() }
+    let each = |number| seed.is_multiple_of(number);
+    Options { packing: each(3), calls: each(4), layers: each(7), ..Options::default() }
 }
 
 fn rewritten(seed: u64, module: &Module) -> Module {

@@ -27,7 +27,7 @@ pub fn rules() -> Vec<Rule> {
         ),
         rule(
             "contract-parts",
-            "sum d (x * merge (a, b to d) w) = sum a, b (split (d to a, b) x * w)",
+            "sum d (x * merge (a, b to d) w) = sum a, b (split (d to a, b) x * w), where w is the same in every step",
             "a weight in groups, each with its scale or its bound, is read as it lies, and group by group",
             vec![
                 sum("sum", product("product", any("x"), term("merge", is_merge, [any("w")]))),
@@ -127,6 +127,7 @@ fn parts(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let axes = summed(site)?;
     let Operation::Merge { from, into } = site.operation("merge")? else { return Err("no merge") };
     require(axes.contains(into), "the sum is not along the merged axis")?;
+    require(site.is_invariant("w"), "what is merged is worked out in each step")?;
     require(site.varies("x", &[*into]), "the other factor does not vary along the merged axis")?;
     let own = from.iter().any(|axis| axes.contains(axis));
     require(!own && !site.varies("x", from), "the other factor varies along a part of it already")?;

@@ -118,6 +118,12 @@ fn has_rows(site: &Site) -> Result<(), &'static str> {
     require(rows, "what goes into the layer has no axis that the weight lacks")
 }
 
+/// This ends it too: a value that is a multiple of itself, or itself plus something, has no end of scales and biases.
+fn of_another(site: &Site, value: &str, wholes: &[&str]) -> Result<(), &'static str> {
+    let own = wholes.iter().any(|whole| site.class(whole) == site.class(value));
+    site.pays(!own, "the value is made of itself")
+}
+
 /// The weight times the scale, or divided by it as `inner` divides.
 fn scaled_weight(site: &Site) -> Result<Tree, &'static str> {
     let divided = is_divide(site.operation("inner")?);
@@ -134,6 +140,7 @@ fn layer(axes: &[AxisId], x: Tree, weight: Tree, before: bool) -> Tree {
 fn scale_in(site: &Site) -> Result<Vec<Tree>, &'static str> {
     plain(site, &["product", "inner"])?;
     once(site)?;
+    of_another(site, "x", &["inner", "product", "sum"])?;
     let before = is_first(site, "product", "w");
     Ok(vec![layer(sum_axes(site, "sum")?, site.tree("x"), scaled_weight(site)?, before)])
 }
@@ -141,6 +148,7 @@ fn scale_in(site: &Site) -> Result<Vec<Tree>, &'static str> {
 fn scale_of(site: &Site) -> Result<Vec<Tree>, &'static str> {
     plain(site, &["product", "inner"])?;
     once(site)?;
+    of_another(site, "sum", &["inner"])?;
     let axes = sum_axes(site, "sum")?;
     require(!site.varies("s", axes), "the scale varies along the axis of the sum")?;
     // Infinities of both signs make a sum NaN, and times a sum they are infinite.
@@ -157,6 +165,7 @@ fn bias_through(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(site.is_invariant("w"), "the weight is worked out in each step")?;
     require(site.is_invariant("b"), "the bias is worked out in each step")?;
     has_rows(site)?;
+    of_another(site, "x", &["inner", "product", "sum"])?;
     let lacks = site.ty("x").axes.iter().any(|axis| !site.ty("b").has(*axis));
     require(lacks, "the bias has all axes of what it is added to")?;
     let axes = sum_axes(site, "sum")?;
@@ -172,6 +181,7 @@ fn small(site: &Site, names: [&str; 2]) -> Result<(), &'static str> {
         require(absorption(site, name)? == Absorb::Neither, "an operand absorbs")?;
     }
     require(site.element("outer").bytes() != 2, "16-bit floats are rounded one by one")?;
+    of_another(site, "x", &["outer", "inner"])?;
     let known = names.iter().all(|name| site.is_invariant(name));
     require(known, "one of the two is worked out in each step")?;
     let has = |axis: &AxisId| names.iter().any(|name| site.ty(name).has(*axis));
@@ -190,6 +200,8 @@ fn scale_through(site: &Site) -> Result<Vec<Tree>, &'static str> {
 
 fn join_biases(site: &Site) -> Result<Vec<Tree>, &'static str> {
     small(site, ["b", "c"])?;
+    let is_sum = |name: &str| site.graph.terms(site.class(name)).iter().any(|term| is_add(&term.operation));
+    site.pays(!is_sum("b") && !is_sum("c"), "a bias is a sum already")?;
     let bias = map(F::Add, Absorb::Neither, vec![site.tree("b"), site.tree("c")]);
     Ok(vec![map(F::Add, Absorb::Neither, vec![site.tree("x"), bias])])
 }

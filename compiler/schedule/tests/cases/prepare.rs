@@ -109,6 +109,21 @@ model Layers[L = 3](x: f32[N, D = 24]) -> f32[N, D] {
     assert!(!reads(&program, "layers.w") && !reads(&program, "layers.s"));
 }
 
+/// A scale for each column goes behind the product, so that the weight stays as small as it is stored.
+#[test]
+fn quantized_weights_are_read_as_they_are_stored() {
+    let text = "moe 1
+model Quantized(x: f32[N, D = 64]) -> f32[N, H] {
+    weight w: i8[D, H = 64] = zeros
+    weight s: f32[H] = ones
+    x @ (w as f32 * s)
+}
+";
+    let module = model(text, None, true);
+    // In panels, a byte for each entry.
+    assert_eq!(prepared_bytes(&program(&module)), 64 * 64);
+}
+
 #[test]
 fn views_of_weights_are_not_copied() {
     let program = check(

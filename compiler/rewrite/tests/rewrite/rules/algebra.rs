@@ -37,6 +37,14 @@ pub const FIRES: &[Case] = &[
         let y = m.contract(y, b, "P");
         m.output(y);
     }),
+    // Two weights are multiplied once, however large they are.
+    case("associate-contractions", |m| {
+        m.shape.extend([("I", 260), ("P", 1), ("J", 260)]);
+        let (x, a, b) = (m.input("x", &["N", "I"]), m.weight("a", &["I", "P"]), m.weight("b", &["P", "J"]));
+        let y = m.contract(x, a, "I");
+        let y = m.contract(y, b, "P");
+        m.output(y);
+    }),
     // On the other side, and with the factors in another order.
     case("associate-contractions", |m| {
         let (x, a, b) = (m.input("x", &["N", "D"]), m.input("a", &["D", "P"]), m.input("b", &["P", "H"]));

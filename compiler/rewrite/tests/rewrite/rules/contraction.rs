@@ -53,6 +53,17 @@ pub const FIRES: &[Case] = &[
         let y = m.contract(w, scaled, "D");
         m.output(y);
     }),
+    // A scale for each column of a quantized weight.
+    case("factor-out-of-contraction", |m| {
+        let (x, s) = (m.input("x", &["N", "D"]), m.weight("s", &["H"]));
+        let w = m.typed_weight("w", Element::I8, &["D", "H"]);
+        let w = m.operation(Operation::Cast(Element::F32), &[w]);
+        for scaled in [[s, w], [w, s]] {
+            let scaled = m.multiply(scaled[0], scaled[1]);
+            let y = m.contract(x, scaled, "D");
+            m.output(y);
+        }
+    }),
     case("factor-out-of-contraction", |m| {
         let g = bounded(m, "g", &["N", "E"], "E");
         let (x, w) = (m.input("wild.x", &["N", "E", "D"]), m.input("wild.w", &["E", "D", "H"]));
@@ -94,6 +105,12 @@ pub const REFUSES: &[Case] = &[
         let (g, w) = (m.input("g", &["I"]), m.weight("w", &["I", "J", "H"]));
         let x = m.multiply(x, g);
         merged_contraction(m, x, w, into);
+    }),
+    // Heads that are merged before a layer: its weight lies as one.
+    case("contract-parts", |m| {
+        let heads = m.input("heads", &["N", "I", "J"]);
+        let (x, into) = grouped_input(m);
+        merged_contraction(m, x, heads, into);
     }),
     // A sum along another axis.
     case("contract-parts", |m| {

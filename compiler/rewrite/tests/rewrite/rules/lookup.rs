@@ -70,6 +70,14 @@ pub const FIRES: &[Case] = &[
         let y = m.contract(w, rows, "D");
         m.output(y);
     }),
+    // A table and a layer that are weights meet once, however large they are, if the table does not become much larger.
+    case("contract-before-lookup", |m| {
+        m.shape.extend([("J", 100), ("I", 30), ("Q", 30)]);
+        let (table, i, w) = (m.weight("table", &["J", "I"]), index(m, &["N"]), m.weight("w", &["I", "Q"]));
+        let rows = lookup(m, table, "J", i);
+        let y = m.contract(rows, w, "I");
+        m.output(y);
+    }),
     // An adapter for each row.
     case("matrix-lookup-to-choice", |m| {
         m.shape.insert("E", m.shape["E"].max(2));
@@ -163,6 +171,21 @@ pub const REFUSES: &[Case] = &[
         let (x, table, i) = (m.input("x", &["N", "D"]), m.weight("w", &["E", "D", "H"]), index(m, &["I"]));
         let found = lookup(m, table, "E", i);
         let y = m.contract(x, found, "D");
+        m.output(y);
+    }),
+    // At each step, and for a table much larger than the one that is there.
+    case("contract-before-lookup", |m| {
+        m.shape.extend([("J", 100), ("D", 30), ("H", 30)]);
+        let (table, i, w) = (m.weight("table", &["J", "D"]), index(m, &["N"]), m.input("w", &["D", "H"]));
+        let rows = lookup(m, table, "J", i);
+        let y = m.contract(rows, w, "D");
+        m.output(y);
+    }),
+    case("contract-before-lookup", |m| {
+        m.shape.extend([("J", 2000), ("D", 1), ("H", 1000)]);
+        let (table, i, w) = (m.weight("table", &["J", "D"]), index(m, &["N"]), m.weight("w", &["D", "H"]));
+        let rows = lookup(m, table, "J", i);
+        let y = m.contract(rows, w, "D");
         m.output(y);
     }),
 ];
