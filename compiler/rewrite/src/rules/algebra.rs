@@ -141,7 +141,7 @@ fn join(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(absorption(site, "add")? == Absorb::Neither, "the sum absorbs")?;
     let axes = sum_axes(site, "left")?;
     require(axes == sum_axes(site, "right")?, "they are sums along different axes")?;
-    require(site.class("a") != site.class("b"), "they are the same")?;
+    site.pays(site.class("a") != site.class("b"), "they are the same")?;
     require(site.ty("a") == site.ty("b"), "the factors have different axes")?;
     let ([common, own], others) = (side(site, "one")?, side(site, "other")?);
     require([common, own] == others, "only one of the two products absorbs")?;
