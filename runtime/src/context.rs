@@ -296,6 +296,11 @@ impl Context {
         locations.map(|location| address(location).unwrap_or(std::ptr::null_mut())).collect()
     }
 
+    /// Which of [`crate::program::Program::forms`] the latest step had; `None` before the first.
+    pub fn form(&self) -> Option<usize> {
+        self.resolved.as_ref().map(|resolved| resolved.form)
+    }
+
     /// The names of what can be observed, whatever the step.
     pub fn observable(&self) -> impl Iterator<Item = &str> {
         self.model.program().observations.iter().map(|observation| observation.tensor.name.as_str())
@@ -316,7 +321,9 @@ impl Context {
         else {
             return Ok(None);
         };
-        let Some(buffer) = resolved.buffers.get(observation.buffer as usize) else { return Ok(None) };
+        let buffer = observation.buffers.get(resolved.form);
+        let buffer = buffer.and_then(|buffer| resolved.buffers.get(*buffer as usize));
+        let Some(buffer) = buffer else { return Ok(None) };
         let length = byte_length(observation.tensor.element, shape).unwrap_or(0);
         let bytes = match buffer.location {
             Location::Arena(offset) => self.arena.bytes().get(offset..).and_then(|bytes| bytes.get(..length)),

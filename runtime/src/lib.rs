@@ -9,6 +9,7 @@ pub mod element;
 mod error;
 mod execute;
 pub mod files;
+pub mod forms;
 pub mod memory;
 mod model;
 pub mod npy;

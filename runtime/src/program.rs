@@ -2,13 +2,14 @@
 //! kernels' code and interpreted here, so that every road to a program (in memory, executable, library) behaves alike.
 //!
 //! A program has two halves. `prepare` works out what weights alone decide, and turns weights as they lie in files into the layout the kernels
-//! read; it runs once when weights are loaded. `step` turns inputs into outputs. Before a context's first step `begin` gives states their first values.
+//! read; it runs once when weights are loaded. A step turns inputs into outputs; there may be several forms of it, of which the free sizes choose
+//! one. Before a context's first step `begin` gives states their first values.
 
 use crate::element::Element;
 use serde::{Deserialize, Serialize};
 
 /// The version of this form. A program and a runtime of different versions refuse each other.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// The machine code of a kernel.
 ///
@@ -259,8 +260,21 @@ pub struct StateDescription {
 pub struct Observation {
     /// Its name, element type and axes.
     pub tensor: TensorDescription,
-    /// The buffer that holds it when the step ends.
-    pub buffer: u32,
+    /// The buffer that holds it when the step ends, for each of [`Program::forms`].
+    pub buffers: Vec<u32>,
+}
+
+/// One way to do a step. All forms compute the same from the same inputs, weights and states; which is fastest depends on the free sizes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Form {
+    /// It is used where [`Program::rows`] is at least this, and less than that of the next form. 0 for the first.
+    pub from: i64,
+    /// The bytes of a context's arena.
+    pub arena_bytes: SizeExpression,
+    /// The bytes of each thread's scratch memory.
+    pub thread_bytes: SizeExpression,
+    /// What is done.
+    pub step: Vec<Step>,
 }
 
 /// A compiled model, without its machine code.
@@ -288,10 +302,6 @@ pub struct Program {
     pub constants: Vec<Vec<u8>>,
     /// All buffers.
     pub buffers: Vec<Buffer>,
-    /// The bytes of a context's arena.
-    pub arena_bytes: SizeExpression,
-    /// The bytes of each thread's scratch memory.
-    pub thread_bytes: SizeExpression,
     /// The bytes of the model's arena of prepared weights; without free sizes.
     pub prepared_bytes: SizeExpression,
     /// The kernels, in the order of the table of functions.
@@ -303,8 +313,10 @@ pub struct Program {
     /// Run before the first step of a context and after each reset, at the sizes of that step: writes the states that do not begin as 0,
     /// from weights and constants.
     pub begin: Vec<Step>,
-    /// Run for each step.
-    pub step: Vec<Step>,
+    /// What chooses among forms: the product of some free sizes.
+    pub rows: SizeExpression,
+    /// The forms of a step, at least one. Where several are, their buffers in arenas and of threads are their own; all else is shared.
+    pub forms: Vec<Form>,
     /// What `--dump` can show.
     pub observations: Vec<Observation>,
 }

@@ -2,7 +2,10 @@
 //! looking back, and kept from step to step while the sizes stay.
 
 use crate::error::{codes, Error};
-use crate::program::{Buffer, Count, Launch, Place, Program, SizeExpression, Step, TensorDescription};
+use crate::forms;
+use crate::program::{
+    Buffer, Count, Form, Launch, Place, Program, SizeExpression, Step, TensorDescription,
+};
 use crate::sizes;
 use crate::tensor::byte_length;
 
@@ -106,13 +109,15 @@ pub const THREAD_ALIGNMENT: usize = 128;
 pub struct Resolved {
     /// The free sizes.
     pub symbols: Vec<i64>,
+    /// Which of [`Program::forms`] is used.
+    pub form: usize,
     /// The shapes of the outputs.
     pub outputs: Vec<Vec<usize>>,
     /// The shapes of the states.
     pub states: Vec<Vec<usize>>,
     /// The shapes of what can be observed.
     pub observations: Vec<Vec<usize>>,
-    /// All buffers.
+    /// All buffers; those that only other forms use are empty.
     pub buffers: Vec<ReadyBuffer>,
     /// The bytes of the arena.
     pub arena_bytes: usize,
@@ -124,31 +129,36 @@ pub struct Resolved {
     pub steps: Vec<ReadyStep>,
 }
 
-/// A program's `step` at given free sizes.
+/// A step of a program at given free sizes, in the form that they choose.
 ///
 /// # Errors
 /// If a size overflows or is negative, or a buffer reaches beyond its place.
 pub fn resolve(program: &Program, symbols: &[i64]) -> Result<Resolved, Error> {
     let resolver = Resolver { program, symbols };
+    let form = forms::choose(program, symbols);
+    let chosen = program.forms.get(form).ok_or_else(|| damaged(program, "it has no form"))?;
     let shapes = |tensors: &mut dyn Iterator<Item = &TensorDescription>| {
         tensors.map(|tensor| resolver.shape(tensor)).collect::<Result<Vec<_>, _>>()
     };
     let mut resolved = Resolved {
         symbols: symbols.to_vec(),
+        form,
         outputs: shapes(&mut program.outputs.iter())?,
         states: shapes(&mut program.states.iter().map(|state| &state.tensor))?,
         observations: shapes(&mut program.observations.iter().map(|observation| &observation.tensor))?,
-        buffers: program.buffers.iter().map(|buffer| resolver.buffer(buffer)).collect::<Result<_, _>>()?,
-        arena_bytes: resolver.bytes(&program.arena_bytes, "the arena")?,
+        buffers: resolver.buffers(form)?,
+        arena_bytes: resolver.bytes(&chosen.arena_bytes, "the arena")?,
         begin: Vec::new(),
-        thread_bytes: resolver.thread_bytes()?,
+        thread_bytes: resolver.thread_bytes(chosen)?,
         steps: Vec::new(),
     };
-    for (buffer, ready) in program.buffers.iter().zip(&resolved.buffers) {
+    let used = program.buffers.iter().zip(&resolved.buffers).filter(|(_, ready)| **ready != NOWHERE);
+    for (buffer, ready) in used {
         resolver.check_room(buffer, ready, resolved.arena_bytes, resolved.thread_bytes)?;
     }
     for (observation, shape) in program.observations.iter().zip(&resolved.observations) {
-        let have = resolved.buffers.get(observation.buffer as usize).map_or(0, |buffer| buffer.bytes);
+        let buffer = observation.buffers.get(form).and_then(|buffer| resolved.buffers.get(*buffer as usize));
+        let have = buffer.map_or(0, |buffer| buffer.bytes);
         if byte_length(observation.tensor.element, shape).is_none_or(|needed| needed > have) {
             return Err(damaged(
                 program,
@@ -157,7 +167,7 @@ pub fn resolve(program: &Program, symbols: &[i64]) -> Result<Resolved, Error> {
         }
     }
     resolved.begin = resolver.steps(&program.begin, &resolved.buffers, 0)?;
-    resolved.steps = resolver.steps(&program.step, &resolved.buffers, 0)?;
+    resolved.steps = resolver.steps(&chosen.step, &resolved.buffers, 0)?;
     Ok(resolved)
 }
 
@@ -171,7 +181,7 @@ pub fn resolve_prepare(program: &Program) -> Result<(Vec<ReadyBuffer>, Vec<Ready
     for buffer in &program.buffers {
         let known = matches!(buffer.place, Place::Weight(_) | Place::Constant(_) | Place::Prepared(_));
         if !known {
-            buffers.push(ReadyBuffer { location: Location::Arena(0), bytes: 0 });
+            buffers.push(NOWHERE);
             continue;
         }
         let ready = resolver.buffer(buffer)?;
@@ -197,6 +207,9 @@ pub fn shape(program: &Program, symbols: &[i64], tensor: &TensorDescription) -> 
 pub fn bytes(program: &Program, symbols: &[i64], size: &SizeExpression, what: &str) -> Result<usize, Error> {
     Resolver { program, symbols }.bytes(size, what)
 }
+
+/// A buffer that is not used.
+const NOWHERE: ReadyBuffer = ReadyBuffer { location: Location::Arena(0), bytes: 0 };
 
 struct Resolver<'a> {
     program: &'a Program,
@@ -229,9 +242,9 @@ impl Resolver<'_> {
         usize::try_from(self.value(size, what)?).map_err(|_| self.wrong_size(what))
     }
 
-    fn thread_bytes(&self) -> Result<usize, Error> {
+    fn thread_bytes(&self, form: &Form) -> Result<usize, Error> {
         let what = "the scratch memory of a thread";
-        let bytes = self.bytes(&self.program.thread_bytes, what)?;
+        let bytes = self.bytes(&form.thread_bytes, what)?;
         bytes.checked_next_multiple_of(THREAD_ALIGNMENT).ok_or_else(|| self.wrong_size(what))
     }
 
@@ -241,6 +254,13 @@ impl Resolver<'_> {
             tensor.axes.iter().map(|axis| self.bytes(&axis.size, &what)).collect::<Result<_, _>>()?;
         let total = byte_length(tensor.element, &shape).filter(|total| isize::try_from(*total).is_ok());
         total.map(|_| shape).ok_or_else(|| self.wrong_size(&what))
+    }
+
+    /// All buffers, those that a form does not use empty.
+    fn buffers(&self, form: usize) -> Result<Vec<ReadyBuffer>, Error> {
+        let used = forms::used(self.program, form);
+        let buffers = self.program.buffers.iter().zip(used);
+        buffers.map(|(buffer, used)| if used { self.buffer(buffer) } else { Ok(NOWHERE) }).collect()
     }
 
     fn buffer(&self, buffer: &Buffer) -> Result<ReadyBuffer, Error> {

@@ -4,7 +4,8 @@
 use crate::element::Element;
 use crate::error::{codes, Error};
 use crate::program::{
-    Buffer, Count, Launch, Offsets, Place, Program, SizeExpression, Step, TensorDescription, FORMAT_VERSION,
+    Buffer, Count, Launch, Observation, Offsets, Place, Program, SizeExpression, Step, TensorDescription,
+    FORMAT_VERSION,
 };
 use crate::sizes;
 use std::collections::BTreeSet;
@@ -48,8 +49,6 @@ impl Verifier<'_> {
         })?;
         self.edges()?;
         program.buffers.iter().try_for_each(|buffer| self.buffer(buffer))?;
-        self.size(&program.arena_bytes, "the arena")?;
-        self.size(&program.thread_bytes, "the scratch memory of a thread")?;
         self.fixed(&program.prepared_bytes, "prepared weights")?;
         for launch in &program.prepare {
             self.launch(launch, 0)?;
@@ -57,14 +56,38 @@ impl Verifier<'_> {
         }
         self.steps(&program.begin, 0)?;
         self.begin(&program.begin)?;
-        self.steps(&program.step, 0)?;
-        program.observations.iter().try_for_each(|observation| {
-            let buffer = self.get(observation.buffer)?;
-            self.tensor(&observation.tensor)?;
-            let name = &observation.tensor.name;
+        self.forms()?;
+        program.observations.iter().try_for_each(|observation| self.observation(observation))
+    }
+
+    /// The forms: each by itself, and that any number of rows has one.
+    fn forms(&self) -> Checked {
+        let program = self.program;
+        self.size(&program.rows, "the number of rows")?;
+        ensure(program.forms.first().is_some_and(|form| form.from == 0), || {
+            "no form is for the smallest sizes".to_owned()
+        })?;
+        let ordered = program.forms.windows(2).all(|pair| matches!(pair, [a, b] if a.from < b.from));
+        ensure(ordered, || "its forms are not in order".to_owned())?;
+        program.forms.iter().try_for_each(|form| {
+            self.size(&form.arena_bytes, "the arena")?;
+            self.size(&form.thread_bytes, "the scratch memory of a thread")?;
+            self.steps(&form.step, 0)
+        })
+    }
+
+    fn observation(&self, observation: &Observation) -> Checked {
+        let Observation { tensor, buffers } = observation;
+        let name = &tensor.name;
+        self.tensor(tensor)?;
+        ensure(buffers.len() == self.program.forms.len(), || {
+            format!("`{name}` is not observed in every form")
+        })?;
+        buffers.iter().try_for_each(|index| {
+            let buffer = self.get(*index)?;
             let stays = matches!(buffer.place, Place::Arena(_) | Place::State(_));
             ensure(stays, || format!("`{name}` cannot be observed where it lies"))?;
-            ensure(buffer.element == observation.tensor.element, || format!("`{name}` has two element types"))
+            ensure(buffer.element == tensor.element, || format!("`{name}` has two element types"))
         })
     }
 

@@ -1,23 +1,28 @@
 //! From a chosen model to its plan: elaborate, rewrite, schedule.
 
+use crate::options;
 use crate::session::{Failure, Selection, Session};
 use crate::verify;
 use moe_check::Elaborated;
 use moe_diagnostics::Diagnostic;
 use moe_graph::Module;
 use moe_kernel::{Plan, Target};
-use moe_rewrite::Report;
+use moe_rewrite::{Form, Forms, Report};
+use moe_runtime::forms::ranges_in_words;
 use moe_runtime::program::WeightSource;
+use moe_schedule::{FormRequest, PlanRequest};
 use std::collections::BTreeMap;
 
 /// A model on its way to code.
 pub struct Compiled {
     /// What the checker made of the source.
     pub elaborated: Elaborated,
-    /// The graph after rewriting.
+    /// The graph after rewriting, in the form for the usual sizes.
     pub rewritten: Module,
-    /// What the rewriter did.
+    /// What the rewriter did to make it.
     pub report: Report,
+    /// All forms.
+    pub forms: Forms,
 }
 
 /// The groups of rewriting rules that may move a tie or assume that nothing overflows, and so wait until they are asked for.
@@ -33,21 +38,35 @@ pub fn fast_math() -> Vec<&'static str> {
 /// # Errors
 /// The mistakes of the sources.
 pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Failure> {
-    let elaborated = session.elaborate(selection)?;
+    let (elaborated, options) = options::elaborate(session, selection)?;
     verify::module(&elaborated.module, "checking").map_err(|found| session.failure(found))?;
-    let options =
-        moe_rewrite::Options { fast_math: selection.fast_math.clone(), ..moe_rewrite::Options::default() };
-    let rewritten = moe_rewrite::rewrite(&elaborated.module, &options).map_err(|error| {
-        session.failure(vec![Diagnostic::plain_error(
-            "E0702",
-            format!("the model cannot be rewritten: {error}"),
-        )])
-    })?;
-    verify::module(&rewritten.module, "rewriting").map_err(|found| session.failure(found))?;
-    Ok(Compiled { elaborated, rewritten: rewritten.module, report: rewritten.report })
+    let forms = moe_rewrite::forms(&elaborated.module, &options).map_err(|error| bug(session, &error))?;
+    for form in &forms.forms {
+        verify::module(&form.rewritten.module, "rewriting").map_err(|found| session.failure(found))?;
+    }
+    let usual = forms.usual().map(|form| form.rewritten.clone());
+    let usual = usual.ok_or_else(|| bug(session, &"there is no form"))?;
+    Ok(Compiled { elaborated, rewritten: usual.module, report: usual.report, forms })
+}
+
+/// What the rewriter could not do, which is a mistake of ours.
+pub(crate) fn bug(session: &Session, error: &dyn std::fmt::Display) -> Failure {
+    let message = format!("the model cannot be rewritten: {error}");
+    session.failure(vec![Diagnostic::plain_error("E0702", message)])
 }
 
 impl Compiled {
+    /// What was done and what it saves, for people; where there are several forms, of each.
+    pub fn explanation(&self) -> String {
+        self.forms.render(&self.ranges())
+    }
+
+    /// Which numbers of rows each form is for, in words; empty words where there is one.
+    pub fn ranges(&self) -> Vec<String> {
+        let beginnings: Vec<i64> = self.forms.forms.iter().map(|form| form.from).collect();
+        ranges_in_words(&self.forms.rows.join(" * "), &beginnings)
+    }
+
     /// The warnings of the checker and of the rewriter.
     pub fn warnings(&self) -> Vec<Diagnostic> {
         self.elaborated.warnings.iter().cloned().chain(self.dense_work()).collect()
@@ -116,8 +135,8 @@ impl Compiled {
     ///
     /// # Errors
     /// If the model uses something that cannot be scheduled yet.
-    pub fn plan(
-        &self,
+    pub fn plan<'a>(
+        &'a self,
         session: &Session,
         selection: &Selection,
         target: &Target,
@@ -131,8 +150,11 @@ impl Compiled {
                 format!("{path}:{line}")
             })
         };
-        let request = moe_schedule::PlanRequest {
-            module: &self.rewritten,
+        let form = |form: &'a Form| FormRequest { from: form.from, module: &form.rewritten.module };
+        let forms: Vec<FormRequest> = self.forms.forms.iter().map(form).collect();
+        let request = PlanRequest {
+            forms: &forms,
+            rows: &self.forms.rows,
             model: &self.elaborated.name,
             target,
             weight_sources: &weight_sources,

@@ -1,7 +1,7 @@
 //! `moe emit`: any stage of the road, as text.
 
 use crate::backend::{self, Backend, Wanted};
-use crate::compile::compile;
+use crate::compile::{compile, Compiled};
 use crate::session::{Failure, Selection, Session};
 use crate::sources::ROOT;
 use moe_diagnostics::{Diagnostic, Texts};
@@ -50,7 +50,7 @@ pub fn emit(
     match stage {
         EmitStage::Typed => Ok(crate::typed::listing(&session.elaborate(selection)?)),
         EmitStage::Graph => Ok(moe_graph::print_module(&session.elaborate(selection)?.module)),
-        EmitStage::Rewritten => Ok(moe_graph::print_module(&compile(session, selection)?.rewritten)),
+        EmitStage::Rewritten => Ok(rewritten(&compile(session, selection)?)),
         EmitStage::Kernels | EmitStage::Program => {
             let backend = backend::choose(None).map_err(Failure::plain)?.0;
             let plan = plan(session, selection, &backend, cpu)?;
@@ -64,7 +64,7 @@ pub fn emit(
     }
 }
 
-/// The picture of a stage of the chosen model, as SVG.
+/// The picture of a stage of the chosen model, as SVG; after rewriting, of its form for the usual sizes.
 ///
 /// # Errors
 /// The mistakes of the sources, or a stage that is no graph.
@@ -88,6 +88,16 @@ pub fn picture(session: &Session, selection: &Selection, stage: EmitStage) -> Re
         _ => String::new(),
     };
     Ok(crate::picture::svg(module, &compiled.elaborated.name, &packed, &origin))
+}
+
+/// The graph after rewriting, in each of its forms.
+fn rewritten(compiled: &Compiled) -> String {
+    let forms = compiled.forms.forms.iter().zip(compiled.ranges());
+    let text = |(form, range): (&moe_rewrite::Form, String)| {
+        let title = if range.is_empty() { range } else { format!("// the form for {range}\n") };
+        title + &moe_graph::print_module(&form.rewritten.module)
+    };
+    forms.map(text).collect::<Vec<_>>().join("\n")
 }
 
 fn form(stage: EmitStage) -> &'static str {

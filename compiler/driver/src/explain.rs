@@ -1,12 +1,14 @@
 //! What can be said of a rewritten model beyond the report: proofs, why a rule did not fire, and both forms compared on random inputs.
 
+use crate::compile::{bug, compile};
 use crate::evaluation::diagnostic;
+use crate::options;
 use crate::session::{Failure, Selection, Session};
 use crate::starting::{entry, starting_weights, Generator};
 use moe_diagnostics::{position, Diagnostic, Texts};
 use moe_evaluate::{evaluate, Evaluation};
 use moe_graph::{Function, Module, Parameter, ParameterKind};
-use moe_rewrite::{Options, Proof, RewriteError};
+use moe_rewrite::Proof;
 use moe_runtime::files::PendingFile;
 use moe_runtime::weights::closest;
 use moe_runtime::Tensor;
@@ -14,15 +16,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-/// The proof that the chosen model computes what was written, as text.
+/// The proof that the chosen model computes what was written, as text: one after the other for each of its forms.
 ///
 /// # Errors
 /// The mistakes of the sources.
 pub fn proof(session: &Session, selection: &Selection) -> Result<String, Failure> {
-    let module = session.elaborate(selection)?.module;
-    let (_, proof) =
-        moe_rewrite::prove(&module, &Options::default()).map_err(|error| bug(session, &error))?;
-    Ok(proof.text(&moe_rewrite::rules()))
+    let (elaborated, options) = options::elaborate(session, selection)?;
+    let proven = moe_rewrite::prove_forms(&elaborated.module, &options);
+    let (_, proofs) = proven.map_err(|error| bug(session, &error))?;
+    let texts: Vec<String> = proofs.iter().map(|proof| proof.text(&moe_rewrite::rules())).collect();
+    Ok(texts.join("\n"))
 }
 
 /// Writes the proof to a file, whole or not at all.
@@ -46,12 +49,20 @@ pub fn check_proof(session: &Session, selection: &Selection, text: &str) -> Resu
     let refused = |why: String| {
         Failure::plain(Diagnostic::plain_error("E0707", format!("the proof is not accepted: {why}")))
     };
-    let proof = Proof::parse(text).map_err(|problem| refused(problem.to_string()))?;
-    moe_rewrite::check_proof(&proof).map_err(|refusal| refused(refusal.to_string()))?;
-    let module = session.elaborate(selection)?.module;
-    let made = moe_rewrite::rewrite(&module, &Options::default()).map_err(|error| bug(session, &error))?;
-    proof.connects(&module, &made.module).map_err(refused)?;
-    let lines = || proof.functions.iter().flat_map(|function| &function.lines);
+    let proofs = Proof::parse_all(text).map_err(|problem| refused(problem.to_string()))?;
+    for proof in &proofs {
+        moe_rewrite::check_proof(proof).map_err(|refusal| refused(refusal.to_string()))?;
+    }
+    let (elaborated, options) = options::elaborate(session, selection)?;
+    let made = moe_rewrite::forms(&elaborated.module, &options).map_err(|error| bug(session, &error))?;
+    if proofs.len() != made.forms.len() {
+        let (found, needed) = (proofs.len(), made.forms.len());
+        return Err(refused(format!("there are {found} proofs, and the model has {needed} forms")));
+    }
+    for (proof, form) in proofs.iter().zip(&made.forms) {
+        proof.connects(&elaborated.module, &form.rewritten.module).map_err(refused)?;
+    }
+    let lines = || proofs.iter().flat_map(|proof| &proof.functions).flat_map(|function| &function.lines);
     let steps = lines().filter(|line| matches!(line, moe_rewrite::Line::Step { .. })).count();
     Ok((steps, lines().count() - steps))
 }
@@ -70,8 +81,8 @@ pub fn why_not(session: &Session, selection: &Selection, rule: &str) -> Result<S
         };
         return Err(Failure::plain(error.hint(hint)));
     };
-    let module = session.elaborate(selection)?.module;
-    let found_misses = moe_rewrite::why_not(&module, &Options::default(), rule);
+    let (elaborated, options) = options::elaborate(session, selection)?;
+    let found_misses = moe_rewrite::why_not(&elaborated.module, &options, rule);
     let (times, misses) = found_misses.map_err(|error| bug(session, &error))?;
     let mut text = format!("{}: {}\n  {}\n", found.name, found.equation, found.reason);
     let _ = writeln!(text, "found and applied {times} times");
@@ -109,11 +120,6 @@ pub fn rules() -> String {
         .collect()
 }
 
-fn bug(session: &Session, error: &RewriteError) -> Failure {
-    let message = format!("the model cannot be rewritten: {error}");
-    session.failure(vec![Diagnostic::plain_error("E0702", message)])
-}
-
 /// How far a model as written and as rewritten are apart on some inputs.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Comparison {
@@ -125,7 +131,7 @@ pub struct Comparison {
     pub entries: usize,
 }
 
-/// Computes the chosen model as written and as rewritten with the reference evaluator, on starting weights and random inputs; each free size is
+/// Computes the chosen model as written and as rewritten, in each of its forms, with the reference evaluator, on starting weights and random inputs; each free size is
 /// `rows`.
 ///
 /// # Errors
@@ -136,8 +142,8 @@ pub fn compare(
     rows: usize,
     seed: u64,
 ) -> Result<Comparison, Failure> {
-    let module = session.elaborate(selection)?.module;
-    let made = moe_rewrite::rewrite(&module, &Options::default()).map_err(|error| bug(session, &error))?;
+    let compiled = compile(session, selection)?;
+    let module = &compiled.elaborated.module;
     let weights: BTreeMap<String, Tensor> = starting_weights(session, selection, seed)?.into_iter().collect();
     let inputs = module.entry().map_or_else(|| Some(Vec::new()), |entry| inputs(entry, &weights, rows, seed));
     let inputs = inputs.ok_or_else(|| {
@@ -148,8 +154,17 @@ pub fn compare(
         evaluate(module, &inputs, &moe_evaluate::Options::default())
             .map_err(|error| session.failure(vec![diagnostic(&error, None)]))
     };
-    let (written, rewritten) = (run(&module)?, run(&made.module)?);
-    Ok(apart(&written, &rewritten))
+    let written = run(module)?;
+    let mut found: Option<Comparison> = None;
+    for form in &compiled.forms.forms {
+        let own = apart(&written, &run(&form.rewritten.module)?);
+        found = Some(found.map_or(own, |found| Comparison {
+            difference: found.difference.max(own.difference),
+            margin: found.margin.min(own.margin),
+            entries: found.entries + own.entries,
+        }));
+    }
+    Ok(found.unwrap_or(Comparison { difference: 0.0, margin: f64::INFINITY, entries: 0 }))
 }
 
 fn apart(written: &Evaluation, rewritten: &Evaluation) -> Comparison {

@@ -4,9 +4,9 @@ use crate::backend;
 use crate::compile::compile;
 use crate::cpu;
 use crate::install;
+use crate::options;
 use crate::run::diagnostic;
 use crate::session::{Failure, Selection, Session};
-use moe_diagnostics::Diagnostic;
 use moe_runtime::program::Program;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -52,11 +52,8 @@ pub struct ModelInfo {
 /// # Errors
 /// The mistakes of the sources, or a size that the model does not have.
 pub fn model_info(session: &Session, selection: &Selection) -> Result<ModelInfo, Failure> {
-    let statics: Vec<String> = session.model(selection)?.statics.into_iter().map(|(name, _)| name).collect();
-    let (own, free): (Vec<_>, Vec<_>) =
-        selection.settings.iter().cloned().partition(|(name, _)| statics.contains(name));
-    let sizes = free_sizes(free).map_err(Failure::plain)?;
-    let selection = Selection { settings: own, ..selection.clone() };
+    let (selection, free) = options::split(session, selection)?;
+    let sizes = options::sizes(free).map_err(Failure::plain)?;
     let (backend, _) = backend::choose(None).map_err(Failure::plain)?;
     let target = backend.target(cpu::NATIVE).map_err(Failure::plain)?;
     let compiled = compile(session, &selection)?;
@@ -64,17 +61,9 @@ pub fn model_info(session: &Session, selection: &Selection) -> Result<ModelInfo,
     program.backend = format!("{} for {}", backend.name(), cpu::NATIVE);
     let lookup = |name: &str| sizes.iter().rev().find(|(known, _)| known == name).map(|(_, size)| *size);
     let flops = |totals: Option<&moe_rewrite::Totals>| totals?.flops.evaluate(&lookup);
-    let operations = flops(compiled.report.before()).zip(flops(compiled.report.after()));
+    let report = compiled.forms.at(&lookup).map_or(&compiled.report, |form| &form.rewritten.report);
+    let operations = flops(report.before()).zip(flops(report.after()));
     Ok(ModelInfo { program, sizes, operations })
-}
-
-fn free_sizes(given: Vec<(String, String)>) -> Result<Vec<(String, i64)>, Diagnostic> {
-    let size = |(name, value): (String, String)| match value.parse() {
-        Ok(size) => Ok((name, size)),
-        Err(_) => Err(Diagnostic::plain_error("E0012", format!("`{value}` is no size for {name}"))
-            .hint("give a whole number, as in --set N=4096")),
-    };
-    given.into_iter().map(size).collect()
 }
 
 impl ModelInfo {
@@ -101,6 +90,7 @@ impl ModelInfo {
         let memory = moe_runtime::command::memory(&self.program, &self.sizes)
             .map_err(|error| Failure::plain(diagnostic(&error)))?;
         let run = memory.run.as_ref();
+        let forms = moe_runtime::forms::ranges(&self.program).into_iter();
         let value = serde_json::json!({
             "model": self.program.model,
             "backend": self.program.backend,
@@ -113,6 +103,10 @@ impl ModelInfo {
             "state_bytes": run.map(|run| run.states),
             "operations_as_written": self.operations.map(|(before, _)| before),
             "operations_as_compiled": self.operations.map(|(_, after)| after),
+            "forms": forms.zip(&self.program.forms).map(|(range, form)| {
+                serde_json::json!({ "from": form.from, "range": range })
+            }).collect::<Vec<_>>(),
+            "form": run.map(|run| run.form + 1),
             "kernels": self.program.kernels.iter().map(|kernel| &kernel.name).collect::<Vec<_>>(),
         });
         Ok(format!("{value:#}\n"))

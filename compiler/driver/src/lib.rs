@@ -13,6 +13,7 @@ mod install;
 mod link;
 mod memory;
 mod native;
+mod options;
 mod picture;
 mod run;
 mod session;

@@ -78,24 +78,31 @@ pub fn extract(
     always: &[Id],
     price: &dyn Fn(&Term, Id) -> Price,
 ) -> Option<Chosen> {
-    let components = components(graph, roots);
-    let ids: Vec<Id> = components.iter().flatten().copied().collect();
-    let places: HashMap<Id, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-    let mut entries = Vec::new();
-    for (class, id) in ids.iter().enumerate() {
-        for term in &graph[*id].nodes {
-            let operands: Option<Vec<usize>> =
-                term.operands.iter().map(|operand| places.get(&graph.find(*operand)).copied()).collect();
-            let (place, price) = (entries.len(), price(term, *id));
-            let (term, operands) = (term.clone(), operands?);
-            entries.push(Entry { place, class, term, operands, price, cost: 0.0, seen: 0 });
+    let (mut search, ids) = Search::new(graph, roots, always, price)?;
+    let choices = search.best()?;
+    collect(graph, roots, &ids, &search.entries, &choices)
+}
+
+/// A quick look at whether a search would find something that costs less than `share` of what `chosen` does at these prices: one beginning, without
+/// trying to do without packed axes.
+pub fn is_beaten(
+    graph: &Graph,
+    roots: &[Id],
+    always: &[Id],
+    price: &dyn Fn(&Term, Id) -> Price,
+    (chosen, share): (&Chosen, f64),
+) -> Option<bool> {
+    let (mut search, ids) = Search::new(graph, roots, always, price)?;
+    let (best, _) = search.from(|price| price.work + price.launches + EACH)?;
+    let mut choices: Choices = vec![None; ids.len()];
+    for entry in &search.entries {
+        let own = ids.get(entry.class).and_then(|id| chosen.get(id));
+        if own.is_some_and(|own| *own == found(graph, &entry.term)) {
+            choices.get_mut(entry.class).into_iter().for_each(|choice| *choice = Some(entry.place));
         }
     }
-    let always: Vec<usize> =
-        always.iter().filter_map(|root| places.get(&graph.find(*root)).copied()).collect();
-    let mut search = Search { entries, components, always, left_out: BTreeSet::new(), visits: 0 };
-    let choices = search.best()?;
-    collect(graph, roots, &ids, &places, &search.entries, &choices)
+    let known = whole(&search.entries, &choices, &search.always)?.total;
+    Some(best < known * share)
 }
 
 /// The most visits of terms and classes that a search may take.
@@ -113,6 +120,30 @@ struct Search {
 }
 
 impl Search {
+    /// The terms that roots may need in any form, with their prices; and the class of each place.
+    fn new(
+        graph: &Graph,
+        roots: &[Id],
+        always: &[Id],
+        price: &dyn Fn(&Term, Id) -> Price,
+    ) -> Option<(Self, Vec<Id>)> {
+        let components = components(graph, roots);
+        let ids: Vec<Id> = components.iter().flatten().copied().collect();
+        let places: HashMap<Id, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+        let mut entries = Vec::new();
+        for (class, id) in ids.iter().enumerate() {
+            for term in &graph[*id].nodes {
+                let operands: Option<Vec<usize>> =
+                    term.operands.iter().map(|operand| places.get(&graph.find(*operand)).copied()).collect();
+                let (place, price) = (entries.len(), price(term, *id));
+                let (term, operands) = (term.clone(), operands?);
+                entries.push(Entry { place, class, term, operands, price, cost: 0.0, seen: 0 });
+            }
+        }
+        let always = always.iter().filter_map(|root| places.get(&graph.find(*root)).copied()).collect();
+        Some((Search { entries, components, always, left_out: BTreeSet::new(), visits: 0 }, ids))
+    }
+
     fn best(&mut self) -> Option<Choices> {
         let (mut total, mut choices) = self.cheaper_of_both()?;
         for axis in self.packed(&choices) {
@@ -363,10 +394,10 @@ fn collect(
     graph: &Graph,
     roots: &[Id],
     ids: &[Id],
-    places: &HashMap<Id, usize>,
     entries: &[Entry],
     choices: &[Option<usize>],
 ) -> Option<Chosen> {
+    let places: HashMap<Id, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
     let mut chosen = Chosen::new();
     let mut open: Vec<usize> =
         roots.iter().filter_map(|root| places.get(&graph.find(*root)).copied()).collect();

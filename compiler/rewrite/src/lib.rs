@@ -12,6 +12,7 @@ mod convert;
 mod cost;
 mod dense;
 mod extract;
+mod forms;
 mod language;
 mod listing;
 mod machine;
@@ -26,17 +27,18 @@ mod sizes;
 mod totals;
 
 pub use dense::DenseWork;
+pub use forms::{forms, prove_forms, Form, Forms};
 pub use machine::MachineDescription;
 pub use proof::{FunctionProof, Line, Proof, Refusal, TextProblem};
 pub use report::{FunctionReport, PackedAxis, Report, RuleUse};
 pub use totals::Totals;
 
 use analysis::Graph;
-use convert::{classes, load, roots, store, Loaded, Stored};
+use convert::{classes, load, roots, store, Loaded};
 use extract::{extract, Chosen, Price};
 use language::Term;
 use moe_grammar::Span;
-use moe_graph::{invariant_parameters, Function, Module, Size, TypeError};
+use moe_graph::{invariant_parameters, AxisId, Function, Module, Size, TypeError};
 use proof::Log;
 use rule::Rule;
 use saturate::{saturate, Limits};
@@ -62,6 +64,8 @@ pub struct Options {
     pub rules: Option<Vec<String>>,
     /// The groups of rules that are equal in real arithmetic only, and that were asked for; see [`RuleDescription::fast_math`].
     pub fast_math: Vec<String>,
+    /// Whether [`forms`] may give several forms for several numbers of rows.
+    pub forms: bool,
     /// Whether to choose what rules made over what was written, whatever it costs: for tests of rules.
     pub prefer_rewritten: bool,
 }
@@ -77,6 +81,7 @@ impl Default for Options {
             mask_limit: 256,
             rules: None,
             fast_math: Vec::new(),
+            forms: true,
             prefer_rewritten: false,
         }
     }
@@ -152,12 +157,12 @@ pub fn rules() -> Vec<RuleDescription> {
     rules::all().iter().map(describe).collect()
 }
 
-/// Rewrites each function of a module by itself.
+/// Rewrites each function of a module by itself, in the one form that is cheapest where free sizes are what the options say.
 ///
 /// # Errors
 /// If the module is not well formed, or a rule is wrong.
 pub fn rewrite(module: &Module, options: &Options) -> Result<Rewritten, RewriteError> {
-    Ok(rewrite_each(module, options, false)?.0)
+    Ok(rewrite_once(module, options, false)?.rewritten)
 }
 
 /// As [`rewrite`], with a proof that each function made computes what was written. It has been checked.
@@ -165,10 +170,20 @@ pub fn rewrite(module: &Module, options: &Options) -> Result<Rewritten, RewriteE
 /// # Errors
 /// If the module is not well formed, a rule is wrong, or what was done cannot be proven.
 pub fn prove(module: &Module, options: &Options) -> Result<(Rewritten, Proof), RewriteError> {
-    let (rewritten, proof) = rewrite_each(module, options, true)?;
-    check_proof(&proof)?;
-    proof.connects(module, &rewritten.module).map_err(|why| RewriteError::Proof { why })?;
+    let Made { rewritten, proof, .. } = rewrite_once(module, options, true)?;
+    checked(module, &rewritten, &proof)?;
     Ok((rewritten, proof))
+}
+
+/// That a proof holds, and that it is about what was made.
+fn checked(module: &Module, rewritten: &Rewritten, proof: &Proof) -> Result<(), RewriteError> {
+    check_proof(proof)?;
+    proof.connects(module, &rewritten.module).map_err(|why| RewriteError::Proof { why })
+}
+
+fn rewrite_once(module: &Module, options: &Options, proofs: bool) -> Result<Made, RewriteError> {
+    let mut made = rewrite_each(module, options, &[options.default_size], proofs)?;
+    made.pop().ok_or_else(|| RewriteError::Order { function: String::new() })
 }
 
 /// Checks a proof by itself: that each line holds and that its results follow. [`Proof::connects`] says what it is a proof of.
@@ -228,12 +243,36 @@ fn missed(function: &Function, loaded: &Loaded, rule: &Rule) -> Vec<Miss> {
     misses
 }
 
+/// A module made, with what is needed to say what it costs.
+struct Made {
+    rewritten: Rewritten,
+    /// The rows to expect along the packed axes of each function.
+    rows: Vec<BTreeMap<AxisId, Size>>,
+    /// A proof of it, empty where none was asked for.
+    proof: Proof,
+}
+
+impl Made {
+    fn empty(module: &Module, options: &Options, nominal: Nominal) -> Self {
+        let empty =
+            || Module { functions: Vec::new(), entry: module.entry, offsets: module.offsets.clone() };
+        let mut report = Report::new(nominal, options.machine);
+        report.entry = module.entry as usize;
+        Made {
+            rewritten: Rewritten { module: empty(), report },
+            rows: Vec::new(),
+            proof: Proof { terms: empty(), functions: Vec::new() },
+        }
+    }
+}
+
+/// Makes each function anew, once for each number that free sizes are taken to be.
 fn rewrite_each(
     module: &Module,
     options: &Options,
+    points: &[i64],
     proofs: bool,
-) -> Result<(Rewritten, Proof), RewriteError> {
-    let options = &with_rows(module, options);
+) -> Result<Vec<Made>, RewriteError> {
     let rules = rules::all();
     let chosen = |rule: &&Rule| {
         let asked = |group: &str| options.fast_math.iter().any(|name| name == group);
@@ -241,19 +280,25 @@ fn rewrite_each(
             && rule.fast_math.is_none_or(asked)
     };
     let rules: Vec<&Rule> = rules.iter().filter(chosen).collect();
-    let mut rewritten =
-        Module { functions: Vec::new(), entry: module.entry, offsets: module.offsets.clone() };
-    let mut report = Report::new(nominal(options), options.machine);
-    let terms = Module { functions: Vec::new(), entry: module.entry, offsets: module.offsets.clone() };
-    let mut proof = Proof { terms, functions: Vec::new() };
+    let at = |point: &i64| nominal_at(module, options, *point);
+    let mut made: Vec<Made> = points.iter().map(|point| Made::empty(module, options, at(point))).collect();
     for (function, invariant) in module.functions.iter().zip(invariant_parameters(module)) {
-        let mut log = proofs.then(Log::default);
         let source = Source { function, invariant: &invariant };
-        let stored = rewrite_function(&source, &rules, options, &mut report, log.as_mut(), &mut proof)?;
-        rewritten.functions.push(stored.function);
+        let mut log = proofs.then(Log::default);
+        let mut loaded = load(function, source.invariant, at(&options.default_size), proofs)?;
+        let fired = explore(&mut loaded, &rules, options, log.as_mut())?;
+        let mut usual: Option<Chosen> = None;
+        for (made, point) in made.iter_mut().zip(points) {
+            loaded.graph.analysis.nominal = at(point);
+            let chosen = match &usual {
+                Some(usual) if !is_beaten(function, &loaded, options, usual) => usual.clone(),
+                _ => choose(function, &loaded, options)?,
+            };
+            make(&source, &loaded, &chosen, log.as_ref(), made, (&rules, &fired))?;
+            usual.get_or_insert(chosen);
+        }
     }
-    report.entry = module.entry as usize;
-    Ok((Rewritten { module: rewritten, report }, proof))
+    Ok(made)
 }
 
 /// The options with a number of rows for offsets: as many as if stretches were half as long as the longest.
@@ -273,6 +318,11 @@ fn with_rows(module: &Module, options: &Options) -> Options {
     options
 }
 
+/// The sizes to compare forms at, where free sizes that are not given are taken to be this.
+fn nominal_at(module: &Module, options: &Options, default_size: i64) -> Nominal {
+    nominal(&with_rows(module, &Options { default_size, ..options.clone() }))
+}
+
 fn nominal(options: &Options) -> Nominal {
     Nominal { sizes: options.sizes.clone(), default: options.default_size }
 }
@@ -283,29 +333,30 @@ struct Source<'a> {
     invariant: &'a [bool],
 }
 
-fn rewrite_function(
+/// Adds a function of these terms, and its report at the sizes that the e-graph has now.
+fn make(
     source: &Source,
-    rules: &[&Rule],
-    options: &Options,
-    report: &mut Report,
-    mut log: Option<&mut Log>,
-    proof: &mut Proof,
-) -> Result<Stored, RewriteError> {
+    loaded: &Loaded,
+    chosen: &Chosen,
+    log: Option<&Log>,
+    made: &mut Made,
+    (rules, fired): (&[&Rule], &[usize]),
+) -> Result<(), RewriteError> {
     let function = source.function;
-    let mut loaded = load(function, source.invariant, nominal(options), log.is_some())?;
-    let fired = explore(&mut loaded, rules, options, log.as_deref_mut())?;
-    let chosen = choose(function, &loaded, options)?;
-    let stored = store(function, &loaded, &chosen)?;
+    let stored = store(function, loaded, chosen)?;
     if let Some(log) = log {
         let roots = roots(function);
-        let recorded = proof::record(function, &loaded, &chosen, log, &roots, &stored.axes);
+        let recorded = proof::record(function, loaded, chosen, log, &roots, &stored.axes);
         let (terms, lines) = recorded.map_err(|why| RewriteError::Proof { why })?;
-        proof.terms.functions.push(terms);
-        proof.functions.push(lines);
+        made.proof.terms.functions.push(terms);
+        made.proof.functions.push(lines);
     }
-    report.dense.extend(dense::find(function, &loaded, &chosen));
-    report.add(source, &stored, rules, &fired);
-    Ok(stored)
+    let report = &mut made.rewritten.report;
+    report.dense.extend(dense::find(function, loaded, chosen));
+    report.add(source, &stored, rules, fired);
+    made.rewritten.module.functions.push(stored.function);
+    made.rows.push(stored.rows);
+    Ok(())
 }
 
 /// Both phases; how often each rule fired.
@@ -357,6 +408,14 @@ fn choose(function: &Function, loaded: &Loaded, options: &Options) -> Result<Cho
     chosen.ok_or_else(|| RewriteError::Order { function: function.name.clone() })
 }
 
+/// Whether terms chosen for other sizes cost clearly more than what a quick look finds for those that the e-graph has now.
+fn is_beaten(function: &Function, loaded: &Loaded, options: &Options, usual: &Chosen) -> bool {
+    let roots = classes(roots(function), loaded);
+    let always = classes(convert::always(function), loaded);
+    let price = |term: &Term, id| price(&loaded.graph, term, id, &options.machine);
+    extract::is_beaten(&loaded.graph, &roots, &always, &price, (usual, forms::LOOK)).unwrap_or(true)
+}
+
 /// The terms that the source has, as they are now.
 fn written(loaded: &Loaded) -> HashSet<Term> {
     let terms = loaded.graph.nodes().iter().zip(&loaded.origins.rules);
@@ -369,7 +428,7 @@ fn price(graph: &Graph, term: &Term, id: egg::Id, machine: &MachineDescription) 
     let operands: Vec<_> = term.operands.iter().map(|operand| &data(operand).ty).collect();
     let ty = &graph[id].data.ty;
     let packed =
-        |axis: &moe_graph::AxisId| graph.analysis.function.axis(*axis).is_some_and(|axis| axis.ragged);
+        |axis: &AxisId| graph.analysis.function.axis(*axis).is_some_and(|axis| axis.ragged);
     let ragged = ty.axes.iter().chain(operands.iter().flat_map(|ty| &ty.axes)).any(packed);
     let readings: Vec<Option<u64>> = term.operands.iter().map(|operand| data(operand).invariant).collect();
     let once = data(&id).invariant.is_some() && readings.iter().all(Option::is_some);

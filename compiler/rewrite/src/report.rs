@@ -113,15 +113,33 @@ impl Report {
 
     /// The report as text.
     pub fn render(&self) -> String {
+        self.render_with(true)
+    }
+
+    /// The report as text, with or without the functions as written.
+    pub(crate) fn render_with(&self, written: bool) -> String {
         let mut text = String::new();
         if let (Some(before), Some(after)) = (self.before(), self.after()) {
             self.render_costs(&mut text, before, after);
         }
         for function in &self.functions {
+            if written {
+                line(&mut text, "");
+                line(&mut text, &format!("{}, as written", function.name));
+                function.before.iter().for_each(|own| line(&mut text, &format!("  {own}")));
+            }
             self.render_function(&mut text, function);
         }
         self.render_dense(&mut text);
         text
+    }
+
+    /// What a step costs now, in a line.
+    pub fn summary(&self) -> String {
+        let Some(after) = self.after() else { return String::new() };
+        let flops = separated(&format!("{:.0}", self.nominal.value(&after.flops)));
+        let (at, time) = (self.free_sizes(&[after]), microseconds(after.seconds));
+        format!("at {at}: {flops} FLOPs, predicted {time}")
     }
 
     fn render_costs(&self, text: &mut String, before: &Totals, after: &Totals) {
@@ -162,9 +180,6 @@ impl Report {
     }
 
     fn render_function(&self, text: &mut String, function: &FunctionReport) {
-        line(text, "");
-        line(text, &format!("{}, as written", function.name));
-        function.before.iter().for_each(|own| line(text, &format!("  {own}")));
         line(text, "");
         if function.before == function.after {
             line(text, &format!("{} stays as it is", function.name));

@@ -59,8 +59,44 @@ fn readings(function: &Function, invariant: &[bool]) -> Vec<Option<u64>> {
     readings
 }
 
-/// The totals of a step in a function, whose packed axes have `rows` entries, given those of the functions it calls and which of its parameters
-/// are the same in every step. What is worked out once is not among them.
+/// One node that a step computes, and how long it takes at the nominal sizes.
+struct Computed {
+    work: Work,
+    seconds: f64,
+    /// The function that it calls, and how often.
+    calls: Option<(FunctionId, Size)>,
+}
+
+/// What a step of a function computes, whose packed axes have `size` entries, given which of its parameters are the same in every step. What is
+/// worked out once is not among it.
+fn computed<'a>(
+    function: &'a Function,
+    invariant: &[bool],
+    size: &'a dyn Fn(AxisId) -> Size,
+    machine: &'a MachineDescription,
+    nominal: &'a Nominal,
+) -> impl Iterator<Item = Computed> + 'a {
+    let mut called = BTreeSet::new();
+    let readings = readings(function, invariant);
+    let of = move |id: &NodeId| readings.get(id.0 as usize).copied().flatten();
+    let needed = needed(function).into_iter().filter(|id| of(id).is_none()).collect::<Vec<_>>();
+    needed.into_iter().filter_map(|id| function.node(id)).map(move |node| {
+        let operands: Vec<_> = node.operands.iter().filter_map(|id| Some(&function.node(*id)?.ty)).collect();
+        let axes = operands.iter().flat_map(|ty| &ty.axes).chain(&node.ty.axes);
+        let ragged = axes.into_iter().any(|axis| function.axis(*axis).is_some_and(|axis| axis.ragged));
+        let mut work = work(&node.operation, &operands, &node.ty);
+        let known: Vec<Option<u64>> = node.operands.iter().map(&of).collect();
+        let read = i64::try_from(read(&node.operation, &known)).unwrap_or(i64::MAX);
+        work.bytes.push(Bytes { each: read, axes: Vec::new() });
+        let seconds = work.seconds(machine, ragged, &|axis| nominal.value(&size(axis)));
+        // Results of one call are nodes with the same operands.
+        let calls = call(function, &node.operation);
+        let calls = calls.filter(|(callee, _)| called.insert((*callee, &node.operands)));
+        Computed { work, seconds, calls }
+    })
+}
+
+/// The totals of a function, whose packed axes have `rows` entries, given those of the functions it calls.
 pub fn totals(
     function: &Function,
     invariant: &[bool],
@@ -73,27 +109,32 @@ pub fn totals(
     let volume =
         |axes: &[AxisId]| axes.iter().fold(Size::constant(1), |volume, axis| volume.multiply(&size(*axis)));
     let mut sum = Totals::default();
-    let mut called = BTreeSet::new();
-    let readings = readings(function, invariant);
-    let of = |id: &NodeId| readings.get(id.0 as usize).copied().flatten();
-    let needed = needed(function).into_iter().filter(|id| of(id).is_none());
-    for node in needed.filter_map(|id| function.node(id)) {
-        let operands: Vec<_> = node.operands.iter().filter_map(|id| Some(&function.node(*id)?.ty)).collect();
-        let axes = operands.iter().flat_map(|ty| &ty.axes).chain(&node.ty.axes);
-        let ragged = axes.into_iter().any(|axis| function.axis(*axis).is_some_and(|axis| axis.ragged));
-        let mut own = work(&node.operation, &operands, &node.ty);
-        let known: Vec<Option<u64>> = node.operands.iter().map(of).collect();
-        let read = i64::try_from(read(&node.operation, &known)).unwrap_or(i64::MAX);
-        own.bytes.push(Bytes { each: read, axes: Vec::new() });
-        let seconds = own.seconds(machine, ragged, &|axis| nominal.value(&size(axis)));
-        sum = sum.plus(&symbolic(&own, &volume, seconds), &Size::constant(1), nominal);
-        if let Some((callee, times)) = call(function, &node.operation) {
-            // Results of one call are nodes with the same operands.
-            let callee = callees.get(callee.0 as usize).filter(|_| called.insert((callee, &node.operands)));
-            sum = callee.map_or(sum.clone(), |callee| sum.plus(callee, &times, nominal));
-        }
+    for Computed { work, seconds, calls } in computed(function, invariant, &size, machine, nominal) {
+        sum = sum.plus(&symbolic(&work, &volume, seconds), &Size::constant(1), nominal);
+        let callee = calls.and_then(|(callee, times)| Some((callees.get(callee.0 as usize)?, times)));
+        sum = callee.map_or(sum.clone(), |(callee, times)| sum.plus(callee, &times, nominal));
     }
     sum
+}
+
+/// The predicted seconds alone.
+pub fn seconds(
+    function: &Function,
+    invariant: &[bool],
+    rows: &BTreeMap<AxisId, Size>,
+    callees: &[f64],
+    machine: &MachineDescription,
+    nominal: &Nominal,
+) -> f64 {
+    let size = |axis: AxisId| rows.get(&axis).cloned().unwrap_or_else(|| function.size(axis));
+    computed(function, invariant, &size, machine, nominal)
+        .map(|node| {
+            let callee = node.calls.map(|(callee, times)| {
+                callees.get(callee.0 as usize).copied().unwrap_or_default() * nominal.value(&times)
+            });
+            node.seconds + callee.unwrap_or_default()
+        })
+        .sum()
 }
 
 fn symbolic(work: &Work, volume: &dyn Fn(&[AxisId]) -> Size, seconds: f64) -> Totals {

@@ -15,6 +15,7 @@ struct Life {
 }
 
 /// Where buffers lie in the arena, in bytes, and how large it is.
+#[derive(Default)]
 pub(crate) struct Arena {
     pub offsets: BTreeMap<u32, Size>,
     pub bytes: Size,
@@ -33,9 +34,13 @@ pub(crate) fn plan(buffers: &[Draft], steps: &[Step]) -> Arena {
 }
 
 /// The arena of what weights are made into. What a step reads lasts.
-pub(crate) fn plan_prepared(buffers: &[Draft], prepare: &[Launch], steps: [&[Step]; 2]) -> Arena {
+pub(crate) fn plan_prepared<'a>(
+    buffers: &[Draft],
+    prepare: &[Launch],
+    steps: impl Iterator<Item = &'a [Step]>,
+) -> Arena {
     let mut read = BTreeSet::new();
-    steps.iter().for_each(|steps| reads(steps, &mut read));
+    steps.for_each(|steps| reads(steps, &mut read));
     for buffer in read.clone() {
         let mut place = buffer;
         while let Some(Home::Round { buffer, .. }) = buffers.get(place as usize).map(|draft| &draft.home) {

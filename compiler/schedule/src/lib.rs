@@ -36,4 +36,4 @@ mod uses;
 mod writer;
 
 pub use error::ScheduleError;
-pub use plan::{plan, PlanRequest};
+pub use plan::{plan, FormRequest, PlanRequest};

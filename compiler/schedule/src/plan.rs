@@ -1,25 +1,31 @@
 //! The whole plan: the program's edge, the steps, the arena.
 
-use crate::arena;
+use crate::arena::{self, Arena};
 use crate::assembly::{Assembly, Draft, Home};
 use crate::deliver::{deliver, Delivery};
 use crate::error::ScheduleError;
 use crate::hoist::{hoist, Hoisted};
 use crate::scene::{Scene, Storage};
 use crate::sizes::product;
+use crate::uses::behind;
 use moe_grammar::Span;
-use moe_graph::{AxisId, Element, Function, Module, NodeId, Operation, Output, OutputKind, ParameterKind};
+use moe_graph::{
+    AxisId, Element, Function, Module, NodeId, Operation, Output, OutputKind, ParameterKind, Size,
+};
 use moe_kernel::{Plan, Target};
 use moe_runtime::program::{
-    AxisDescription, Buffer, KernelDescription, Observation, Offsets, Place, Program, SizeExpression,
+    AxisDescription, Buffer, Form, KernelDescription, Observation, Offsets, Place, Program, SizeExpression,
     StateDescription, Step, Symbol, TensorDescription, WeightDescription, WeightSource, FORMAT_VERSION,
 };
 use std::collections::BTreeMap;
 
 /// What to plan, and for what.
 pub struct PlanRequest<'a> {
-    /// The graph, rewritten or not.
-    pub module: &'a Module,
+    /// The graphs, rewritten or not, that compute the same, for growing numbers of rows; the first is for the fewest. All have the same
+    /// parameters and outputs.
+    pub forms: &'a [FormRequest<'a>],
+    /// The free sizes whose product the number of rows is.
+    pub rows: &'a [String],
     /// The model's name.
     pub model: &'a str,
     /// The machine and the printer.
@@ -32,7 +38,23 @@ pub struct PlanRequest<'a> {
     pub origin: &'a dyn Fn(Span) -> String,
 }
 
-/// Plans kernels and a program for a graph.
+/// A form of the graph.
+#[derive(Clone, Copy)]
+pub struct FormRequest<'a> {
+    /// From how many rows on it is used; 0 for the first form.
+    pub from: i64,
+    /// The graph.
+    pub module: &'a Module,
+}
+
+impl<'a> FormRequest<'a> {
+    /// A graph for any number of rows.
+    pub fn only(module: &'a Module) -> Self {
+        FormRequest { from: 0, module }
+    }
+}
+
+/// Plans kernels and a program for the forms of a graph. Forms share kernels that are equal, constants, and weights as they are prepared.
 ///
 /// Results do not depend on how a launch's items are shared among threads, and each entry of a result is summed in an order that depends on
 /// the sizes summed over alone.
@@ -40,17 +62,28 @@ pub struct PlanRequest<'a> {
 /// # Errors
 /// If the graph is malformed or says something that cannot be scheduled.
 pub fn plan(request: &PlanRequest) -> Result<Plan, ScheduleError> {
-    let hoisted = hoist(request.module, &|output| {
-        output.kind == OutputKind::Initial || is_wanted(request.observe, output)
-    })?;
-    let (program, assembly) = (empty(request), Assembly::new());
-    let mut edge = Edge { request, module: &hoisted.module, function: &hoisted.whole, program, assembly };
-    let storages = edge.parameters();
-    let storages = edge.prepare(&hoisted, storages)?;
-    edge.function = &hoisted.step;
-    edge.begin(&storages)?;
-    edge.steps(storages)?;
-    Ok(edge.finish())
+    let wanted = |output: &Output| is_wanted(request.observe, output);
+    let cut = |(place, form): (usize, &FormRequest)| {
+        // States get their first values in the first form.
+        hoist(form.module, &|output| wanted(output) || place == 0 && output.kind == OutputKind::Initial)
+    };
+    let cut: Vec<Hoisted> = request.forms.iter().enumerate().map(cut).collect::<Result<_, _>>()?;
+    let first = cut.first().ok_or(ScheduleError::Malformed("a program without a form"))?;
+    let mut edge = Edge::new(request);
+    edge.parameters(&first.whole);
+    edge.outputs(&first.whole)?;
+    let mut begin = None;
+    for (form, hoisted) in request.forms.iter().zip(&cut) {
+        let storages = edge.storages(&hoisted.whole)?;
+        let storages = edge.prepare(hoisted, storages)?;
+        let source = Source { module: &hoisted.module, function: &hoisted.step };
+        let begin: &Planned = match &mut begin {
+            Some(begin) => begin,
+            none => none.insert(edge.begin(source, &storages)?),
+        };
+        edge.form(source, storages, form.from, begin)?;
+    }
+    Ok(edge.finish(&begin.unwrap_or_default()))
 }
 
 fn empty(request: &PlanRequest) -> Program {
@@ -66,50 +99,77 @@ fn empty(request: &PlanRequest) -> Program {
         states: Vec::new(),
         constants: Vec::new(),
         buffers: Vec::new(),
-        arena_bytes: SizeExpression::Constant(0),
-        thread_bytes: SizeExpression::Constant(0),
-        prepared_bytes: SizeExpression::Constant(0),
+        prepared_bytes: ZERO,
         kernels: Vec::new(),
         faults: Vec::new(),
         prepare: Vec::new(),
         begin: Vec::new(),
-        step: Vec::new(),
+        rows: ZERO,
+        forms: Vec::new(),
         observations: Vec::new(),
     }
 }
 
-struct Edge<'a> {
-    request: &'a PlanRequest<'a>,
+/// A form as it is planned.
+#[derive(Clone, Copy)]
+struct Source<'a> {
     module: &'a Module,
+    /// The entry with its calls in place and without what is prepared.
     function: &'a Function,
-    program: Program,
-    assembly: Assembly,
 }
 
-impl Edge<'_> {
-    fn description(&mut self, name: &str, element: Element, axes: &[AxisId]) -> TensorDescription {
+/// Steps and the memory that they need.
+#[derive(Default)]
+struct Planned {
+    from: i64,
+    steps: Vec<Step>,
+    arena: Arena,
+    thread_bytes: Size,
+}
+
+struct Edge<'a> {
+    request: &'a PlanRequest<'a>,
+    program: Program,
+    assembly: Assembly,
+    forms: Vec<Planned>,
+    /// What is prepared, by how it is worked out: forms share what is the same.
+    prepared: BTreeMap<String, Storage>,
+}
+
+impl<'a> Edge<'a> {
+    fn new(request: &'a PlanRequest<'a>) -> Self {
+        let (program, assembly) = (empty(request), Assembly::new());
+        Edge { request, program, assembly, forms: Vec::new(), prepared: BTreeMap::new() }
+    }
+
+    fn description(
+        &mut self,
+        function: &Function,
+        name: &str,
+        element: Element,
+        axes: &[AxisId],
+    ) -> TensorDescription {
         let axes = axes
             .iter()
             .map(|axis| AxisDescription {
-                name: self.function.axis(*axis).map_or_else(String::new, |axis| axis.name.clone()),
-                size: self.assembly.symbols.expression(&self.function.size(*axis)),
+                name: function.axis(*axis).map_or_else(String::new, |axis| axis.name.clone()),
+                size: self.assembly.symbols.expression(&function.size(*axis)),
             })
             .collect();
         TensorDescription { name: name.to_owned(), element, axes }
     }
 
-    fn fixed(&mut self, name: &str, element: Element, axes: &[AxisId], place: Place) -> Storage {
-        let sizes: Vec<_> = axes.iter().map(|axis| self.function.size(*axis)).collect();
+    /// A buffer that the caller, a file or a context has.
+    fn fixed(&mut self, function: &Function, name: &str, element: Element, axes: &[AxisId], place: Place) {
+        let sizes: Vec<_> = axes.iter().map(|axis| function.size(*axis)).collect();
         let (length, home) = (product(&sizes), Home::Fixed(place));
-        let name = name.to_owned();
-        let buffer = self.assembly.buffer(Draft { name: name.clone(), element, length, home, kept: false });
-        Storage { buffer, name, element, layout: axes.to_vec() }
+        self.assembly.buffer(Draft { name: name.to_owned(), element, length, home, kept: false });
     }
 
     /// Describes the inputs that hold offsets.
-    fn offsets(&mut self) {
-        for offsets in &self.request.module.offsets {
-            let before = self.function.parameters.iter().take(offsets.parameter as usize);
+    fn offsets(&mut self, function: &Function) {
+        for offsets in self.request.forms.first().iter().flat_map(|form| &form.module.offsets) {
+            let before = function.parameters.iter().take(offsets.parameter as usize);
             let input = before.filter(|parameter| parameter.kind == ParameterKind::Input).count() as u32;
             let rows = self.assembly.symbols.expression(&offsets.rows);
             let longest = self.assembly.symbols.place(&offsets.longest);
@@ -117,201 +177,294 @@ impl Edge<'_> {
         }
     }
 
-    /// Describes the parameters; gives where the nodes that name them lie.
-    fn parameters(&mut self) -> BTreeMap<NodeId, Storage> {
-        let mut places = Vec::new();
-        for parameter in &self.function.parameters {
+    /// The buffer at a place of the edge.
+    fn at(&self, place: &Place) -> Result<(u32, Element), ScheduleError> {
+        let found = self
+            .assembly
+            .buffers
+            .iter()
+            .position(|draft| matches!(&draft.home, Home::Fixed(known) if known == place));
+        let found = found.ok_or(ScheduleError::Malformed("forms of different edges"))?;
+        let element = self.assembly.buffers.get(found).map_or(Element::F32, |draft| draft.element);
+        Ok((found as u32, element))
+    }
+
+    /// Describes the parameters.
+    fn parameters(&mut self, function: &Function) {
+        let places = places(function);
+        for (parameter, place) in function.parameters.iter().zip(places) {
             let (name, ty) = (&parameter.name, &parameter.ty);
-            let tensor = self.description(name, ty.element, &ty.axes);
-            let place = match parameter.kind {
-                ParameterKind::Input => {
-                    self.program.inputs.push(tensor);
-                    Place::Input(self.program.inputs.len() as u32 - 1)
-                }
+            let tensor = self.description(function, name, ty.element, &ty.axes);
+            match parameter.kind {
+                ParameterKind::Input => self.program.inputs.push(tensor),
                 ParameterKind::Weight => {
                     let source = self.request.weight_sources.get(name).cloned();
                     self.program.weights.push(WeightDescription { tensor, source });
-                    Place::Weight(self.program.weights.len() as u32 - 1)
                 }
-                ParameterKind::State => {
-                    self.program.states.push(StateDescription { tensor });
-                    Place::State(self.program.states.len() as u32 - 1)
-                }
-            };
-            places.push(self.fixed(name, ty.element, &ty.axes, place));
-        }
-        self.offsets();
-        let mut storages = BTreeMap::new();
-        for id in self.function.node_ids() {
-            if let Some(Operation::Parameter(index)) = self.function.node(id).map(|node| &node.operation) {
-                storages.extend(places.get(*index as usize).map(|storage| (id, storage.clone())));
+                ParameterKind::State => self.program.states.push(StateDescription { tensor }),
             }
+            self.fixed(function, name, ty.element, &ty.axes, place);
         }
-        storages
+        self.offsets(function);
     }
 
-    /// Works out what steps find in prepared memory; gives where their parameters lie.
+    /// Where the nodes that name parameters lie.
+    fn storages(&self, function: &Function) -> Result<BTreeMap<NodeId, Storage>, ScheduleError> {
+        let mut known = Vec::new();
+        for (parameter, place) in function.parameters.iter().zip(places(function)) {
+            let (buffer, element) = self.at(&place)?;
+            let layout = parameter.ty.axes.clone();
+            known.push(Storage { buffer, name: parameter.name.clone(), element, layout });
+        }
+        let mut storages = BTreeMap::new();
+        for id in function.node_ids() {
+            if let Some(Operation::Parameter(index)) = function.node(id).map(|node| &node.operation) {
+                storages.extend(known.get(*index as usize).map(|storage| (id, storage.clone())));
+            }
+        }
+        Ok(storages)
+    }
+
+    /// Works out what steps find in prepared memory; gives where that lies too.
     fn prepare(
         &mut self,
         hoisted: &Hoisted,
         mut storages: BTreeMap<NodeId, Storage>,
     ) -> Result<BTreeMap<NodeId, Storage>, ScheduleError> {
+        let function = &hoisted.whole;
+        let (mut targets, mut known) = (Vec::new(), Vec::new());
         self.assembly.preparing = true;
-        let mut targets = Vec::new();
         for id in &hoisted.prepared {
-            let node = self.function.node(*id).ok_or(ScheduleError::Malformed("no such node"))?;
-            let sizes: Vec<_> = node.ty.axes.iter().map(|axis| self.function.size(*axis)).collect();
+            let node = function.node(*id).ok_or(ScheduleError::Malformed("no such node"))?;
+            let key = recipe(function, *id);
+            if let Some(storage) = key.as_ref().and_then(|key| self.prepared.get(key)) {
+                known.push((*id, storage.clone()));
+                continue;
+            }
+            let sizes: Vec<_> = node.ty.axes.iter().map(|axis| function.size(*axis)).collect();
             let (name, axes) = (format!("prepared {}", node.operation.name()), node.ty.axes.clone());
             let storage = self.assembly.storage(&name, node.ty.element, axes, product(&sizes));
+            self.prepared.extend(key.map(|key| (key, storage.clone())));
             targets.push(Delivery { node: *id, storage });
         }
+        storages.extend(known);
         if !targets.is_empty() {
-            self.deliver(storages.clone(), &targets)?;
+            self.deliver(Source { module: &hoisted.module, function }, storages.clone(), &targets)?;
         }
         self.assembly.preparing = false;
         storages.extend(targets.into_iter().map(|target| (target.node, target.storage)));
         Ok(storages)
     }
 
-    fn steps(&mut self, storages: BTreeMap<NodeId, Storage>) -> Result<(), ScheduleError> {
-        let function = self.function;
-        let outputs: Vec<&Output> =
-            function.outputs.iter().filter(|output| is_wanted(self.request.observe, output)).collect();
-        let mut targets = Vec::new();
-        for output in outputs {
-            targets.push(Delivery { node: output.node, storage: self.output(output)? });
+    /// Describes what comes out.
+    fn outputs(&mut self, function: &Function) -> Result<(), ScheduleError> {
+        let request = self.request;
+        for output in function.outputs.iter().filter(|output| is_wanted(request.observe, output)) {
+            let node = function.node(output.node).ok_or(ScheduleError::Malformed("no such node"))?;
+            let element = node.ty.element;
+            let tensor = self.description(function, &output.name, element, &output.axes);
+            match output.kind {
+                OutputKind::Result => {
+                    let place = Place::Output(self.program.outputs.len() as u32);
+                    self.program.outputs.push(tensor);
+                    self.fixed(function, &output.name, element, &output.axes, place);
+                }
+                OutputKind::Observed => {
+                    self.program.observations.push(Observation { tensor, buffers: Vec::new() });
+                }
+                OutputKind::Next | OutputKind::Initial => {}
+            }
         }
-        self.deliver(storages, &targets)
+        Ok(())
     }
 
     /// The steps that give states their first values, where those are not zeros.
-    fn begin(&mut self, storages: &BTreeMap<NodeId, Storage>) -> Result<(), ScheduleError> {
-        let function = self.function;
+    fn begin(
+        &mut self,
+        source: Source,
+        storages: &BTreeMap<NodeId, Storage>,
+    ) -> Result<Planned, ScheduleError> {
+        let function = source.function;
         let mut targets = Vec::new();
         for output in function.outputs.iter().filter(|output| output.kind == OutputKind::Initial) {
             targets.push(Delivery { node: output.node, storage: self.state(output)? });
         }
         if targets.is_empty() {
-            return Ok(());
+            return Ok(Planned::default());
         }
         let states = |storage: &Storage| targets.iter().any(|target| target.storage.buffer == storage.buffer);
-        let weights = storages.iter().filter(|(_, storage)| !states(storage));
-        self.deliver(weights.map(|(id, storage)| (*id, storage.clone())).collect(), &targets)?;
-        self.program.begin = self.assembly.steps.first_mut().map(std::mem::take).unwrap_or_default();
+        let known = storages.iter().filter(|(_, storage)| !states(storage));
+        self.deliver(source, known.map(|(id, storage)| (*id, storage.clone())).collect(), &targets)?;
+        Ok(self.planned(0))
+    }
+
+    /// The steps of a form.
+    fn form(
+        &mut self,
+        source: Source,
+        storages: BTreeMap<NodeId, Storage>,
+        from: i64,
+        begin: &Planned,
+    ) -> Result<(), ScheduleError> {
+        let (request, function) = (self.request, source.function);
+        let mut targets = Vec::new();
+        let (mut results, mut observed) = (0, 0);
+        for output in function.outputs.iter().filter(|output| is_wanted(request.observe, output)) {
+            let storage = match output.kind {
+                OutputKind::Result => {
+                    results += 1;
+                    let (buffer, element) = self.at(&Place::Output(results - 1))?;
+                    Storage { buffer, name: output.name.clone(), element, layout: output.axes.clone() }
+                }
+                OutputKind::Next | OutputKind::Initial => self.state(output)?,
+                OutputKind::Observed => {
+                    observed += 1;
+                    self.observed(function, output, observed - 1)?
+                }
+            };
+            targets.push(Delivery { node: output.node, storage });
+        }
+        self.deliver(source, storages, &targets)?;
+        let mut planned = self.planned(from);
+        // Nothing is handed from the beginning to a step but states.
+        planned.arena.bytes = planned.arena.bytes.maximum(&begin.arena.bytes);
+        planned.thread_bytes = planned.thread_bytes.maximum(&begin.thread_bytes);
+        self.forms.push(planned);
         Ok(())
+    }
+
+    /// What has been planned since the last time.
+    fn planned(&mut self, from: i64) -> Planned {
+        let steps = self.assembly.steps.first_mut().map(std::mem::take).unwrap_or_default();
+        let arena = arena::plan(&self.assembly.buffers, &steps);
+        Planned { from, steps, arena, thread_bytes: std::mem::take(&mut self.assembly.thread_bytes) }
     }
 
     fn deliver(
         &mut self,
+        source: Source,
         storages: BTreeMap<NodeId, Storage>,
         targets: &[Delivery],
     ) -> Result<(), ScheduleError> {
-        let (function, origin) = (self.function, self.request.origin);
+        let (function, origin) = (source.function, self.request.origin);
         let scene = Scene { function, storages, packings: BTreeMap::new(), origin };
-        deliver(self.module, self.request.target, &mut self.assembly, scene, targets)
+        deliver(source.module, self.request.target, &mut self.assembly, scene, targets)
     }
 
-    /// Where an output goes.
-    fn output(&mut self, output: &Output) -> Result<Storage, ScheduleError> {
-        let node = self.function.node(output.node).ok_or(ScheduleError::Malformed("no such node"))?;
-        let element = node.ty.element;
-        match output.kind {
-            OutputKind::Result => {
-                let tensor = self.description(&output.name, element, &output.axes);
-                self.program.outputs.push(tensor);
-                let place = Place::Output(self.program.outputs.len() as u32 - 1);
-                Ok(self.fixed(&output.name, element, &output.axes, place))
-            }
-            OutputKind::Next | OutputKind::Initial => self.state(output),
-            OutputKind::Observed => {
-                let storage = self.arena(output, element);
-                if let Some(draft) = self.assembly.buffers.get_mut(storage.buffer as usize) {
-                    draft.kept = true;
-                }
-                let tensor = self.description(&output.name, element, &output.axes);
-                self.program.observations.push(Observation { tensor, buffer: storage.buffer });
-                Ok(storage)
-            }
+    /// Where an observed value stays until the step ends.
+    fn observed(
+        &mut self,
+        function: &Function,
+        output: &Output,
+        index: usize,
+    ) -> Result<Storage, ScheduleError> {
+        let node = function.node(output.node).ok_or(ScheduleError::Malformed("no such node"))?;
+        let sizes: Vec<_> = output.axes.iter().map(|axis| function.size(*axis)).collect();
+        let (axes, length) = (output.axes.clone(), product(&sizes));
+        let storage = self.assembly.storage(&output.name, node.ty.element, axes, length);
+        if let Some(draft) = self.assembly.buffers.get_mut(storage.buffer as usize) {
+            draft.kept = true;
         }
-    }
-
-    fn arena(&mut self, output: &Output, element: Element) -> Storage {
-        let sizes: Vec<_> = output.axes.iter().map(|axis| self.function.size(*axis)).collect();
-        self.assembly.storage(&output.name, element, output.axes.clone(), product(&sizes))
+        let observation = self.program.observations.get_mut(index);
+        observation.into_iter().for_each(|observation| observation.buffers.push(storage.buffer));
+        Ok(storage)
     }
 
     /// The memory of a state.
     fn state(&self, output: &Output) -> Result<Storage, ScheduleError> {
-        let unknown = ScheduleError::Malformed("a next value of no state");
         let index = self.program.states.iter().position(|state| state.tensor.name == output.name);
-        let index = index.ok_or(unknown.clone())? as u32;
-        let buffer = self
-            .assembly
-            .buffers
-            .iter()
-            .position(|draft| matches!(draft.home, Home::Fixed(Place::State(state)) if state == index));
-        let buffer = buffer.ok_or(unknown)? as u32;
-        let element = self.assembly.buffers.get(buffer as usize).map_or(Element::F32, |draft| draft.element);
+        let index = index.ok_or(ScheduleError::Malformed("a next value of no state"))?;
+        let (buffer, element) = self.at(&Place::State(index as u32))?;
         Ok(Storage { buffer, name: output.name.clone(), element, layout: output.axes.clone() })
     }
 
-    fn finish(mut self) -> Plan {
-        let mut assembly = self.assembly;
-        let steps: Vec<Step> = assembly.steps.pop().unwrap_or_default();
-        let begin = arena::plan(&assembly.buffers, &self.program.begin);
-        let mut arena = arena::plan(&assembly.buffers, &steps);
-        // Nothing is handed from the one to the other but states.
-        arena.offsets.extend(begin.offsets);
-        arena.bytes = arena.bytes.maximum(&begin.bytes);
-        let prepared =
-            arena::plan_prepared(&assembly.buffers, &assembly.prepare, [&self.program.begin, &steps]);
-        let zero = moe_graph::Size::constant(0);
+    fn finish(mut self, begin: &Planned) -> Plan {
         let mut program = self.program;
-        for (id, draft) in assembly.buffers.iter().enumerate() {
+        let forms = &self.forms;
+        let steps = std::iter::once(begin).chain(forms).map(|planned| planned.steps.as_slice());
+        let prepared = arena::plan_prepared(&self.assembly.buffers, &self.assembly.prepare, steps);
+        let offset = |buffer: u32| {
+            let arenas = std::iter::once(&begin.arena).chain(forms.iter().map(|form| &form.arena));
+            arenas.filter_map(|arena| arena.offsets.get(&buffer)).next().cloned().unwrap_or_default()
+        };
+        let symbols = &mut self.assembly.symbols;
+        for (id, draft) in self.assembly.buffers.iter().enumerate() {
             let place = match &draft.home {
                 Home::Fixed(place) => place.clone(),
-                Home::Arena => {
-                    let offset = arena.offsets.get(&(id as u32)).unwrap_or(&zero);
-                    Place::Arena(assembly.symbols.expression(offset))
-                }
-                Home::Thread(offset) => Place::Thread(assembly.symbols.expression(offset)),
+                Home::Arena => Place::Arena(symbols.expression(&offset(id as u32))),
+                Home::Thread(offset) => Place::Thread(symbols.expression(offset)),
                 Home::Prepared => {
-                    let offset = prepared.offsets.get(&(id as u32)).unwrap_or(&zero);
-                    Place::Prepared(assembly.symbols.expression(offset))
+                    let offset = prepared.offsets.get(&(id as u32)).cloned().unwrap_or_default();
+                    Place::Prepared(symbols.expression(&offset))
                 }
                 Home::Round { buffer, depth, stride } => {
-                    let stride = assembly.symbols.expression(stride);
-                    Place::Round { buffer: *buffer, depth: *depth, stride }
+                    Place::Round { buffer: *buffer, depth: *depth, stride: symbols.expression(stride) }
                 }
             };
-            let length = assembly.symbols.expression(&draft.length);
-            let (name, element) = (draft.name.clone(), draft.element);
-            program.buffers.push(Buffer { name, element, length, place });
+            let length = symbols.expression(&draft.length);
+            program.buffers.push(Buffer { name: draft.name.clone(), element: draft.element, length, place });
         }
-        program.prepared_bytes = assembly.symbols.expression(&prepared.bytes);
-        program.prepare = assembly.prepare;
-        program.arena_bytes = assembly.symbols.expression(&arena.bytes);
-        let of_thread = assembly.thread_bytes.clone();
-        program.thread_bytes = assembly.symbols.expression(&of_thread);
-        program.symbols = assembly.symbols.names().iter().map(|name| Symbol { name: name.clone() }).collect();
-        program.constants = assembly.constants;
-        program.faults = assembly.faults.list;
-        program.step = steps;
+        program.prepared_bytes = symbols.expression(&prepared.bytes);
+        let rows = self.request.rows.iter().map(|name| Size::symbol(name)).collect::<Vec<_>>();
+        program.rows = if self.forms.len() > 1 { symbols.expression(&product(&rows)) } else { ZERO };
+        for form in self.forms {
+            let arena_bytes = symbols.expression(&form.arena.bytes);
+            let thread_bytes = symbols.expression(&form.thread_bytes);
+            program.forms.push(Form { from: form.from, arena_bytes, thread_bytes, step: form.steps });
+        }
+        program.symbols = symbols.names().iter().map(|name| Symbol { name: name.clone() }).collect();
+        program.prepare = self.assembly.prepare;
+        program.begin.clone_from(&begin.steps);
+        program.constants = self.assembly.constants;
+        program.faults = self.assembly.faults.list;
         let origin = self.request.origin;
-        program.kernels = assembly
-            .kernels
-            .iter()
-            .map(|kernel| KernelDescription { name: kernel.name.clone(), origin: kernel.span.map(origin) })
-            .collect();
-        self.program = empty(self.request);
-        Plan { program, kernels: assembly.kernels }
+        let kernels = self.assembly.kernels;
+        let describe = |kernel: &moe_kernel::Kernel| KernelDescription {
+            name: kernel.name.clone(),
+            origin: kernel.span.map(origin),
+        };
+        program.kernels = kernels.iter().map(describe).collect();
+        Plan { program, kernels }
     }
+}
+
+/// No bytes, no rows.
+const ZERO: SizeExpression = SizeExpression::Constant(0);
+
+/// Where the parameters lie: each kind counted by itself.
+fn places(function: &Function) -> Vec<Place> {
+    let (mut inputs, mut weights, mut states) = (0.., 0.., 0..);
+    let place = |kind: ParameterKind| match kind {
+        ParameterKind::Input => inputs.next().map(Place::Input),
+        ParameterKind::Weight => weights.next().map(Place::Weight),
+        ParameterKind::State => states.next().map(Place::State),
+    };
+    function.parameters.iter().map(|parameter| parameter.kind).filter_map(place).collect()
 }
 
 /// Whether an output is worked out at every step.
 fn is_wanted(observe: &[String], output: &Output) -> bool {
     matches!(output.kind, OutputKind::Result | OutputKind::Next)
         || output.kind == OutputKind::Observed && observe.iter().any(|pattern| matches(pattern, &output.name))
+}
+
+/// How a value is worked out from weights and constants, the same in all functions where it is; `None` where that is in functions of their own.
+fn recipe(function: &Function, id: NodeId) -> Option<String> {
+    let cone = behind(function, vec![id]);
+    let places: BTreeMap<NodeId, usize> = cone.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let mut text = String::new();
+    for node in cone.iter().map(|id| function.node(*id)) {
+        let node = node?;
+        let operands: Vec<_> = node.operands.iter().map(|operand| places.get(operand)).collect();
+        let axes: Vec<_> = node.ty.axes.iter().map(|axis| (axis, function.size(*axis))).collect();
+        text += &match &node.operation {
+            Operation::Call { .. } | Operation::Repeat { .. } | Operation::Fold { .. } => return None,
+            Operation::Table(index) => format!("{:?}", function.tables.get(*index as usize)),
+            other => format!("{other:?}"),
+        };
+        text += &format!("{operands:?}{axes:?}{};", node.ty.element);
+    }
+    Some(text)
 }
 
 /// Whether a dotted name fits a pattern in which `*` stands for anything.

@@ -1,6 +1,7 @@
 //! What a program is, in words: its edges, its kernels, the memory it needs.
 
 use crate::error::{codes, Error};
+use crate::forms;
 use crate::memory::in_words;
 use crate::program::{AxisDescription, Program, SizeExpression, TensorDescription};
 use crate::resolve::{self, resolve};
@@ -29,6 +30,10 @@ pub fn info(program: &Program, sizes: &[(String, i64)]) -> Result<String, Error>
     let kernels =
         program.kernels.iter().map(|kernel| (kernel.name.clone(), kernel.origin.clone().unwrap_or_default()));
     section(&mut text, "kernels", kernels.collect());
+    if program.forms.len() > 1 {
+        let ranges = (1..).zip(forms::ranges(program));
+        section(&mut text, "forms", ranges.map(|(form, range): (usize, _)| (form.to_string(), range)).collect());
+    }
     section(&mut text, "memory", memory_rows(program, &memory));
     Ok(text)
 }
@@ -82,6 +87,8 @@ pub struct Memory {
 pub struct RunMemory {
     /// The free sizes.
     pub sizes: Vec<(String, i64)>,
+    /// Which of the program's forms is used, from 0.
+    pub form: usize,
     /// Everything computed on the way.
     pub arena: u64,
     /// The inputs.
@@ -110,6 +117,7 @@ fn run_memory(program: &Program, symbols: &[i64]) -> Result<RunMemory, Error> {
     let names = program.symbols.iter().map(|symbol| symbol.name.clone());
     Ok(RunMemory {
         sizes: names.zip(symbols.iter().copied()).collect(),
+        form: resolved.form,
         arena: resolved.arena_bytes as u64,
         inputs: total(program, &mut program.inputs.iter(), symbols)?,
         outputs: total(program, &mut program.outputs.iter(), symbols)?,
@@ -142,6 +150,9 @@ fn memory_rows(program: &Program, memory: &Memory) -> Vec<(String, String)> {
     let at: Vec<String> = run.sizes.iter().map(|(name, size)| format!("{name} = {size}")).collect();
     if !at.is_empty() {
         rows.push(("with".to_owned(), at.join(", ")));
+    }
+    if program.forms.len() > 1 {
+        rows.push(("form".to_owned(), (run.form + 1).to_string()));
     }
     rows.extend([row("arena", run.arena), row("inputs", run.inputs), row("outputs", run.outputs)]);
     if !program.states.is_empty() {

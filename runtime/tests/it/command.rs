@@ -139,10 +139,13 @@ fn two() -> Program {
             at("c", Place::Output(0)),
             at("d", Place::Output(1)),
         ],
-        step: vec![
-            Step::Launch(launch(COPY, &[0, 2], &[], symbol(0))),
-            Step::Launch(launch(COPY, &[1, 3], &[], symbol(0))),
-        ],
+        forms: vec![form(
+            size(0),
+            vec![
+                Step::Launch(launch(COPY, &[0, 2], &[], symbol(0))),
+                Step::Launch(launch(COPY, &[1, 3], &[], symbol(0))),
+            ],
+        )],
         ..empty()
     }
 }

@@ -130,8 +130,6 @@ pub fn empty() -> Program {
         states: Vec::new(),
         constants: Vec::new(),
         buffers: Vec::new(),
-        arena_bytes: size(0),
-        thread_bytes: size(0),
         prepared_bytes: size(0),
         kernels: TABLE
             .iter()
@@ -140,9 +138,15 @@ pub fn empty() -> Program {
         faults: vec![Fault { code: "E0901".into(), message: "an entry is negative".into() }],
         prepare: Vec::new(),
         begin: Vec::new(),
-        step: Vec::new(),
+        rows: size(0),
+        forms: vec![form(size(0), Vec::new())],
         observations: Vec::new(),
     }
+}
+
+/// The only form of a step.
+pub fn form(arena_bytes: SizeExpression, step: Vec<Step>) -> Form {
+    Form { from: 0, arena_bytes, thread_bytes: size(0), step }
 }
 
 /// `y[N, D = 3] = x[N, D] * w[D]`, by way of the arena: `h = x * w`, then `y = h`.
@@ -161,14 +165,16 @@ pub fn scaling() -> Program {
             buffer("h", Element::F32, rows(), Place::Arena(size(64))),
             buffer("y", Element::F32, rows(), Place::Output(0)),
         ],
-        arena_bytes: SizeExpression::Add(Box::new(size(64)), Box::new(times(rows(), size(4)))),
-        step: vec![
-            Step::Launch(launch(SCALE, &[0, 1, 2], &[size(3)], symbol(0))),
-            Step::Launch(launch(COPY, &[2, 3], &[], rows())),
-        ],
+        forms: vec![form(
+            SizeExpression::Add(Box::new(size(64)), Box::new(times(rows(), size(4)))),
+            vec![
+                Step::Launch(launch(SCALE, &[0, 1, 2], &[size(3)], symbol(0))),
+                Step::Launch(launch(COPY, &[2, 3], &[], rows())),
+            ],
+        )],
         observations: vec![Observation {
             tensor: tensor("layer.h", Element::F32, &[("N", symbol(0)), ("D", size(3))]),
-            buffer: 2,
+            buffers: vec![2],
         }],
         ..empty()
     }

@@ -87,7 +87,7 @@ fn a_fault_has_the_code_and_the_words_of_the_program() {
 #[test]
 fn a_status_that_no_fault_has_is_our_bug() {
     let mut program = scaling();
-    program.step.push(Step::Launch(launch(UNKNOWN_STATUS, &[], &[], size(1))));
+    program.forms[0].step.push(Step::Launch(launch(UNKNOWN_STATUS, &[], &[], size(1))));
     let mut context = context(&model(program, Some(scaling_weights())).unwrap(), 1);
     assert!(context.run(&[rows(1)]).unwrap_err().is_bug());
 }
@@ -145,17 +145,19 @@ fn rounds(count: Count, extra_row: bool) -> Program {
             buffer("y", Element::F32, size(2), Place::Output(0)),
             buffer("count", Element::I64, size(1), Place::Arena(size(0))),
         ],
-        arena_bytes: size(8),
-        step: vec![
-            Step::Launch(Launch {
-                flops: SizeExpression::Counted { buffer: 4, entry: Box::new(size(0)) },
-                ..launch(COUNT, &[0, 4], &[], size(1))
-            }),
-            Step::Repeat(Repeat {
-                count,
-                body: vec![Step::Launch(launch(ADD, &[2, 3], &[], size(if extra_row { 1 } else { 2 })))],
-            }),
-        ],
+        forms: vec![form(
+            size(8),
+            vec![
+                Step::Launch(Launch {
+                    flops: SizeExpression::Counted { buffer: 4, entry: Box::new(size(0)) },
+                    ..launch(COUNT, &[0, 4], &[], size(1))
+                }),
+                Step::Repeat(Repeat {
+                    count,
+                    body: vec![Step::Launch(launch(ADD, &[2, 3], &[], size(if extra_row { 1 } else { 2 })))],
+                }),
+            ],
+        )],
         ..empty()
     }
 }
@@ -185,11 +187,75 @@ fn a_repeat_beyond_its_buffers_is_refused() {
     let error = context.run(&[Tensor::from_f32(vec![1], &[0.0]).unwrap()]).unwrap_err();
     assert_eq!(error.code(), codes::PROGRAM);
     let mut outside = rounds(Count::Size(size(3)), true);
-    outside.step.push(Step::Launch(launch(ADD, &[2, 3], &[], size(2))));
+    outside.forms[0].step.push(Step::Launch(launch(ADD, &[2, 3], &[], size(2))));
     assert!(refused(outside).message().ends_with("buffer `w.row` is used outside its repeat"));
     let mut circular = rounds(Count::Size(size(3)), true);
     circular.buffers[2].place = Place::Round { buffer: 2, depth: 0, stride: size(8) };
     assert!(refused(circular).message().ends_with("buffer `w.row` is part of itself"));
+}
+
+/// [`scaling`] with a second form from 3 rows on, whose arena is larger and which does its work at another place there, twice as much of it.
+fn two_forms() -> Program {
+    let mut program = scaling();
+    let rows = times(symbol(0), size(3));
+    program.rows = symbol(0);
+    program.buffers.push(buffer("h2", Element::F32, rows.clone(), Place::Arena(size(1 << 10))));
+    let arena = SizeExpression::Add(Box::new(size(1 << 10)), Box::new(times(rows.clone(), size(4))));
+    let step = vec![
+        Step::Launch(launch(SCALE, &[0, 1, 4], &[size(3)], symbol(0))),
+        Step::Launch(launch(SCALE, &[0, 1, 4], &[size(3)], symbol(0))),
+        Step::Launch(launch(COPY, &[4, 3], &[], rows)),
+    ];
+    program.forms.push(Form { from: 3, ..form(arena, step) });
+    program.observations[0].buffers.push(4);
+    program
+}
+
+#[test]
+fn the_rows_choose_the_form() {
+    let mut context = context(&model(two_forms(), Some(scaling_weights())).unwrap(), 2);
+    context.set_counting(true);
+    assert_eq!(context.form(), None);
+    for (count, form, launches) in [(2, 0, 2), (3, 1, 3), (0, 0, 0), (40, 1, 3), (1, 0, 2)] {
+        assert_eq!(context.run(&[rows(count)]).unwrap()[0].to_f64(), scaled(count), "{count}");
+        assert_eq!((context.form(), context.counts().calls), (Some(form), launches), "{count}");
+        assert_eq!(context.observe("layer.h").unwrap().unwrap().to_f64(), scaled(count), "{count}");
+    }
+}
+
+#[test]
+fn forms_say_what_they_need() {
+    let info = |sizes: &[(String, i64)]| moe_runtime::command::info(&two_forms(), sizes).unwrap();
+    let text = info(&[]);
+    assert!(text.contains("forms\n  1  N below 3\n  2  N from 3\n"), "{text}");
+    for (rows, form, bytes) in [(2, 1, "88 bytes"), (3, 2, "1.0 KiB")] {
+        let text = info(&[("N".to_owned(), rows)]);
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(lines.contains(&vec!["form", &form.to_string()]), "{text}");
+        assert!(text.lines().any(|line| line.contains("arena") && line.contains(bytes)), "{text}");
+    }
+}
+
+#[test]
+fn forms_that_are_not_in_order_or_not_whole_are_refused() {
+    let damage = |change: &dyn Fn(&mut Program)| {
+        let mut program = two_forms();
+        change(&mut program);
+        refused(program).message().replace("the program of `Test` is damaged: ", "")
+    };
+    assert_eq!(damage(&|program| program.forms.clear()), "no form is for the smallest sizes");
+    assert_eq!(damage(&|program| program.forms[0].from = 1), "no form is for the smallest sizes");
+    assert_eq!(damage(&|program| program.forms[1].from = 0), "its forms are not in order");
+    assert_eq!(damage(&|program| program.rows = symbol(4)), "the number of rows is sized by free size 4 of 1");
+    assert_eq!(
+        damage(&|program| drop(program.observations[0].buffers.pop())),
+        "`layer.h` is not observed in every form"
+    );
+    let wrong = |program: &mut Program| match &mut program.forms[1].step[0] {
+        Step::Launch(launch) => launch.kernel = 9,
+        Step::Repeat(_) => unreachable!(),
+    };
+    assert_eq!(damage(&wrong), "kernel 9 of 5 is launched");
 }
 
 /// `sum += x; y = sum`, with the sum kept from step to step.
@@ -204,10 +270,13 @@ fn summing() -> Program {
             buffer("y", Element::F32, symbol(0), Place::Output(0)),
             buffer("sum", Element::F32, symbol(0), Place::State(0)),
         ],
-        step: vec![
-            Step::Launch(launch(ADD, &[0, 2], &[], symbol(0))),
-            Step::Launch(launch(COPY, &[2, 1], &[], symbol(0))),
-        ],
+        forms: vec![form(
+            size(0),
+            vec![
+                Step::Launch(launch(ADD, &[0, 2], &[], symbol(0))),
+                Step::Launch(launch(COPY, &[2, 1], &[], symbol(0))),
+            ],
+        )],
         ..empty()
     }
 }
@@ -231,7 +300,7 @@ fn state_is_kept_and_each_context_has_its_own() {
 fn a_step_that_stopped_half_way_spoils_the_state() {
     let mut program = summing();
     program.faults.push(Fault { code: "E0902".into(), message: "no more".into() });
-    program.step.push(Step::Launch(launch(UNKNOWN_STATUS, &[], &[], size(1))));
+    program.forms[0].step.push(Step::Launch(launch(UNKNOWN_STATUS, &[], &[], size(1))));
     let mut context = context(&model(program, None).unwrap(), 1);
     let ones = Tensor::from_f32(vec![1], &[1.0]).unwrap();
     assert!(context.run(std::slice::from_ref(&ones)).unwrap_err().is_bug());
@@ -247,7 +316,7 @@ fn weights_are_prepared_once() {
     program.buffers.push(buffer("w2", Element::F32, size(3), Place::Prepared(size(64))));
     program.prepare.push(launch(ADD, &[1, 4], &[], size(3)));
     program.prepare.push(launch(ADD, &[1, 4], &[], size(3)));
-    program.step[0] = Step::Launch(launch(SCALE, &[0, 4, 2], &[size(3)], symbol(0)));
+    program.forms[0].step[0] = Step::Launch(launch(SCALE, &[0, 4, 2], &[size(3)], symbol(0)));
     let model = model(program, Some(scaling_weights())).unwrap();
     let doubled: Vec<f64> = scaled(4).into_iter().map(|entry| entry * 2.0).collect();
     for _ in 0..2 {
@@ -265,7 +334,7 @@ fn damaged_programs_are_refused() {
         assert_eq!(error.code(), codes::PROGRAM, "{error}");
         error.message().replace("the program of `Test` is damaged: ", "")
     };
-    let step = |program: &mut Program, change: &dyn Fn(&mut Launch)| match &mut program.step[0] {
+    let step = |program: &mut Program, change: &dyn Fn(&mut Launch)| match &mut program.forms[0].step[0] {
         Step::Launch(launch) => change(launch),
         Step::Repeat(_) => unreachable!(),
     };
@@ -301,7 +370,7 @@ fn damaged_programs_are_refused() {
         "`x` is not there when weights are prepared"
     );
     let counted = SizeExpression::Counted { buffer: 0, entry: Box::new(size(0)) };
-    assert_eq!(damage(&|program| program.arena_bytes = counted.clone()), "the arena is sized by a count");
+    assert_eq!(damage(&|program| program.forms[0].arena_bytes = counted.clone()), "the arena is sized by a count");
     assert_eq!(
         damage(&|program| step(program, &|launch| launch.flops = counted.clone())),
         "`x` counts and is not i64"
@@ -315,7 +384,7 @@ fn buffers_that_reach_beyond_their_place_are_refused() {
         change(&mut program);
         context(&model(program, Some(scaling_weights())).unwrap(), 1).run(&[rows(2)]).unwrap_err()
     };
-    let error = run(&|program| program.arena_bytes = size(64 + 20));
+    let error = run(&|program| program.forms[0].arena_bytes = size(64 + 20));
     assert!(error.message().ends_with("buffer `h` reaches beyond its place"), "{error}");
     let error = run(&|program| program.buffers[3].length = times(symbol(0), size(4)));
     assert!(error.message().ends_with("buffer `y` reaches beyond its place"), "{error}");
@@ -329,7 +398,7 @@ fn buffers_that_reach_beyond_their_place_are_refused() {
 #[test]
 fn a_model_too_big_for_memory_says_how_much_it_needs() {
     let mut program = scaling();
-    program.arena_bytes = times(symbol(0), size(1 << 50));
+    program.forms[0].arena_bytes = times(symbol(0), size(1 << 50));
     let mut context = context(&model(program, Some(scaling_weights())).unwrap(), 1);
     let error = context.run(&[rows(3)]).unwrap_err();
     assert_eq!(error.code(), codes::MEMORY);

@@ -70,5 +70,5 @@ fn answer(path: &Path, arguments: &ExplainArguments) -> Result<String, Failure> 
             found.entries, found.difference
         ));
     }
-    Ok(compile(&session, &selection)?.report.render())
+    Ok(compile(&session, &selection)?.explanation())
 }

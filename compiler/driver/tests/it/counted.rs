@@ -44,7 +44,7 @@ fn counted(text: &str, rows: i64) -> Counted {
             assert!((a - b).abs() <= 1e-4 * (1.0 + b.abs()), "{a} instead of {b}");
         }
     }
-    Counted { flops: context.counts().flops as f64, report: compiled.report.render() }
+    Counted { flops: context.counts().flops as f64, report: compiled.explanation() }
 }
 
 /// Numbers between -0.5 and 0.5, and indices below 8, always the same.

@@ -1,11 +1,12 @@
 //! Random graphs: evaluator = Cranelift = LLVM, before and after rewriting, on numbers for which every order of a sum agrees.
 
-use crate::road::{cranelift, plan, reference, run};
+use crate::road::{cranelift, plan, plan_forms, reference, run};
 use moe_driver::{kernels_in_memory, Backend, Cache};
 use moe_generate::Options;
 use moe_graph::Module;
 use moe_kernel::{Kernel, Plan, Target};
 use moe_runtime::Tensor;
+use moe_schedule::FormRequest;
 
 /// How many graphs by Cranelift; LLVM does every tenth.
 const GRAPHS: u64 = 300;
@@ -60,6 +61,14 @@ fn cranelift_agrees_with_the_evaluator() {
             });
             compare(seed, what, &module, found, &expected);
         }
+        // Both in one program, of which a free size that there is not chooses one.
+        let other = rewritten(seed, &module);
+        let from = 1 + (seed % 2) as i64;
+        let forms = [FormRequest { from: 0, module: &module }, FormRequest { from, module: &other }];
+        let found = plan_forms(&forms, &target, &[]).and_then(|plan| {
+            cranelift(&plan).and_then(|kernels| run(&module, plan, kernels, &inputs, 2))
+        });
+        compare(seed, "in two forms", &module, found, &expected);
     }
 }
 

@@ -240,7 +240,7 @@ fn nothing_is_laid_out_for_what_is_not_there() {
     for (name, text) in PACKED {
         let program = plan(&compiled(text).rewritten, &moe_cranelift::target()).unwrap().program;
         let sizes: Vec<i64> = program.symbols.iter().map(|symbol| size(&symbol.name)).collect();
-        let arena = moe_runtime::sizes::evaluate(&program.arena_bytes, &sizes).unwrap();
+        let arena = moe_runtime::sizes::evaluate(&program.forms[0].arena_bytes, &sizes).unwrap();
         assert!(arena < 10_000_000, "{name}: {arena} bytes");
     }
 }

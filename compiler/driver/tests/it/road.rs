@@ -4,6 +4,7 @@ use moe_driver::{kernels_in_memory, Backend, Cache};
 use moe_graph::{Module, OutputKind, ParameterKind};
 use moe_kernel::{Plan, Target};
 use moe_runtime::{Context, Kernels, Model, Tensor, WeightFile};
+use moe_schedule::FormRequest;
 use std::collections::BTreeMap;
 
 /// The numbers of one step, by name: a result or an observed value.
@@ -16,8 +17,14 @@ pub fn plan(module: &Module, target: &Target) -> Result<Plan, String> {
 
 /// The same, with observed values as asked for.
 pub fn plan_of(module: &Module, target: &Target, observe: &[String]) -> Result<Plan, String> {
+    plan_forms(&[FormRequest::only(module)], target, observe)
+}
+
+/// Kernels and launches of forms of a graph without rows: it has 1 of them.
+pub fn plan_forms(forms: &[FormRequest], target: &Target, observe: &[String]) -> Result<Plan, String> {
     let request = moe_schedule::PlanRequest {
-        module,
+        forms,
+        rows: &[],
         model: "generated",
         target,
         weight_sources: &BTreeMap::new(),

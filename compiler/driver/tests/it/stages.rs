@@ -23,7 +23,7 @@ fn snapshot(name: &str) {
     };
     stage("graph", moe_graph::print_module(&compiled.elaborated.module));
     stage("rewritten", moe_graph::print_module(&compiled.rewritten));
-    stage("explained", compiled.report.render());
+    stage("explained", compiled.explanation());
     stage("kernels", plan.kernels.iter().map(|kernel| moe_kernel::print(kernel) + "\n").collect());
     stage("program", program(&plan));
 }
@@ -48,7 +48,7 @@ fn program(plan: &Plan) -> String {
     for buffer in &program.buffers {
         text += &format!("buffer {}: {} at {:?}\n", buffer.name, buffer.element, buffer.place);
     }
-    for step in &program.step {
+    for step in program.forms.iter().flat_map(|form| &form.step) {
         text += &format!("{step:?}\n");
     }
     text

@@ -131,7 +131,7 @@ fn writers(model: &str) -> Vec<String> {
     }
     let plan = planned(&elaborated(model), &moe_cranelift::target());
     let mut names = Vec::new();
-    walk(&plan.program.step, &plan, &mut names);
+    walk(&plan.program.forms[0].step, &plan, &mut names);
     names
 }
 

@@ -74,6 +74,26 @@ impl Proof {
         }
     }
 
+    /// Reads proofs that [`Proof::text`] wrote, one after the other.
+    ///
+    /// # Errors
+    /// If the text is not of that form.
+    pub fn parse_all(text: &str) -> Result<Vec<Proof>, TextProblem> {
+        let lines: Vec<&str> = text.lines().collect();
+        let starts = lines.iter().enumerate().filter(|(_, line)| **line == HEADER).map(|(place, _)| place);
+        // A text without a header is one that cannot be read.
+        let starts: Vec<usize> = std::iter::once(0).chain(starts.filter(|place| *place > 0)).collect();
+        let ends = starts.iter().skip(1).copied().chain([lines.len()]);
+        starts
+            .iter()
+            .zip(ends)
+            .map(|(start, end)| {
+                let part = lines.get(*start..end).unwrap_or_default().join("\n");
+                Proof::parse(&part).map_err(|problem| TextProblem { line: problem.line + start, ..problem })
+            })
+            .collect()
+    }
+
     /// Reads what [`Proof::text`] wrote.
     ///
     /// # Errors

@@ -148,10 +148,14 @@ impl Kernel<'_> {
         let attention = self.attention;
         let mut axes: Vec<AxisId> = attention.batch.iter().chain(&attention.rows).copied().collect();
         axes.push(attention.keys);
-        let inner = attention.scores.iter().map(|score| scene.size(score.inner));
-        let each = inner.fold(scene.size(attention.column), |sum, inner| sum.add(&inner));
-        let each = each.as_constant().unwrap_or(64).saturating_mul(2);
-        operations(scene, &mut assembly.symbols, &axes, each)
+        let summed = attention.scores.iter().map(|score| score.inner).chain([attention.column]);
+        let product = |axis: AxisId| {
+            let space: Vec<AxisId> = axes.iter().copied().chain([axis]).collect();
+            operations(scene, &mut assembly.symbols, &space, 2)
+        };
+        let products = summed.map(product);
+        let sum = products.reduce(|a, b| SizeExpression::Add(Box::new(a), Box::new(b)));
+        sum.unwrap_or(SizeExpression::Constant(0))
     }
 
     /// The rows of an item; the last rows come first, since under a causal mask they are the longest work.

@@ -1,6 +1,8 @@
 //! What weights and constants decide alone is worked out once, when weights are loaded.
 
-use crate::support::{agree, model, plan, random, sized, Machine, Split, AVX2, AVX512, CRANELIFT};
+use crate::support::{
+    agree, model, plan, plan_forms, random, sized, Machine, Split, AVX2, AVX512, CRANELIFT,
+};
 use moe_graph::{
     Builder, Element, Module, Operation, OutputKind, ParameterKind, ReduceKind, Scalar, ScalarFunction, Size,
     Type,
@@ -8,6 +10,7 @@ use moe_graph::{
 use moe_runtime::program::{Launch, Place, Program, Step};
 use moe_runtime::sizes::evaluate;
 use moe_runtime::Tensor;
+use moe_schedule::FormRequest;
 
 /// Runs a model as it was written, for several numbers of rows, against the evaluator; gives its program.
 fn check(text: &str) -> Program {
@@ -48,7 +51,7 @@ fn reads(program: &Program, weight: &str) -> bool {
         }
         *own == Place::Weight(place)
     };
-    launches(&program.step).iter().any(|launch| launch.buffers.iter().any(lies))
+    launches(&program.forms[0].step).iter().any(|launch| launch.buffers.iter().any(lies))
 }
 
 fn prepared_bytes(program: &Program) -> i64 {
@@ -66,10 +69,39 @@ model Scaled(x: f32[N, D = 24]) -> f32[N, H] {
 }
 ",
     );
-    assert_eq!(program.step.len(), 1);
+    assert_eq!(program.forms[0].step.len(), 1);
     assert!(!reads(&program, "w") && !reads(&program, "s"));
     // The scaled weight, and that in panels: when the panels are there, nobody reads it any more, but it was there beside them.
     assert_eq!(prepared_bytes(&program), 2 * 24 * 64 * 4);
+}
+
+/// What two forms of a step need of the weights is made once for both.
+#[test]
+fn forms_share_what_is_prepared() {
+    let text = "moe 1
+model Scaled(x: f32[N, D = 24]) -> f32[N, H] {
+    weight w: f32[D, H = 64] = glorot
+    weight s: f32[H] = ones
+    x @ (w * s)
+}
+";
+    let module = model(text, None, false);
+    let forms = [FormRequest { from: 0, module: &module }, FormRequest { from: 3, module: &module }];
+    for target in [CRANELIFT, AVX2, AVX512] {
+        let both = plan_forms(&forms, &["N".to_owned()], &target, &[]);
+        let one = plan(&module, &target);
+        assert_eq!(both.program.forms.len(), 2);
+        assert_eq!(prepared_bytes(&both.program), prepared_bytes(&one.program));
+        assert_eq!(both.program.prepare.len(), one.program.prepare.len());
+        assert_eq!(both.kernels.len(), one.kernels.len());
+        for rows in [0, 1, 2, 3, 40] {
+            let given = sized(&module, &[("N", rows)]);
+            let expected =
+                moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+            let found = Machine::new(&both, &module, &given, Split::Odd).run().unwrap();
+            agree(&found, &expected.outputs);
+        }
+    }
 }
 
 #[test]
@@ -84,7 +116,7 @@ model Merged(x: f32[N, D = 24]) -> f32[N, H] {
 }
 ",
     );
-    assert_eq!(program.step.len(), 1);
+    assert_eq!(program.forms[0].step.len(), 1);
     assert!(!reads(&program, "w") && !reads(&program, "down") && !reads(&program, "up"));
 }
 

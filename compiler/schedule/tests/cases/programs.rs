@@ -188,7 +188,7 @@ fn observed_values_are_computed_when_asked_for() {
     let x = random(Element::F32, vec![3, 5], 1);
     let mut machine = Machine::new(&plan, &module, std::slice::from_ref(&x), Split::Whole);
     machine.run().unwrap();
-    let found = Tensor::new(Element::F32, vec![3], machine.read(observation.buffer)).unwrap().to_f64();
+    let found = Tensor::new(Element::F32, vec![3], machine.read(observation.buffers[0])).unwrap().to_f64();
     let expected: Vec<f64> =
         x.to_f64().chunks(5).map(|row| row.iter().copied().fold(f64::MIN, f64::max)).collect();
     assert_eq!(found, expected);
@@ -218,7 +218,7 @@ fn layers(count: usize) -> Module {
 #[test]
 fn equal_kernels_are_one_and_memory_is_used_again() {
     let plan = plan(&layers(6), &AVX2);
-    assert_eq!(plan.program.step.len(), 7);
+    assert_eq!(plan.program.forms[0].step.len(), 7);
     assert_eq!(plan.program.prepare.len(), 6);
     assert_eq!(
         plan.kernels.len(),
@@ -226,7 +226,7 @@ fn equal_kernels_are_one_and_memory_is_used_again() {
         "the layers', the one that brings weights into panels, the one that copies the result"
     );
     // Two layers' results are alive at a time.
-    assert_eq!(evaluate(&plan.program.arena_bytes, &[10]), Some(2 * 10 * 32 * 4));
+    assert_eq!(evaluate(&plan.program.forms[0].arena_bytes, &[10]), Some(2 * 10 * 32 * 4));
 }
 
 #[test]

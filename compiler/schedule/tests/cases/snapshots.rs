@@ -11,7 +11,7 @@ fn shown(b: Builder) -> String {
     let module = moe_graph::parse_module(&graph).unwrap();
     let plan = plan(&module, &CRANELIFT);
     let kernels: Vec<String> = plan.kernels.iter().map(moe_kernel::print).collect();
-    let steps: Vec<String> = plan.program.step.iter().map(|step| format!("{step:?}")).collect();
+    let steps: Vec<String> = plan.program.forms[0].step.iter().map(|step| format!("{step:?}")).collect();
     format!("{graph}\n----\n{}\n----\n{}\n", kernels.join("\n"), steps.join("\n"))
 }
 

@@ -4,9 +4,10 @@ mod sources;
 
 use moe_graph::Module;
 use moe_kernel::{interpret, Kernel, Plan, Target};
-use moe_runtime::program::{Count, Launch, Place, Program, SizeExpression, Step};
+use moe_runtime::program::{Count, Form, Launch, Place, Program, SizeExpression, Step};
 use moe_runtime::sizes::evaluate;
 use moe_runtime::Tensor;
+use moe_schedule::FormRequest;
 use std::collections::BTreeMap;
 
 pub use sources::{agree, first_model, model, sized};
@@ -27,8 +28,14 @@ pub fn plan(module: &Module, target: &Target) -> Plan {
 }
 
 pub fn plan_observed(module: &Module, target: &Target, observe: &[String]) -> Plan {
+    plan_forms(&[FormRequest::only(module)], &[], target, observe)
+}
+
+/// Plans forms of a module that the product of `rows` chooses among.
+pub fn plan_forms(forms: &[FormRequest], rows: &[String], target: &Target, observe: &[String]) -> Plan {
     let request = moe_schedule::PlanRequest {
-        module,
+        forms,
+        rows,
         model: "Test",
         target,
         weight_sources: &BTreeMap::new(),
@@ -50,6 +57,9 @@ const POISON: u8 = 0xcd;
 
 pub struct Machine<'a> {
     program: &'a Program,
+    /// The form that the sizes choose, and which buffers it uses.
+    form: &'a Form,
+    used: Vec<bool>,
     kernels: &'a [Kernel],
     symbols: Vec<i64>,
     inputs: Vec<Vec<u8>>,
@@ -86,11 +96,15 @@ impl<'a> Machine<'a> {
             }
         }
         let symbols: Vec<i64> = program.symbols.iter().map(|symbol| bound[&symbol.name]).collect();
-        let arena = vec![POISON; evaluate(&program.arena_bytes, &symbols).unwrap() as usize];
-        let thread = vec![POISON; evaluate(&program.thread_bytes, &symbols).unwrap() as usize];
+        let chosen = moe_runtime::forms::choose(program, &symbols);
+        let form = &program.forms[chosen];
+        let arena = vec![POISON; evaluate(&form.arena_bytes, &symbols).unwrap() as usize];
+        let thread = vec![POISON; evaluate(&form.thread_bytes, &symbols).unwrap() as usize];
         let prepared = vec![POISON; evaluate(&program.prepared_bytes, &[]).unwrap() as usize];
         let mut machine = Machine {
             program,
+            form,
+            used: moe_runtime::forms::used(program, chosen),
             kernels: &plan.kernels,
             symbols,
             inputs,
@@ -165,7 +179,7 @@ impl<'a> Machine<'a> {
             self.launch(launch)?;
         }
         self.log.clear();
-        self.steps(&program.step)?;
+        self.steps(&self.form.step)?;
         let outputs = program.outputs.iter().enumerate().map(|(index, output)| {
             let shape = output.axes.iter().map(|axis| self.size(&axis.size) as usize).collect();
             Tensor::new(output.element, shape, self.outputs[index].clone()).unwrap()
@@ -257,7 +271,7 @@ impl<'a> Machine<'a> {
         let mut buffers = BTreeMap::new();
         for buffer in 0..self.program.buffers.len() as u32 {
             let place = &self.program.buffers[buffer as usize];
-            if place.name == "offsets" {
+            if place.name == "offsets" && self.used[buffer as usize] {
                 buffers.insert(buffer, self.read(buffer));
             }
         }

@@ -1,0 +1,74 @@
+//! What a selection says of rewriting: the sizes that forms are compared at, and which rules are used.
+
+use crate::session::{Failure, Selection, Session};
+use moe_check::Elaborated;
+use moe_diagnostics::Diagnostic;
+use moe_graph::ParameterKind;
+use moe_rewrite::Options;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The chosen model as a graph, and how it is rewritten. A free size that is set is taken as that, and then there is one form.
+///
+/// # Errors
+/// The mistakes of the sources, or a setting of nothing that the model has.
+pub fn elaborate(session: &Session, selection: &Selection) -> Result<(Elaborated, Options), Failure> {
+    let (own, free) = split(session, selection)?;
+    let elaborated = session.elaborate(&own)?;
+    let known = free_sizes(&elaborated);
+    if free.iter().any(|(name, _)| !known.contains(name)) {
+        // The checker says what there is instead.
+        return session.elaborate(selection).map(|elaborated| (elaborated, Options::default()));
+    }
+    let sizes: BTreeMap<String, i64> = sizes(free).map_err(Failure::plain)?.into_iter().collect();
+    let mut options = Options {
+        fast_math: selection.fast_math.clone(),
+        forms: sizes.is_empty(),
+        ..Options::default()
+    };
+    // Functions have names of their own for the sizes that they are called with.
+    let mut values = sizes.values();
+    if let Some(first) = values.next().filter(|first| values.all(|other| other == *first)) {
+        options.default_size = *first;
+    }
+    Ok((elaborated, Options { sizes, ..options }))
+}
+
+/// The settings of static parameters, and the others.
+///
+/// # Errors
+/// If there is no such model.
+pub fn split(
+    session: &Session,
+    selection: &Selection,
+) -> Result<(Selection, Vec<(String, String)>), Failure> {
+    let statics: Vec<String> = session.model(selection)?.statics.into_iter().map(|(name, _)| name).collect();
+    let (own, free): (Vec<_>, Vec<_>) =
+        selection.settings.iter().cloned().partition(|(name, _)| statics.contains(name));
+    Ok((Selection { settings: own, ..selection.clone() }, free))
+}
+
+/// Free sizes given on the command line.
+///
+/// # Errors
+/// If one is no size.
+pub fn sizes(given: Vec<(String, String)>) -> Result<Vec<(String, i64)>, Diagnostic> {
+    let size = |(name, value): (String, String)| match value.parse() {
+        Ok(size) if size >= 0 => Ok((name, size)),
+        _ => Err(Diagnostic::plain_error("E0012", format!("`{value}` is no size for {name}"))
+            .hint("give a whole number, as in --set N=4096")),
+    };
+    given.into_iter().map(size).collect()
+}
+
+/// The free sizes of the inputs of a model.
+fn free_sizes(elaborated: &Elaborated) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let Some(entry) = elaborated.module.entry() else { return found };
+    let inputs = entry.parameters.iter().filter(|parameter| parameter.kind == ParameterKind::Input);
+    for axis in inputs.flat_map(|parameter| &parameter.ty.axes) {
+        entry.size(*axis).symbols(&mut |name| {
+            found.insert(name.to_owned());
+        });
+    }
+    found
+}
