@@ -286,6 +286,8 @@ pub struct Program {
     pub model: String,
     /// Who wrote the kernels' code: `llvm` or `cranelift`, and the processor it was written for.
     pub backend: String,
+    /// Whether it was asked for that a row has the same bits in any batch; then there is one form.
+    pub deterministic: bool,
     /// The free sizes.
     pub symbols: Vec<Symbol>,
     /// The inputs.

@@ -3,9 +3,7 @@
 
 use crate::error::{codes, Error};
 use crate::forms;
-use crate::program::{
-    Buffer, Count, Form, Launch, Place, Program, SizeExpression, Step, TensorDescription,
-};
+use crate::program::{Buffer, Count, Form, Launch, Place, Program, SizeExpression, Step, TensorDescription};
 use crate::sizes;
 use crate::tensor::byte_length;
 

@@ -69,6 +69,9 @@ impl Verifier<'_> {
         })?;
         let ordered = program.forms.windows(2).all(|pair| matches!(pair, [a, b] if a.from < b.from));
         ensure(ordered, || "its forms are not in order".to_owned())?;
+        ensure(!program.deterministic || program.forms.len() == 1, || {
+            "it is deterministic and has several forms".to_owned()
+        })?;
         program.forms.iter().try_for_each(|form| {
             self.size(&form.arena_bytes, "the arena")?;
             self.size(&form.thread_bytes, "the scratch memory of a thread")?;

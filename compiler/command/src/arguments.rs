@@ -76,7 +76,7 @@ pub struct SelectionArguments {
     /// The model, where the file has several
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
-    /// A static parameter of the model
+    /// A static parameter of the model, or a free size to compile for: then there is one form, for that size
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
     pub settings: Vec<(String, String)>,
     /// The `weights` block that says where a file keeps the weights: its name, or `none` [default: the only one]
@@ -86,6 +86,13 @@ pub struct SelectionArguments {
     /// normalized once (`softmax`), logarithms of quotients and exponentials (`logarithm`)
     #[arg(long, value_name = "GROUP", value_parser = PossibleValuesParser::new(moe_driver::fast_math()))]
     pub fast_math: Vec<String>,
+    /// Give a row the same bits in any batch: one form for all sizes, whose sums have one order
+    #[arg(long)]
+    pub deterministic: bool,
+    /// The description of the machine that forms are compared for; nothing stands for the one that is built in [default: what `moe info
+    /// --measure` stored, else built in]
+    #[arg(long, value_name = "FILE", env = "MOE_MACHINE", value_parser = clap::builder::OsStringValueParser::new())]
+    pub machine: Option<std::ffi::OsString>,
 }
 
 /// `moe new`
@@ -328,6 +335,9 @@ pub struct InfoArguments {
     /// Print one JSON object, sizes in bytes
     #[arg(long, requires = "file")]
     pub json: bool,
+    /// Measure the speeds of this machine and store them, in the file that --machine names or the user's folder for caches
+    #[arg(long, conflicts_with = "file")]
+    pub measure: bool,
 }
 
 /// Who writes machine code.

@@ -30,6 +30,11 @@ impl Cache {
         Cache { folder: Some(folder.to_path_buf()) }
     }
 
+    /// Where it is; `None` where it is turned off or the user has no such folder.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     fn path(&self, key: &[u8]) -> Option<PathBuf> {
         // The hasher's keys are fixed; should they ever change, entries are only not found.
         let mut hasher = std::hash::DefaultHasher::new();

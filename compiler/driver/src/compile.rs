@@ -161,8 +161,9 @@ impl Compiled {
             observe,
             origin: &origin,
         };
-        let plan = moe_schedule::plan(&request)
+        let mut plan = moe_schedule::plan(&request)
             .map_err(|error| session.failure(vec![Diagnostic::plain_error("E0703", format!("{error}"))]))?;
+        plan.program.deterministic = selection.deterministic;
         verify::plan(&plan).map_err(|found| session.failure(found))?;
         Ok(plan)
     }

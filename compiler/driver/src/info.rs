@@ -4,6 +4,7 @@ use crate::backend;
 use crate::compile::compile;
 use crate::cpu;
 use crate::install;
+use crate::machine::{Machine, MachineChoice};
 use crate::options;
 use crate::run::diagnostic;
 use crate::session::{Failure, Selection, Session};
@@ -12,7 +13,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The versions and the machine, for people and for reports of mistakes.
-pub fn installation() -> String {
+///
+/// # Errors
+/// If the description of the machine that is chosen cannot be used.
+pub fn installation(machine: &MachineChoice) -> Result<String, Failure> {
+    let machine = Machine::open(machine).map_err(Failure::plain)?;
     let mut text = format!("moe {}\n", install::stamp());
     let llvm = match install::code_generator() {
         Ok(Some(path)) => path.display().to_string(),
@@ -34,7 +39,8 @@ pub fn installation() -> String {
             target.vector_bytes, target.vector_registers
         );
     }
-    text
+    let _ = write!(text, "speeds, {}\n{}", machine.origin(), machine.lines());
+    Ok(text)
 }
 
 /// What a model is and needs.
@@ -94,6 +100,7 @@ impl ModelInfo {
         let value = serde_json::json!({
             "model": self.program.model,
             "backend": self.program.backend,
+            "deterministic": self.program.deterministic,
             "sizes": run.map(|run| run.sizes.iter().cloned().collect::<BTreeMap<_, _>>()),
             "weight_bytes": memory.weights,
             "prepared_bytes": memory.prepared,

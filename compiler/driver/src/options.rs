@@ -1,5 +1,6 @@
-//! What a selection says of rewriting: the sizes that forms are compared at, and which rules are used.
+//! What a selection says of rewriting: the sizes and the machine that forms are compared for, whether there may be several, and which rules are used.
 
+use crate::machine::Machine;
 use crate::session::{Failure, Selection, Session};
 use moe_check::Elaborated;
 use moe_diagnostics::Diagnostic;
@@ -21,8 +22,10 @@ pub fn elaborate(session: &Session, selection: &Selection) -> Result<(Elaborated
     }
     let sizes: BTreeMap<String, i64> = sizes(free).map_err(Failure::plain)?.into_iter().collect();
     let mut options = Options {
+        machine: Machine::open(&selection.machine).map_err(Failure::plain)?.description,
         fast_math: selection.fast_math.clone(),
-        forms: sizes.is_empty(),
+        // Forms may add up in different orders; within one, the order of a sum depends on what is summed alone.
+        forms: sizes.is_empty() && !selection.deterministic,
         ..Options::default()
     };
     // Functions have names of their own for the sizes that they are called with.

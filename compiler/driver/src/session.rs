@@ -1,5 +1,6 @@
 //! One compilation: the sources read, and the model chosen.
 
+use crate::machine::MachineChoice;
 use crate::sources::{self, SourceTexts, ROOT};
 use moe_check::{Elaborated, ModelInfo, Program, Setting};
 use moe_diagnostics::Diagnostic;
@@ -32,6 +33,10 @@ pub struct Selection {
     pub mapping: Option<String>,
     /// The groups of rewriting rules asked for that are equal in real arithmetic only: some of [`crate::fast_math`].
     pub fast_math: Vec<String>,
+    /// The machine that forms are compared for.
+    pub machine: MachineChoice,
+    /// Whether a row must have the same bits whatever rows there are beside it.
+    pub deterministic: bool,
 }
 
 /// The sources of one file and what it uses.

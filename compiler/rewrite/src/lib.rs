@@ -427,8 +427,7 @@ fn price(graph: &Graph, term: &Term, id: egg::Id, machine: &MachineDescription) 
     let data = |id: &egg::Id| &graph[*id].data;
     let operands: Vec<_> = term.operands.iter().map(|operand| &data(operand).ty).collect();
     let ty = &graph[id].data.ty;
-    let packed =
-        |axis: &AxisId| graph.analysis.function.axis(*axis).is_some_and(|axis| axis.ragged);
+    let packed = |axis: &AxisId| graph.analysis.function.axis(*axis).is_some_and(|axis| axis.ragged);
     let ragged = ty.axes.iter().chain(operands.iter().flat_map(|ty| &ty.axes)).any(packed);
     let readings: Vec<Option<u64>> = term.operands.iter().map(|operand| data(operand).invariant).collect();
     let once = data(&id).invariant.is_some() && readings.iter().all(Option::is_some);

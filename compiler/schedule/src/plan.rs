@@ -91,6 +91,7 @@ fn empty(request: &PlanRequest) -> Program {
         version: FORMAT_VERSION,
         model: request.model.to_owned(),
         backend: String::new(),
+        deterministic: false,
         symbols: Vec::new(),
         inputs: Vec::new(),
         offsets: Vec::new(),

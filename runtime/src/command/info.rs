@@ -16,6 +16,13 @@ pub fn info(program: &Program, sizes: &[(String, i64)]) -> Result<String, Error>
     let memory = memory(program, sizes)?;
     let mut text = format!("model {}\n", program.model);
     section(&mut text, "backend", vec![(program.backend.clone(), String::new())]);
+    if program.deterministic {
+        section(
+            &mut text,
+            "results",
+            vec![("a row has the same bits in any batch".to_owned(), String::new())],
+        );
+    }
     section(&mut text, "inputs", program.inputs.iter().map(|tensor| edge(program, tensor)).collect());
     section(&mut text, "outputs", program.outputs.iter().map(|tensor| edge(program, tensor)).collect());
     section(
@@ -32,7 +39,11 @@ pub fn info(program: &Program, sizes: &[(String, i64)]) -> Result<String, Error>
     section(&mut text, "kernels", kernels.collect());
     if program.forms.len() > 1 {
         let ranges = (1..).zip(forms::ranges(program));
-        section(&mut text, "forms", ranges.map(|(form, range): (usize, _)| (form.to_string(), range)).collect());
+        section(
+            &mut text,
+            "forms",
+            ranges.map(|(form, range): (usize, _)| (form.to_string(), range)).collect(),
+        );
     }
     section(&mut text, "memory", memory_rows(program, &memory));
     Ok(text)

@@ -122,6 +122,7 @@ pub fn empty() -> Program {
         version: FORMAT_VERSION,
         model: "Test".into(),
         backend: "rust".into(),
+        deterministic: false,
         symbols: vec![Symbol { name: "N".into() }],
         inputs: Vec::new(),
         offsets: Vec::new(),

@@ -246,11 +246,15 @@ fn forms_that_are_not_in_order_or_not_whole_are_refused() {
     assert_eq!(damage(&|program| program.forms.clear()), "no form is for the smallest sizes");
     assert_eq!(damage(&|program| program.forms[0].from = 1), "no form is for the smallest sizes");
     assert_eq!(damage(&|program| program.forms[1].from = 0), "its forms are not in order");
-    assert_eq!(damage(&|program| program.rows = symbol(4)), "the number of rows is sized by free size 4 of 1");
+    assert_eq!(
+        damage(&|program| program.rows = symbol(4)),
+        "the number of rows is sized by free size 4 of 1"
+    );
     assert_eq!(
         damage(&|program| drop(program.observations[0].buffers.pop())),
         "`layer.h` is not observed in every form"
     );
+    assert_eq!(damage(&|program| program.deterministic = true), "it is deterministic and has several forms");
     let wrong = |program: &mut Program| match &mut program.forms[1].step[0] {
         Step::Launch(launch) => launch.kernel = 9,
         Step::Repeat(_) => unreachable!(),
@@ -370,7 +374,10 @@ fn damaged_programs_are_refused() {
         "`x` is not there when weights are prepared"
     );
     let counted = SizeExpression::Counted { buffer: 0, entry: Box::new(size(0)) };
-    assert_eq!(damage(&|program| program.forms[0].arena_bytes = counted.clone()), "the arena is sized by a count");
+    assert_eq!(
+        damage(&|program| program.forms[0].arena_bytes = counted.clone()),
+        "the arena is sized by a count"
+    );
     assert_eq!(
         damage(&|program| step(program, &|launch| launch.flops = counted.clone())),
         "`x` counts and is not i64"

@@ -14,7 +14,18 @@ pub mod test;
 pub mod weights;
 
 use crate::arguments::SelectionArguments;
-use moe_driver::Selection;
+use moe_driver::{MachineChoice, Selection};
+
+impl SelectionArguments {
+    /// Which description of the machine is meant.
+    pub fn machine(&self) -> MachineChoice {
+        match &self.machine {
+            None => MachineChoice::OfUser,
+            Some(path) if path.is_empty() => MachineChoice::BuiltIn,
+            Some(path) => MachineChoice::File(path.into()),
+        }
+    }
+}
 
 impl From<&SelectionArguments> for Selection {
     fn from(arguments: &SelectionArguments) -> Self {
@@ -23,6 +34,8 @@ impl From<&SelectionArguments> for Selection {
             settings: arguments.settings.clone(),
             mapping: arguments.mapping.clone(),
             fast_math: arguments.fast_math.clone(),
+            machine: arguments.machine(),
+            deterministic: arguments.deterministic,
         }
     }
 }

@@ -9,6 +9,7 @@ mod examples;
 mod explained;
 mod keyboard;
 mod library;
+mod machine;
 mod mixtures;
 mod person;
 mod proofs;

@@ -73,14 +73,18 @@ impl Person {
     /// Runs `moe` in a folder below that of a person.
     pub fn in_folder<S: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[S]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_moe"));
-        command.args(arguments).current_dir(folder).env_remove("MOE_THREADS");
+        command.args(arguments).current_dir(folder).env_remove("MOE_THREADS").env_remove("MOE_MACHINE");
         command.env("MOE_CACHE", folder.join(".cache")).output().unwrap().into()
     }
 
     /// Runs any program in the folder.
     pub fn run<S: AsRef<std::ffi::OsStr>>(&self, program: &Path, arguments: &[S]) -> Said {
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(self.folder.path()).env_remove("MOE_THREADS");
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_remove("MOE_THREADS")
+            .env_remove("MOE_MACHINE");
         command.env("MOE_CACHE", self.path("cache")).output().unwrap().into()
     }
 

@@ -39,7 +39,13 @@ fn shell(command: &str, folder: &Path) -> Said {
     let path = format!("{}:{}", own.display(), std::env::var("PATH").unwrap());
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{command} 2>&1")]).current_dir(folder).env("PATH", path);
-    shell.env("MOE_CACHE", folder.join(".cache")).env_remove("MOE_THREADS").output().unwrap().into()
+    shell
+        .env("MOE_CACHE", folder.join(".cache"))
+        .env_remove("MOE_THREADS")
+        .env_remove("MOE_MACHINE")
+        .output()
+        .unwrap()
+        .into()
 }
 
 /// Whether a line is as expected, `…` standing for any text.

@@ -141,14 +141,14 @@ fn run(made: &Made, sizes: &[Vec<(&str, i64)>]) -> Vec<(f64, usize)> {
         let kernels = moe_driver::kernels_in_memory(&backend, &plan.kernels, &cache).unwrap();
         let first = tensors(module, &sizes[0]);
         let weights = of_kind(&first, ParameterKind::Weight);
-        let file =
-            (!weights.is_empty()).then(|| WeightFile::from_tensors("weights", &weights).unwrap());
+        let file = (!weights.is_empty()).then(|| WeightFile::from_tensors("weights", &weights).unwrap());
         let model = Model::new(plan.program, kernels, file).unwrap();
         let mut context = Context::new(&model, Some(2)).unwrap();
         context.set_counting(true);
         for sizes in sizes {
             let given = tensors(module, sizes);
-            let inputs: Vec<Tensor> = of_kind(&given, ParameterKind::Input).into_iter().map(|own| own.1).collect();
+            let inputs: Vec<Tensor> =
+                of_kind(&given, ParameterKind::Input).into_iter().map(|own| own.1).collect();
             let found = context.run(&inputs).unwrap();
             let all: Vec<Tensor> = given
                 .into_iter()
@@ -156,7 +156,11 @@ fn run(made: &Made, sizes: &[Vec<(&str, i64)>]) -> Vec<(f64, usize)> {
                     weights.iter().find(|(own, _)| *own == name).map_or(tensor, |(_, weight)| weight.clone())
                 })
                 .collect();
-            near(&found, &road::reference(module, &all).unwrap(), &format!("{sizes:?} by {}", backend.name()));
+            near(
+                &found,
+                &road::reference(module, &all).unwrap(),
+                &format!("{sizes:?} by {}", backend.name()),
+            );
             counted.push((context.counts().flops as f64, context.form().unwrap()));
         }
     }
@@ -245,7 +249,9 @@ fn forms_share_states() {
 #[test]
 fn forms_share_kernels_and_one_layout_for_each_weight() {
     let made = made(MIXTURE, &[]);
-    for target in [moe_cranelift::target(), moe_kernel::Target { vector_bytes: 32, ..moe_cranelift::target() }] {
+    for target in
+        [moe_cranelift::target(), moe_kernel::Target { vector_bytes: 32, ..moe_cranelift::target() }]
+    {
         let plan = made.plan(&target);
         let program = &plan.program;
         assert_eq!(program.forms.len(), 2);
@@ -278,7 +284,8 @@ fn a_size_that_is_set_pins_one_form() {
         let made = made(LINEAR, &[("T", size)]);
         assert_eq!(made.from(), [0]);
         assert!(made.compiled.explanation().starts_with(&format!("a step at T = {size}\n")));
-        let quadratic = made.compiled.report.after().unwrap().flops.evaluate(&|_| Some(1000)).unwrap() > 100_000_000;
+        let quadratic =
+            made.compiled.report.after().unwrap().flops.evaluate(&|_| Some(1000)).unwrap() > 100_000_000;
         assert_eq!(quadratic, size == "1");
     }
     let Err(failure) = compile(&made(LINEAR, &[]).session, &selection(&[("T", "many")])) else { panic!() };
@@ -291,8 +298,13 @@ fn a_size_that_is_set_pins_one_form() {
 fn what_is_said_of_forms() {
     let made = made(LINEAR, &[]);
     insta::assert_snapshot!("explained_forms", format!("{LINEAR}\n{}", made.compiled.explanation()));
-    let Ok(text) = emit(&made.session, &Selection::default(), EmitStage::Rewritten, "native") else { panic!() };
-    assert!(text.contains("// the form for T below 64\n") && text.contains("// the form for T from 64\n"), "{text}");
+    let Ok(text) = emit(&made.session, &Selection::default(), EmitStage::Rewritten, "native") else {
+        panic!()
+    };
+    assert!(
+        text.contains("// the form for T below 64\n") && text.contains("// the form for T from 64\n"),
+        "{text}"
+    );
     for (length, form) in [("8", 1), ("4096", 2)] {
         let Ok(info) = model_info(&made.session, &selection(&[("T", length)])) else { panic!() };
         let (Ok(text), Ok(json)) = (info.text(), info.json()) else { panic!() };

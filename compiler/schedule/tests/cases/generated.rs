@@ -36,8 +36,10 @@ fn agree(seed: u64, options: &Options, what: What) {
                 let (rows, size) = rows(&module, &inputs);
                 let other = rewritten();
                 let from = if split == Split::Odd { size } else { size + 1 };
-                let forms =
-                    [FormRequest { from: 0, module: &module }, FormRequest { from: from.max(1), module: &other }];
+                let forms = [
+                    FormRequest { from: 0, module: &module },
+                    FormRequest { from: from.max(1), module: &other },
+                ];
                 let plan = plan_forms(&forms, &rows, &target, &[]);
                 Machine::new(&plan, &module, &inputs, split).run().unwrap()
             }
