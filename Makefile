@@ -4,6 +4,8 @@
 # make bench   the figures in compiler/BENCHMARKS.md, measured here
 # make book    the book as HTML, in target/book/html
 # make fuzz    RUNS=1000000 changed texts and files for each fuzz target (a nightly compiler)
+# make sanitize  the runtime's tests under the address sanitizer, with undefined behaviour checked (a nightly compiler)
+# make audit   licences and sources of the packages Moe is made of, and known faults in them
 # make clean   removes what was built
 
 CARGO ?= cargo
@@ -12,7 +14,7 @@ WITHOUT_LLVM = --workspace --exclude moe-llvm
 
 RUNS ?= 1000000
 
-.PHONY: demo test build bench book clean fuzz
+.PHONY: demo test build audit bench book clean fuzz sanitize
 
 build:
 	@sh -c 'command -v $(CARGO) >/dev/null || { echo "Rust is needed: https://www.rust-lang.org/tools/install" >&2; exit 1; }'
@@ -40,6 +42,12 @@ book:
 
 fuzz:
 	@compiler/fuzz/run.sh $(RUNS) $(TARGETS)
+
+sanitize: build
+	@runtime/sanitize.sh
+
+audit:
+	@compiler/audit.sh
 
 clean:
 	$(CARGO) clean

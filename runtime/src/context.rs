@@ -3,10 +3,11 @@
 
 use crate::bind::{bind, check_contents};
 use crate::error::{codes, Error};
-use crate::execute::{Counts, Execution};
+use crate::execute::Execution;
 use crate::memory::{ensure_available, zeroed_vector, AlignedBytes};
 use crate::model::Model;
 use crate::pool::{thread_count, Pool};
+use crate::record::{Counts, Record, TimedLaunch, Watch};
 use crate::resolve::{resolve, Location, ReadyStep, Resolved, THREAD_ALIGNMENT};
 use crate::tensor::{byte_length, Tensor, TensorMut, TensorRef};
 
@@ -19,8 +20,8 @@ pub struct Context {
     states: Vec<State>,
     /// The program at the sizes of the latest step.
     resolved: Option<Resolved>,
-    counting: bool,
-    counts: Vec<Counts>,
+    watch: Watch,
+    record: Record,
     /// A step stopped half-way, so the state is of no step.
     interrupted: bool,
     observable: bool,
@@ -46,8 +47,8 @@ impl Context {
             arena: AlignedBytes::default(),
             states: Vec::new(),
             resolved: None,
-            counting: false,
-            counts: Vec::new(),
+            watch: Watch::Nothing,
+            record: Record::default(),
             interrupted: false,
             observable: false,
         })
@@ -63,23 +64,24 @@ impl Context {
         self.pool.threads()
     }
 
-    /// Whether steps count their work from now on.
-    pub fn set_counting(&mut self, counting: bool) {
-        self.counting = counting;
+    /// What is noted of steps from now on.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = watch;
     }
 
-    /// The work of the latest step, if it was counted.
+    /// The work of the latest step, if it was noted.
     pub fn counts(&self) -> Counts {
-        self.counts.iter().fold(Counts::default(), |sum, own| Counts {
-            calls: sum.calls + own.calls,
-            flops: sum.flops.saturating_add(own.flops),
-            bytes: sum.bytes.saturating_add(own.bytes),
-        })
+        self.record.counts().iter().copied().fold(Counts::default(), Counts::and)
     }
 
-    /// The same for each kernel, in the order of [`crate::program::Program::kernels`]; empty if it was not counted.
+    /// The same for each kernel, in the order of [`crate::program::Program::kernels`]; empty if it was not noted.
     pub fn counts_of_kernels(&self) -> &[Counts] {
-        &self.counts
+        self.record.counts()
+    }
+
+    /// The launches of the latest step in their order; empty if their times were not noted.
+    pub fn launches(&self) -> &[TimedLaunch] {
+        self.record.launches()
     }
 
     /// The bytes of scratch memory and state that it holds now.
@@ -167,13 +169,13 @@ impl Context {
         let begins = self.make_room(resolved)?;
         let addresses = self.addresses(resolved, inputs, outputs);
         if begins {
-            let begun = self.execute(resolved, &addresses, &resolved.begin, false);
+            let begun = self.execute(resolved, &addresses, &resolved.begin, Watch::Nothing);
             if begun.is_err() {
                 self.states.clear();
             }
             begun?;
         }
-        let done = self.execute(resolved, &addresses, &resolved.steps, self.counting);
+        let done = self.execute(resolved, &addresses, &resolved.steps, self.watch);
         self.interrupted = done.is_err() && !self.states.is_empty();
         done
     }
@@ -184,10 +186,9 @@ impl Context {
         resolved: &Resolved,
         addresses: &[*mut u8],
         steps: &[ReadyStep],
-        counting: bool,
+        watch: Watch,
     ) -> Result<(), Error> {
-        let counted = if counting { self.model.program().kernels.len() } else { 0 };
-        self.counts = vec![Counts::default(); counted];
+        self.record = Record::begin(watch, self.model.program().kernels.len());
         let mut execution = Execution {
             program: self.model.program(),
             kernels: self.model.kernels(),
@@ -196,7 +197,7 @@ impl Context {
             addresses,
             thread_bytes: resolved.thread_bytes,
             pool: &mut self.pool,
-            counts: counting.then_some(self.counts.as_mut_slice()),
+            record: &mut self.record,
             rounds: Vec::new(),
             arguments: Vec::new(),
         };

@@ -5,30 +5,13 @@ use crate::error::{codes, Error};
 use crate::model::Kernels;
 use crate::pool::{Call, Pool};
 use crate::program::Program;
+use crate::record::Record;
 use crate::resolve::{Location, ReadyBuffer, ReadyCount, ReadyLaunch, ReadyStep, Work};
 use crate::sizes;
+use std::time::Duration;
 
 /// Launches with less work than this (operations and bytes together) stay on the calling thread: to wake another costs more.
 const SMALL_WORK: u64 = 1 << 16;
-
-/// Work done, as counted while running.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Calls of kernels that had something to do.
-    pub calls: u64,
-    /// Floating-point operations; what was skipped was not done.
-    pub flops: u64,
-    /// Bytes read and written.
-    pub bytes: u64,
-}
-
-impl Counts {
-    fn add(&mut self, flops: u64, bytes: u64) {
-        self.calls += 1;
-        self.flops = self.flops.saturating_add(flops);
-        self.bytes = self.bytes.saturating_add(bytes);
-    }
-}
 
 /// Everything a run of launches needs.
 pub struct Execution<'a> {
@@ -46,8 +29,8 @@ pub struct Execution<'a> {
     pub thread_bytes: usize,
     /// The threads.
     pub pool: &'a mut Pool,
-    /// Where work is counted, when it is: one for each kernel of the program.
-    pub counts: Option<&'a mut [Counts]>,
+    /// What is noted of the step.
+    pub record: &'a mut Record,
     /// The numbers of the current rounds, outermost first.
     pub rounds: Vec<usize>,
     /// Room for a launch's arguments.
@@ -103,13 +86,14 @@ impl Execution<'_> {
             extent: launch.extent,
             grain: launch.grain,
         };
+        let begin = self.record.now();
         // SAFETY: the buffers are as long as the program says, which is what the kernel was compiled for.
         let status = unsafe { self.pool.run(&call, is_small(launch)) }?;
         if status != 0 {
             return Err(self.fault(launch.kernel, status));
         }
         if launch.extent > 0 {
-            self.add(launch);
+            self.note(launch, begin);
         }
         Ok(())
     }
@@ -169,8 +153,8 @@ impl Execution<'_> {
         Some(unsafe { address.wrapping_add(entry).read_unaligned() })
     }
 
-    fn add(&mut self, launch: &ReadyLaunch) {
-        if self.counts.is_none() {
+    fn note(&mut self, launch: &ReadyLaunch, begin: Option<Duration>) {
+        if !self.record.counts_work() {
             return;
         }
         let of = |work: &Work| match work {
@@ -182,9 +166,7 @@ impl Execution<'_> {
             }
         };
         let (flops, bytes) = (of(&launch.flops), of(&launch.bytes));
-        if let Some(counts) = self.counts.as_deref_mut().and_then(|counts| counts.get_mut(launch.kernel)) {
-            counts.add(flops, bytes);
-        }
+        self.record.note(launch.kernel, begin, flops, bytes);
     }
 
     fn fault(&self, kernel: usize, status: i32) -> Error {

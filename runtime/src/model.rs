@@ -6,6 +6,7 @@ use crate::execute::Execution;
 use crate::memory::AlignedBytes;
 use crate::pool::{thread_count, Pool};
 use crate::program::{KernelFunction, Program};
+use crate::record::Record;
 use crate::resolve::{self, Location, ReadyBuffer};
 use crate::verify::verify;
 use crate::weights::{self, LoadedWeight, WeightFile};
@@ -156,7 +157,7 @@ impl Parts {
             addresses: &addresses,
             thread_bytes: 0,
             pool: &mut Pool::new(threads),
-            counts: None,
+            record: &mut Record::default(),
             rounds: Vec::new(),
             arguments: Vec::new(),
         };

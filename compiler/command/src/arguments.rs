@@ -52,6 +52,8 @@ pub enum Command {
     Build(BuildArguments),
     /// Compile a model in memory and run it
     Run(RunArguments),
+    /// Time a model on drawn weights and inputs, kernel by kernel
+    Bench(BenchArguments),
     /// Print a stage of the compiler
     Emit(EmitArguments),
     /// Explain an error code, or what the rewriter made of a model
@@ -187,9 +189,38 @@ pub struct RunArguments {
     /// Print operations and bytes counted while running
     #[arg(long)]
     pub count: bool,
+    /// Print the time of each kernel (with --repeat, in the run of median time), and write a trace that browsers open
+    /// (chrome://tracing, ui.perfetto.dev)
+    #[arg(long, value_name = "F.json")]
+    pub profile: Option<PathBuf>,
     /// Print observed values whose dotted names match
     #[arg(long, value_name = "PATTERN")]
     pub dump: Vec<String>,
+}
+
+/// `moe bench`
+#[derive(Args, Debug)]
+pub struct BenchArguments {
+    /// The source
+    pub file: PathBuf,
+    /// Which model; free sizes may be given with --set too, and are 128 otherwise
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// Who writes the machine code [default: llvm where it is installed, else cranelift]
+    #[arg(long, value_enum)]
+    pub backend: Option<CodeBackend>,
+    /// The weights [default: drawn, as the model begins]
+    #[arg(long, value_name = "W.safetensors")]
+    pub weights: Option<PathBuf>,
+    /// How many threads [default: as many as there are cores]
+    #[arg(long, env = "MOE_THREADS")]
+    pub threads: Option<usize>,
+    /// How many runs are timed
+    #[arg(long, default_value_t = 25, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub repeat: usize,
+    /// Write the run of median time as a trace that browsers open (chrome://tracing, ui.perfetto.dev)
+    #[arg(long, value_name = "F.json")]
+    pub profile: Option<PathBuf>,
 }
 
 /// `moe emit`

@@ -40,6 +40,7 @@ fn run(arguments: Arguments) -> u8 {
         Command::Check(check) => commands::check::run(&check, reporter),
         Command::Build(build) => commands::build::run(&build, reporter),
         Command::Run(run) => commands::run::run_model(&run, reporter),
+        Command::Bench(bench) => commands::bench::run(&bench, reporter),
         Command::Emit(emit) => commands::emit::run(&emit, reporter),
         Command::Explain(explain) => commands::explain::run(&explain, reporter),
         Command::Fmt(format) => commands::format::run(&format, reporter),

@@ -1,10 +1,11 @@
 //! What can be said of a rewritten model beyond the report: proofs, why a rule did not fire, and both forms compared on random inputs.
 
 use crate::compile::{bug, compile};
+use crate::drawn;
 use crate::evaluation::diagnostic;
 use crate::options;
 use crate::session::{Failure, Selection, Session};
-use crate::starting::{entry, starting_weights, Generator};
+use crate::starting::starting_weights;
 use moe_diagnostics::{position, Diagnostic, Texts};
 use moe_evaluate::{evaluate, Evaluation};
 use moe_graph::{Function, Module, Parameter, ParameterKind};
@@ -193,28 +194,7 @@ fn inputs(
 ) -> Option<Vec<Tensor>> {
     let given = |parameter: &Parameter| match weights.get(&parameter.name) {
         Some(weight) if parameter.kind == ParameterKind::Weight => Some(weight.clone()),
-        _ => random(entry, parameter, rows, seed),
+        _ => drawn::value(entry, parameter, &|_| i64::try_from(rows).ok(), seed),
     };
     entry.parameters.iter().map(given).collect()
-}
-
-/// Floats between -1 and 1; whole numbers 0 and 1, which are indices of any axis that has two entries; states at zero.
-fn random(function: &Function, parameter: &Parameter, rows: usize, seed: u64) -> Option<Tensor> {
-    let size = |axis: &moe_graph::AxisId| {
-        let length = function.size(*axis).evaluate(&|_| i64::try_from(rows).ok())?;
-        usize::try_from(length).ok()
-    };
-    let shape: Vec<usize> = parameter.ty.axes.iter().map(size).collect::<Option<_>>()?;
-    let element = parameter.ty.element;
-    if parameter.kind == ParameterKind::State {
-        return Tensor::zeros(element, shape);
-    }
-    let count = shape.iter().try_fold(1_usize, |product, length| product.checked_mul(*length))?;
-    let mut generator = Generator::new(seed, &parameter.name);
-    let mut bytes = Vec::new();
-    for _ in 0..count {
-        let unit = 2.0 * generator.unit();
-        entry(if element.is_float() { unit - 1.0 } else { unit }, element, &mut bytes)?;
-    }
-    Tensor::new(element, shape, bytes)
 }

@@ -1,9 +1,11 @@
 //! The road from a file to a program, stage by stage: what the `moe` command and the tests call.
 
 mod backend;
+mod bench;
 mod cache;
 mod compile;
 mod cpu;
+mod drawn;
 mod emit;
 mod evaluation;
 mod explain;
@@ -28,6 +30,7 @@ mod verify;
 mod weights;
 
 pub use backend::{choose, Backend, Wanted};
+pub use bench::{bench, BenchRequest};
 pub use cache::Cache;
 pub use compile::{compile, fast_math, Compiled};
 pub use emit::{emit, picture, EmitStage};

@@ -167,7 +167,7 @@ impl Bench {
         let inputs = inputs(&plan.program, rows).ok_or_else(|| failed(&"it has not enough memory"))?;
         let model = Model::new(plan.program, kernels, weights).map_err(|error| failed(&error))?;
         let mut context = Context::new(&model, None).map_err(|error| failed(&error))?;
-        context.set_counting(true);
+        context.watch(moe_runtime::Watch::Work);
         // The outputs are made once: to be given memory takes its time too.
         let mut outputs = context.run(&inputs).map_err(|error| failed(&error))?;
         let inputs: Vec<TensorRef> = inputs.iter().map(TensorRef::from).collect();

@@ -101,6 +101,7 @@ fn evaluate(
     options: &RunOptions,
     out: &mut dyn Write,
 ) -> Result<(), Stopped> {
+    refuse_what_needs_kernels(options)?;
     let outputs = Outputs::create(program, &options.outputs)?;
     let tokenizer = tokenizer(options, Some(open_text))?;
     let tokenizer = tokenizer.as_deref();
@@ -149,6 +150,24 @@ fn evaluate(
     // A reader that has gone away is no error.
     let _ = out.write_all(shown.as_bytes());
     Ok(())
+}
+
+/// The evaluator runs no kernels, so there is nothing to count or to time, and it keeps no value but the outputs.
+fn refuse_what_needs_kernels(options: &RunOptions) -> Result<(), Error> {
+    let asked = [
+        ("--count", options.count),
+        ("--profile", options.profile.is_some()),
+        ("--repeat", options.repeat.is_some()),
+        ("--dump", !options.dump.is_empty()),
+        ("--check-finite", options.check_finite),
+    ];
+    match asked.iter().find(|(_, asked)| *asked) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let message = format!("`{name}` is for compiled code, and `--backend reference` compiles none");
+            Err(Error::new(moe_runtime::codes::USAGE, message).hint("leave out one of the two"))
+        }
+    }
 }
 
 /// The weights as tensors of their own, by name.

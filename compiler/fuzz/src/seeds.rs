@@ -26,8 +26,23 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "graph" | "evaluate" => (0..GRAPHS).map(graph).collect(),
         "npy" => tensors().iter().map(npy).collect(),
         "safetensors" => files(),
-        _ => texts().into_iter().map(String::into_bytes).collect(),
+        _ => texts().iter().flat_map(|text| items(text)).map(String::into_bytes).collect(),
     }
+}
+
+/// From here on a text is cut into its items: what is found in a long one is found in a short one too, and sooner.
+const LONG: usize = 1024;
+
+/// A text, or where it is long each of its items with the imports of all.
+fn items(text: &str) -> Vec<String> {
+    if text.len() < LONG {
+        return vec![text.to_owned()];
+    }
+    let imports: String =
+        text.lines().filter(|line| line.starts_with("use ")).flat_map(|line| [line, "\n"]).collect();
+    let own = text.lines().filter(|line| !line.starts_with("use ") && !line.starts_with("moe "));
+    let own = own.collect::<Vec<_>>().join("\n");
+    own.split_inclusive("\n}\n").map(|item| format!("moe 1\n{imports}{item}")).collect()
 }
 
 fn graph(seed: u64) -> Vec<u8> {

@@ -84,7 +84,9 @@ impl Look<'_> {
         for node in &self.function.nodes {
             let Some((condition, value)) = self.conditional_sum(node) else { continue };
             let Some(mask) = self.function.node(condition) else { continue };
-            for id in self.under(&BTreeSet::from([value])) {
+            // What decides the condition is needed everywhere.
+            let deciding = self.under(&BTreeSet::from([condition]));
+            for id in self.under(&BTreeSet::from([value])).difference(&deciding).copied() {
                 let dense = self.is_contraction(id) && self.stays(id);
                 let over = |node: &&Node| mask.ty.axes.iter().all(|axis| node.ty.has(*axis));
                 let (whole, own) =

@@ -254,8 +254,7 @@ struct Made {
 
 impl Made {
     fn empty(module: &Module, options: &Options, nominal: Nominal) -> Self {
-        let empty =
-            || Module { functions: Vec::new(), entry: module.entry, offsets: module.offsets.clone() };
+        let empty = || Module { functions: Vec::new(), entry: module.entry, offsets: module.offsets.clone() };
         let mut report = Report::new(nominal, options.machine);
         report.entry = module.entry as usize;
         Made {

@@ -36,6 +36,8 @@ pub struct RunOptions {
     pub repeat: Option<usize>,
     /// Print operations and bytes counted while running.
     pub count: bool,
+    /// Where a trace of the latest run's kernels goes.
+    pub profile: Option<PathBuf>,
     /// Print observed values whose dotted names match.
     pub dump: Vec<String>,
     /// Stop where a value is not finite.
@@ -77,6 +79,8 @@ pub const HELP: &str = "\
       --threads T               how many threads [default: MOE_THREADS, else as many as there are cores]
       --repeat R                run R times more, and print the shortest, median and longest time
       --count                   print the operations and bytes counted while running
+      --profile F.json          print the time of each kernel (with --repeat, in the run of median time), and write
+                                a trace that browsers open (chrome://tracing, ui.perfetto.dev)
       --dump PATTERN            print observed values whose dotted names match; `*` stands for any text
       --check-finite            stop where a value is infinite or not a number (-inf inside the model is let be:
                                 it stands for what is never chosen)
@@ -88,7 +92,7 @@ pub const HELP: &str = "\
 Exit status: 0 all is well, 1 the data is wrong, 2 the command line is wrong, 101 our mistake.
 ";
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 16] = [
     "--weights",
     "--input",
     "--output",
@@ -97,6 +101,7 @@ const NAMES: [&str; 15] = [
     "--threads",
     "--repeat",
     "--count",
+    "--profile",
     "--dump",
     "--check-finite",
     "--info",
@@ -155,6 +160,7 @@ impl RunOptions {
                 Ok(())
             }
             "--tokenizer" => once(&mut self.tokenizer, PathBuf::from(value), name),
+            "--profile" => once(&mut self.profile, PathBuf::from(value), name),
             "--dump" => {
                 self.dump.push(value.to_owned());
                 Ok(())

@@ -5,14 +5,16 @@ use super::info::info;
 use super::inputs::{read_inputs, Given};
 use super::options::{Action, ErrorFormat, RunOptions, HELP};
 use super::outputs::Outputs;
+use super::profile::{profile_table, write_trace};
 use super::report::{report, status, BUG_STATUS};
 use super::show::{show, show_output};
 use super::text::{new_tokens, OpenText, Text};
 use crate::context::Context;
 use crate::error::{codes, Error};
-use crate::execute::Counts;
+use crate::files::PendingFile;
 use crate::model::{Kernels, Model};
 use crate::program::Program;
+use crate::record::{Counts, TimedLaunch, Watch};
 use crate::tensor::Tensor;
 use crate::weights::{closest, WeightFile};
 use std::io::Write;
@@ -54,6 +56,7 @@ pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Wr
     let tokenizer = tokenizer.as_deref();
     let observed = observed(&program, &options.dump)?;
     let outputs = Outputs::create(&program, &options.outputs)?;
+    let trace = options.profile.as_deref().map(PendingFile::create).transpose()?;
     let inputs = read_inputs(&program, Given { inputs: &options.inputs, texts: &options.texts, tokenizer })?;
     let weights = match &options.weights {
         Some(path) => Some(WeightFile::open(path)?),
@@ -61,7 +64,7 @@ pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Wr
     };
     let model = Model::with_threads(program, kernels, weights, options.threads)?;
     let mut context = Context::new(&model, options.threads)?;
-    context.set_counting(options.count);
+    context.watch(watch(options));
     let tensors = context.run(&inputs)?;
     if options.check_finite {
         check_values(&model, &context, &tensors)?;
@@ -80,14 +83,30 @@ pub fn run_command(loaded: LoadedProgram, options: &RunOptions, out: &mut dyn Wr
     if options.count {
         text.push_str(&work(&context));
     }
+    let mut launches = context.launches().to_vec();
     if let Some(times) = options.repeat {
         let tokens = tokenizer.map(|tokenizer| new_tokens(&inputs, &tensors, tokenizer));
-        text.push_str(&timings(&mut context, &inputs, times, tokens)?);
+        let timed = time(&mut context, &inputs, times, tokens)?;
+        text.push_str(&timed.text);
+        launches = timed.launches;
+    }
+    if let Some(trace) = trace {
+        text.push_str(&profile_table(model.program(), &launches));
+        write_trace(&context, &launches, trace)?;
     }
     outputs.write(model.program(), &tensors, tokenizer)?;
     // A reader that has gone away is no error.
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     Ok(())
+}
+
+/// What is noted of the runs that options ask for.
+fn watch(options: &RunOptions) -> Watch {
+    match (&options.profile, options.count) {
+        (Some(_), _) => Watch::Time,
+        (None, true) => Watch::Work,
+        (None, false) => Watch::Nothing,
+    }
 }
 
 /// A line for each kernel: its calls, and the operations and bytes counted while it ran; and their sum.
@@ -154,31 +173,44 @@ fn check_values(model: &Model, context: &Context, tensors: &[Tensor]) -> Result<
         .try_for_each(|(output, tensor)| check_finite(&output.name, tensor, NegativeInfinity::Wrong))
 }
 
-/// The shortest, median and longest time of steps that each begin with the state at its beginning, and how many of so many new tokens
-/// that is a second.
-fn timings(
+/// How long runs took.
+pub struct Timed {
+    /// The shortest, median and longest time, in words.
+    pub text: String,
+    /// The launches of the run of median time, if the context notes them.
+    pub launches: Vec<TimedLaunch>,
+}
+
+/// Times steps that each begin with the state at its beginning; and how many of so many new tokens that is a second.
+///
+/// # Errors
+/// As for [`Context::run`].
+pub fn time(
     context: &mut Context,
     inputs: &[Tensor],
     times: usize,
     tokens: Option<usize>,
-) -> Result<String, Error> {
-    let mut taken = Vec::new();
+) -> Result<Timed, Error> {
+    let mut runs = Vec::new();
     for _ in 0..times {
         context.reset();
         let begin = Instant::now();
         let outputs = context.run(inputs)?;
-        taken.push(begin.elapsed());
+        runs.push((begin.elapsed(), context.launches().to_vec()));
         drop(outputs);
     }
-    taken.sort();
-    let at = |index: usize| in_words(taken.get(index).copied().unwrap_or_default());
-    let (shortest, median, longest) = (at(0), at(taken.len() / 2), at(taken.len().saturating_sub(1)));
-    let mut text = format!("time: shortest {shortest}, median {median}, longest {longest} of {times}\n");
-    if let (Some(tokens), Some(time)) = (tokens.filter(|tokens| *tokens > 0), taken.get(taken.len() / 2)) {
-        let speed = tokens as f64 / time.as_secs_f64();
+    runs.sort_by_key(|(time, _)| *time);
+    let time = |index: usize| runs.get(index).map(|(time, _)| *time).unwrap_or_default();
+    let (shortest, median, longest) = (time(0), time(runs.len() / 2), time(runs.len().saturating_sub(1)));
+    let [shortest, middle, longest] = [shortest, median, longest].map(in_words);
+    let mut text = format!("time: shortest {shortest}, median {middle}, longest {longest} of {times}\n");
+    if let Some(tokens) = tokens.filter(|tokens| *tokens > 0 && !median.is_zero()) {
+        let speed = tokens as f64 / median.as_secs_f64();
         text.push_str(&format!("tokens: {tokens} new, {speed:.0} a second\n"));
     }
-    Ok(text)
+    let middle = runs.len() / 2;
+    let launches = runs.into_iter().nth(middle).map(|(_, launches)| launches).unwrap_or_default();
+    Ok(Timed { text, launches })
 }
 
 fn in_words(time: Duration) -> String {

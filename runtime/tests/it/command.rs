@@ -103,6 +103,32 @@ fn reports_are_printed_when_asked() {
 }
 
 #[test]
+fn a_profile_has_each_launch_and_a_line_for_each_kernel() {
+    let folder = Folder::new();
+    let (x, trace) = (folder.npy("x.npy", &rows(1)), folder.path("trace.json"));
+    let text = run(&["--input", &x, "--profile", &trace, "--repeat", "2"]).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let head = lines.iter().position(|line| line.starts_with("kernel")).unwrap();
+    assert_eq!(words(lines[head]), ["kernel", "calls", "time", "share", "GFLOP/s", "GB/s"], "{text}");
+    let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(trace).unwrap()).unwrap();
+    let events = trace["traceEvents"].as_array().unwrap();
+    let launches: Vec<_> = events.iter().filter(|event| event["ph"] == "X").collect();
+    let all = lines.iter().find(|line| line.starts_with("all ")).unwrap();
+    assert_eq!(words(all)[1], launches.len().to_string(), "{text}");
+    let operations: u64 = launches.iter().map(|launch| launch["args"]["operations"].as_u64().unwrap()).sum();
+    assert_eq!(operations, 8, "one run alone");
+    let ends =
+        launches.iter().map(|launch| (launch["ts"].as_f64().unwrap(), launch["dur"].as_f64().unwrap()));
+    let mut before = 0.0;
+    for (begin, length) in ends {
+        assert!(begin >= before - 1e-6 && length >= 0.0);
+        before = begin + length;
+    }
+    assert!(run(&["--input", &x, "--profile", "no/such/folder.json"]).is_err());
+}
+
+#[test]
 fn names_that_are_wrong_are_said_before_anything_is_done() {
     let folder = Folder::new();
     let x = folder.npy("x.npy", &rows(1));

@@ -30,6 +30,7 @@ pub fn run_model(arguments: &RunArguments, reporter: Reporter) -> u8 {
         repeat: arguments.repeat,
         check_finite: arguments.check_finite,
         count: arguments.count,
+        profile: arguments.profile.clone(),
         dump: arguments.dump.clone(),
         ..RunOptions::default()
     };

@@ -169,3 +169,32 @@ fn what_is_missing_is_said_with_the_way_to_it() {
         .moe(&[&run[..], &["--input", "x.npy", "--set", "Hidden=3"]].concat())
         .wrong(&["E0217", "it has D, E, K"]);
 }
+
+#[test]
+fn a_bench_says_where_the_time_goes() {
+    let person = Person::new();
+    person.write("small.moe", SMALL);
+    let arguments = ["bench", "small.moe", "--set", "N=7", "--backend", "cranelift", "--repeat", "3"];
+    let said = person.moe(&[&arguments[..], &["--threads", "1", "--profile", "trace.json"]].concat()).fine();
+    let lines: Vec<&str> = said.out.lines().collect();
+    assert!(lines[0].ends_with("cranelift for native, threads = 1, N = 7"), "{}", said.out);
+    assert!(lines[1].starts_with("time: shortest ") && lines[1].ends_with(" of 3"), "{}", said.out);
+    assert!(lines.last().unwrap().starts_with("all "), "{}", said.out);
+    let trace: serde_json::Value =
+        serde_json::from_slice(&fs::read(person.path("trace.json")).unwrap()).unwrap();
+    assert!(trace["traceEvents"].as_array().unwrap().len() > 1);
+    person.moe(&["bench", "small.moe", "--set", "M=7"]).wrong(&["E0217", "`M`"]);
+    person.moe(&["bench", "small.moe", "--set", "N=many"]).wrong(&["E0012", "`many`"]);
+    person.moe(&["bench", "small.moe", "--weights", "none.safetensors"]).wrong(&["none.safetensors"]);
+}
+
+#[test]
+fn the_reference_counts_and_times_nothing() {
+    let person = Person::new();
+    person.write("small.moe", SMALL);
+    for option in [&["--count"][..], &["--profile", "t.json"], &["--repeat", "3"], &["--check-finite"]] {
+        let arguments = [&["run", "small.moe", "--backend", "reference"], option].concat();
+        person.moe(&arguments).wrong(&[option[0], "compiled code"]);
+    }
+    assert_eq!(person.files(), ["small.moe"]);
+}

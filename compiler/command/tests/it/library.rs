@@ -58,7 +58,9 @@ fn a_library_is_called_from_c_by_two_threads() {
     person.write("x.npy", npy_f32(&[3, 3], &[1.0, 2.0, 3.0, -1.0, 0.5, 0.25, 0.0, 0.0, 4.0]));
     person.moe(&["build", "small.moe", "--lib", "-o", "libsmall.so", "--backend", "cranelift"]).fine();
     person.write("caller.c", CALLER);
+    let flags = std::env::var("CFLAGS").unwrap_or_default();
     let built = Command::new("cc")
+        .args(flags.split_whitespace())
         .args([
             "-O1",
             "-Wall",

@@ -5,7 +5,7 @@
 use crate::road;
 use moe_driver::{compile, Selection, Session};
 use moe_graph::{Element, Module, ParameterKind};
-use moe_runtime::{Context, Model, Tensor, WeightFile};
+use moe_runtime::{Context, Model, Tensor, Watch, WeightFile};
 
 /// What a program counted, and the report of the rewriter.
 struct Counted {
@@ -36,7 +36,7 @@ fn counted(text: &str, rows: i64) -> Counted {
     let kernels = road::cranelift(&plan).unwrap();
     let model = Model::new(plan.program, kernels, Some(weights)).unwrap();
     let mut context = Context::new(&model, Some(1)).unwrap();
-    context.set_counting(true);
+    context.watch(Watch::Work);
     let inputs: Vec<Tensor> = of_kind(ParameterKind::Input).into_iter().map(|(_, tensor)| tensor).collect();
     let results = context.run(&inputs).unwrap();
     for (ours, theirs) in results.iter().zip(road::reference(module, &tensors).unwrap()) {

@@ -144,7 +144,7 @@ fn run(made: &Made, sizes: &[Vec<(&str, i64)>]) -> Vec<(f64, usize)> {
         let file = (!weights.is_empty()).then(|| WeightFile::from_tensors("weights", &weights).unwrap());
         let model = Model::new(plan.program, kernels, file).unwrap();
         let mut context = Context::new(&model, Some(2)).unwrap();
-        context.set_counting(true);
+        context.watch(moe_runtime::Watch::Work);
         for sizes in sizes {
             let given = tensors(module, sizes);
             let inputs: Vec<Tensor> =

@@ -65,9 +65,8 @@ fn cranelift_agrees_with_the_evaluator() {
         let other = rewritten(seed, &module);
         let from = 1 + (seed % 2) as i64;
         let forms = [FormRequest { from: 0, module: &module }, FormRequest { from, module: &other }];
-        let found = plan_forms(&forms, &target, &[]).and_then(|plan| {
-            cranelift(&plan).and_then(|kernels| run(&module, plan, kernels, &inputs, 2))
-        });
+        let found = plan_forms(&forms, &target, &[])
+            .and_then(|plan| cranelift(&plan).and_then(|kernels| run(&module, plan, kernels, &inputs, 2)));
         compare(seed, "in two forms", &module, found, &expected);
     }
 }

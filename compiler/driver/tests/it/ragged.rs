@@ -259,7 +259,7 @@ fn counted(text: &str, lengths: &[usize]) -> f64 {
     let weights = WeightFile::from_tensors("weights", &of_kind(ParameterKind::Weight)).unwrap();
     let model = Model::new(plan.program, kernels, Some(weights)).unwrap();
     let mut context = Context::new(&model, Some(1)).unwrap();
-    context.set_counting(true);
+    context.watch(moe_runtime::Watch::Work);
     let inputs: Vec<Tensor> = of_kind(ParameterKind::Input).into_iter().map(|(_, tensor)| tensor).collect();
     context.run(&inputs).unwrap();
     context.counts().flops as f64

@@ -461,6 +461,21 @@ fn conditions_without_a_bound_and_bounds_beyond_the_limit_are_named() {
     assert!(why.contains(&expected), "{}", rewritten.report.render());
 }
 
+/// Scores that are summed where they are large are needed everywhere: they decide where that is.
+#[test]
+fn what_a_condition_is_made_of_is_no_work_to_leave_out() {
+    let mut model = Model::new(&large());
+    let x = model.input("x", &["N", "D"]);
+    let weight = model.input("weight", &["D", "E"]);
+    let (zero, scores) = (model.number(0.0), model.contract(x, weight, "D"));
+    let condition = model.map(ScalarFunction::Greater, &[scores, zero]);
+    let kept = model.map(ScalarFunction::Select, &[condition, scores, zero]);
+    let sum = model.sum("E", kept);
+    model.output(sum);
+    let rewritten = rewrite(&model.module(), &Options::default()).unwrap();
+    assert!(rewritten.report.dense.is_empty(), "{}", rewritten.report.render());
+}
+
 /// A condition on places alone has a bound: ranks that are cut off are not worked out.
 #[test]
 fn entries_that_are_zero_as_written_are_left_out() {

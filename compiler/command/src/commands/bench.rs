@@ -1,0 +1,28 @@
+//! `moe bench`: how long a model takes, and which kernel takes it.
+
+use crate::arguments::BenchArguments;
+use crate::report::{print, Reporter, FINE};
+use moe_driver::{bench, BenchRequest, Session};
+
+/// Times the model and prints a table.
+pub fn run(arguments: &BenchArguments, reporter: Reporter) -> u8 {
+    let session = match Session::open(&arguments.file) {
+        Ok(session) => session,
+        Err(failure) => return reporter.fail(&failure),
+    };
+    let request = BenchRequest {
+        backend: arguments.backend.map(Into::into),
+        weights: arguments.weights.clone(),
+        threads: arguments.threads,
+        repeat: arguments.repeat,
+        profile: arguments.profile.clone(),
+    };
+    match bench(&session, &(&arguments.selection).into(), &request) {
+        Ok((text, notes)) => {
+            reporter.report(&notes, &session.texts());
+            print(&text);
+            FINE
+        }
+        Err(failure) => reporter.fail(&failure),
+    }
+}

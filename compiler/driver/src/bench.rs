@@ -1,0 +1,128 @@
+//! `moe bench`: how long a model takes, and which kernel takes it.
+
+use crate::backend::{self, Wanted};
+use crate::cache::Cache;
+use crate::compile::compile;
+use crate::cpu::NATIVE;
+use crate::drawn;
+use crate::memory::kernels_in_memory;
+use crate::options;
+use crate::run::diagnostic;
+use crate::session::{Failure, Selection, Session};
+use crate::starting::starting_weights;
+use moe_diagnostics::Diagnostic;
+use moe_graph::{Function, ParameterKind};
+use moe_kernel::Plan;
+use moe_runtime::command::{profile_table, time, write_trace};
+use moe_runtime::files::PendingFile;
+use moe_runtime::program::Program;
+use moe_runtime::{Context, Error, Model, Tensor, Watch, WeightFile};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What each free size is that is not given.
+const ROWS: i64 = 128;
+
+/// Which weights and inputs are drawn.
+const SEED: u64 = 1;
+
+/// How a model is to be timed.
+#[derive(Clone, Debug, Default)]
+pub struct BenchRequest {
+    /// Who writes the machine code; `None` for LLVM where it is installed, else Cranelift.
+    pub backend: Option<Wanted>,
+    /// The weights; without them, those that the model begins with.
+    pub weights: Option<PathBuf>,
+    /// How many threads; `None`: as MOE_THREADS says, else as many as there are cores.
+    pub threads: Option<usize>,
+    /// How many runs are timed, after one that is not.
+    pub repeat: usize,
+    /// Where a trace of the run of median time goes.
+    pub profile: Option<PathBuf>,
+}
+
+/// Times the chosen model on drawn inputs, with free sizes given as settings beside static parameters: the shortest, median and longest
+/// time, and where it went, kernel by kernel. Also warnings.
+///
+/// # Errors
+/// The mistakes of the sources; weights that do not fit; inputs that the model cannot take.
+pub fn bench(
+    session: &Session,
+    selection: &Selection,
+    request: &BenchRequest,
+) -> Result<(String, Vec<Diagnostic>), Failure> {
+    let (own, free) = options::split(session, selection)?;
+    let sizes = options::sizes(free).map_err(Failure::plain)?;
+    let mut selection = selection.clone();
+    if request.weights.is_none() {
+        selection.mapping = Some("none".to_owned());
+    }
+    let (backend, fallback) = backend::choose(request.backend).map_err(Failure::plain)?;
+    let compiled = compile(session, &selection)?;
+    let target = backend.target(NATIVE).map_err(Failure::plain)?;
+    let Plan { mut program, kernels } = compiled.plan(session, &selection, &target, &[])?;
+    program.backend = format!("{} for {NATIVE}", backend.name());
+    let sizes = all_sizes(&program, sizes).map_err(Failure::plain)?;
+    let inputs =
+        compiled.elaborated.module.entry().map_or_else(|| Some(Vec::new()), |entry| inputs(entry, &sizes));
+    let inputs = inputs.ok_or_else(|| {
+        let message = "no inputs can be drawn for these sizes";
+        Failure::plain(
+            Diagnostic::plain_error("E0012", message).hint("give other free sizes, as in --set N=64"),
+        )
+    })?;
+    let weights = match &request.weights {
+        Some(path) => WeightFile::open(path),
+        None => WeightFile::from_tensors("drawn weights", &starting_weights(session, &own, SEED)?),
+    };
+    let code = kernels_in_memory(&backend, &kernels, &Cache::of_user()).map_err(Failure::plain)?;
+    let measured = weights
+        .and_then(|weights| Model::with_threads(program, code, Some(weights), request.threads))
+        .and_then(|model| measure(&model, &inputs, &sizes, request));
+    let text = measured.map_err(|error| Failure::plain(diagnostic(&error)))?;
+    Ok((text, fallback.into_iter().chain(compiled.warnings()).collect()))
+}
+
+/// Every free size of a program: as given, or [`ROWS`].
+fn all_sizes(program: &Program, given: Vec<(String, i64)>) -> Result<BTreeMap<String, i64>, Diagnostic> {
+    let mut sizes: BTreeMap<String, i64> =
+        program.symbols.iter().map(|symbol| (symbol.name.clone(), ROWS)).collect();
+    for (name, size) in given {
+        let Some(own) = sizes.get_mut(&name) else {
+            let message = format!("the model has no static parameter and no free size `{name}`");
+            let known: Vec<&str> = sizes.keys().map(String::as_str).collect();
+            return Err(Diagnostic::plain_error("E0012", message)
+                .hint(format!("its free sizes are: {}", known.join(", "))));
+        };
+        *own = size;
+    }
+    Ok(sizes)
+}
+
+fn inputs(entry: &Function, sizes: &BTreeMap<String, i64>) -> Option<Vec<Tensor>> {
+    let inputs = entry.parameters.iter().filter(|parameter| parameter.kind == ParameterKind::Input);
+    inputs.map(|input| drawn::value(entry, input, &|name| sizes.get(name).copied(), SEED)).collect()
+}
+
+fn measure(
+    model: &Model,
+    inputs: &[Tensor],
+    sizes: &BTreeMap<String, i64>,
+    request: &BenchRequest,
+) -> Result<String, Error> {
+    let trace = request.profile.as_deref().map(PendingFile::create).transpose()?;
+    let mut context = Context::new(model, request.threads)?;
+    let program = model.program();
+    let about = [program.model.clone(), program.backend.clone(), format!("threads = {}", context.threads())];
+    let sizes = sizes.iter().map(|(name, size)| format!("{name} = {size}"));
+    let mut text = about.into_iter().chain(sizes).collect::<Vec<_>>().join(", ") + "\n";
+    context.watch(Watch::Time);
+    context.run(inputs)?;
+    let timed = time(&mut context, inputs, request.repeat, None)?;
+    text.push_str(&timed.text);
+    text.push_str(&profile_table(program, &timed.launches));
+    if let Some(trace) = trace {
+        write_trace(&context, &timed.launches, trace)?;
+    }
+    Ok(text)
+}
