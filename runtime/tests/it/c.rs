@@ -3,10 +3,11 @@
 use crate::fakes::*;
 use moe_runtime::c::*;
 use moe_runtime::command::LoadedProgram;
-use moe_runtime::program::FORMAT_VERSION;
+use moe_runtime::program::{KernelFunction, FORMAT_VERSION};
 use moe_runtime::{Description, Element, Kernels};
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::{null, null_mut};
+use std::sync::OnceLock;
 
 fn open_scaling(weights: *const c_char, message: &mut Message) -> (i32, *mut ModelHandle) {
     let load = || {
@@ -162,10 +163,12 @@ fn messages_are_cut_where_there_is_no_room() {
 
 #[test]
 fn a_description_is_what_the_linker_put_down() {
-    let program = postcard::to_stdvec(&scaling()).unwrap().leak();
-    let kernels: Kernels = kernels();
-    let functions: Vec<_> = (0..kernels.len()).map(|index| kernels.function(index).unwrap()).collect();
-    let functions = functions.leak();
+    static PLACED: OnceLock<(Vec<u8>, Vec<KernelFunction>)> = OnceLock::new();
+    let (program, functions) = PLACED.get_or_init(|| {
+        let kernels: Kernels = kernels();
+        let functions = (0..kernels.len()).map(|index| kernels.function(index).unwrap()).collect();
+        (postcard::to_stdvec(&scaling()).unwrap(), functions)
+    });
     let of = |format, program_length: usize| Description {
         format,
         program: program.as_ptr(),
