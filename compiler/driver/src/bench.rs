@@ -11,7 +11,7 @@ use crate::run::diagnostic;
 use crate::session::{Failure, Selection, Session};
 use crate::starting::starting_weights;
 use moe_diagnostics::Diagnostic;
-use moe_graph::{Function, ParameterKind};
+use moe_graph::{Module, ParameterKind};
 use moe_kernel::Plan;
 use moe_runtime::command::{profile_table, time, write_trace};
 use moe_runtime::files::PendingFile;
@@ -63,8 +63,7 @@ pub fn bench(
     let Plan { mut program, kernels } = compiled.plan(session, &selection, &target, &[])?;
     program.backend = format!("{} for {NATIVE}", backend.name());
     let sizes = all_sizes(&program, sizes).map_err(Failure::plain)?;
-    let inputs =
-        compiled.elaborated.module.entry().map_or_else(|| Some(Vec::new()), |entry| inputs(entry, &sizes));
+    let inputs = inputs(&compiled.elaborated.module, &sizes);
     let inputs = inputs.ok_or_else(|| {
         let message = "no inputs can be drawn for these sizes";
         Failure::plain(
@@ -99,9 +98,10 @@ fn all_sizes(program: &Program, given: Vec<(String, i64)>) -> Result<BTreeMap<St
     Ok(sizes)
 }
 
-fn inputs(entry: &Function, sizes: &BTreeMap<String, i64>) -> Option<Vec<Tensor>> {
-    let inputs = entry.parameters.iter().filter(|parameter| parameter.kind == ParameterKind::Input);
-    inputs.map(|input| drawn::value(entry, input, &|name| sizes.get(name).copied(), SEED)).collect()
+fn inputs(module: &Module, sizes: &BTreeMap<String, i64>) -> Option<Vec<Tensor>> {
+    let parameters = module.entry()?.parameters.iter().enumerate();
+    let inputs = parameters.filter(|(_, parameter)| parameter.kind == ParameterKind::Input);
+    inputs.map(|(place, _)| drawn::value(module, place, &|name| sizes.get(name).copied(), SEED)).collect()
 }
 
 fn measure(

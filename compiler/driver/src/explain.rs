@@ -8,7 +8,7 @@ use crate::session::{Failure, Selection, Session};
 use crate::starting::starting_weights;
 use moe_diagnostics::{position, Diagnostic, Texts};
 use moe_evaluate::{evaluate, Evaluation};
-use moe_graph::{Function, Module, Parameter, ParameterKind};
+use moe_graph::{Module, Parameter, ParameterKind};
 use moe_rewrite::Proof;
 use moe_runtime::files::PendingFile;
 use moe_runtime::weights::closest;
@@ -146,8 +146,7 @@ pub fn compare(
     let compiled = compile(session, selection)?;
     let module = &compiled.elaborated.module;
     let weights: BTreeMap<String, Tensor> = starting_weights(session, selection, seed)?.into_iter().collect();
-    let inputs = module.entry().map_or_else(|| Some(Vec::new()), |entry| inputs(entry, &weights, rows, seed));
-    let inputs = inputs.ok_or_else(|| {
+    let inputs = inputs(&module, &weights, rows, seed).ok_or_else(|| {
         let message = format!("no inputs can be made with {rows} for every free size");
         session.failure(vec![Diagnostic::plain_error("E0012", message).hint("try another number for --rows")])
     })?;
@@ -187,14 +186,14 @@ fn apart(written: &Evaluation, rewritten: &Evaluation) -> Comparison {
 }
 
 fn inputs(
-    entry: &Function,
+    module: &Module,
     weights: &BTreeMap<String, Tensor>,
     rows: usize,
     seed: u64,
 ) -> Option<Vec<Tensor>> {
-    let given = |parameter: &Parameter| match weights.get(&parameter.name) {
+    let given = |(place, parameter): (usize, &Parameter)| match weights.get(&parameter.name) {
         Some(weight) if parameter.kind == ParameterKind::Weight => Some(weight.clone()),
-        _ => drawn::value(entry, parameter, &|_| i64::try_from(rows).ok(), seed),
+        _ => drawn::value(module, place, &|_| i64::try_from(rows).ok(), seed),
     };
-    entry.parameters.iter().map(given).collect()
+    module.entry()?.parameters.iter().enumerate().map(given).collect()
 }

@@ -188,6 +188,19 @@ fn a_bench_says_where_the_time_goes() {
     person.moe(&["bench", "small.moe", "--weights", "none.safetensors"]).wrong(&["none.safetensors"]);
 }
 
+/// Stretches of rows are drawn that the rows make up.
+#[test]
+fn ragged_inputs_are_drawn() {
+    let person = Person::new();
+    person
+        .write("r.moe", "moe 1\nmodel R[D = 4](x: f32[B, T[B], D]) -> f32[B, D] {\n    sum(x, over T)\n}\n");
+    let said =
+        person.moe(&["bench", "r.moe", "--set", "B=5", "--backend", "cranelift", "--repeat", "2"]).fine();
+    assert!(said.out.contains("B = 5"), "{}", said.out);
+    let said = person.moe(&["explain", "r.moe", "--check", "--rows", "7"]).fine();
+    assert!(said.out.contains("28 entries compared"), "{}", said.out);
+}
+
 #[test]
 fn the_reference_counts_and_times_nothing() {
     let person = Person::new();
