@@ -146,7 +146,7 @@ pub fn compare(
     let compiled = compile(session, selection)?;
     let module = &compiled.elaborated.module;
     let weights: BTreeMap<String, Tensor> = starting_weights(session, selection, seed)?.into_iter().collect();
-    let inputs = inputs(&module, &weights, rows, seed).ok_or_else(|| {
+    let inputs = inputs(module, &weights, rows, seed).ok_or_else(|| {
         let message = format!("no inputs can be made with {rows} for every free size");
         session.failure(vec![Diagnostic::plain_error("E0012", message).hint("try another number for --rows")])
     })?;

@@ -34,6 +34,28 @@ fn a_saved_proof_is_checked_and_a_changed_one_is_refused() {
 }
 
 #[test]
+fn every_example_is_proven() {
+    let person = Person::new();
+    let models = [
+        ("fashion", "Fashion"),
+        ("hierarchy", "Hierarchy"),
+        ("mixtral", "Mixtral"),
+        ("qwen3_moe", "Qwen3Moe"),
+        ("deepseek_v3", "DeepseekV3"),
+        ("transformer", "Story"),
+        ("transformer", "Mixture"),
+        ("vision", "Vision"),
+    ];
+    for (folder, model) in models {
+        let source = root().join(format!("examples/{folder}/{folder}.moe")).display().to_string();
+        person.moe(&["explain", &source, "--model", model, "--save-proof", "proof.txt"]).fine();
+        let arguments = ["explain", &source, "--model", model, "--check-proof", "proof.txt"];
+        let said = person.moe(&arguments).fine().out;
+        assert!(said.starts_with("the proof holds: "), "{model}: {said}");
+    }
+}
+
+#[test]
 fn a_rule_says_why_it_was_not_applied() {
     let (person, block) = (Person::new(), block());
     let said = person.moe(&["explain", &block, "--why-not", "pack-bounded"]).fine().out;

@@ -10,7 +10,7 @@ use crate::masks::{realize, Candidate};
 use crate::rule::{structural, Rule, Tree};
 use crate::sign::{sign, Sign};
 use crate::sizes::Nominal;
-use moe_graph::{AxisId, Function, NodeId, Operation};
+use moe_graph::{AxisId, Function, NodeId, Operation, ScalarFunction};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Why a proof is not accepted.
@@ -150,7 +150,7 @@ impl<'a> Checker<'a> {
         let fact = self.data(witness, line)?.fact.clone().ok_or_else(unknown)?;
         let expression = canonical(&self.bank, &fact.support.expression);
         let made = realize(&mut self.bank, &expression).ok_or("its support is no value")?;
-        if !self.bank.equal(made, mask) {
+        if !self.bank.equal(made, mask) && self.joined(made) != self.joined(mask) {
             return Err("the value is not its background off this mask".to_owned());
         }
         let axes: BTreeSet<AxisId> = self.bank.data(mask).ty.axes.iter().copied().collect();
@@ -163,6 +163,26 @@ impl<'a> Checker<'a> {
         let witness = (witness, Default::default());
         self.bank.knowledge.candidates.push(Candidate { mask, axis, axes, expression, rows, witness });
         Ok(())
+    }
+
+    /// How a truth value joins others by `and` or by `or`, whatever their order: intersections and unions of supports have none, and which value of
+    /// equal ones is named first depends on what is known so far.
+    fn joined(&self, root: Id) -> (Option<ScalarFunction>, BTreeSet<Id>) {
+        let function = |id: Id| match &self.bank.term(id)?.operation {
+            Operation::Map { function, .. } => Some(*function),
+            _ => None,
+        };
+        let by = function(root).filter(|by| matches!(by, ScalarFunction::And | ScalarFunction::Or));
+        let (mut open, mut joined) = (vec![root], BTreeSet::new());
+        while let Some(id) = open.pop() {
+            match self.bank.term(id) {
+                Some(term) if by.is_some() && function(id) == by => open.extend(&term.operands),
+                _ => {
+                    joined.insert(self.bank.find(id));
+                }
+            }
+        }
+        (by, joined)
     }
 
     fn step(

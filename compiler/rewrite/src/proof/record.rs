@@ -287,6 +287,10 @@ impl<'a> Recorder<'a> {
             let pair = (writer.node(*written)?, writer.node(*form)?);
             writer.proof.results.push(pair);
         }
+        // Outputs are the first of what must be computed; calls of this function look for them.
+        for (output, (written, _)) in function.outputs.iter().zip(&writer.proof.results) {
+            writer.builder.output(output.name.clone(), *written, output.axes.clone(), output.kind);
+        }
         writer.proof.axes = axes.iter().map(|(old, new)| (*old, *new)).collect();
         Ok((writer.builder.finish(), writer.proof))
     }
