@@ -31,7 +31,6 @@ const MEMORY: usize = 1 << 24;
 
 /// The models whose text is always the same.
 const MODELS: &str = "moe 1
-use std::gate::top_k::top_k
 
 model Product[D = 512](x: f32[N, D]) -> f32[N, F] {
     weight w: f32[D, F = D]
@@ -39,9 +38,10 @@ model Product[D = 512](x: f32[N, D]) -> f32[N, F] {
 }
 
 model Packed[D = 512, E = 8](x: f32[N, D]) -> f32[N, F] {
-    part gate = top_k[E, 1]
+    weight score: f32[D, E]
     weight w: f32[E, D, F = D]
-    let g = gate(x)
+    let s = x @ score
+    let g = where(largest_mask[1](s, over E), s, 0.0)
     sum e: E { g[_, e] * (x @ w[e]) }
 }
 
