@@ -1,42 +1,27 @@
 //! Layers with scales and biases before and after, and matrices that each row chooses: what may be done once, or for many rows together.
 
 use crate::maker::{Known, Maker};
-use moe_graph::{AxisId, Operation, ParameterKind, ScalarFunction};
-
-/// A small value with a fixed axis, that axis, and its other axes.
-fn input(maker: &mut Maker) -> Option<(Known, AxisId, Vec<AxisId>)> {
-    let float = maker.float;
-    let value = maker.value(|maker, ty| {
-        ty.element == float && ty.axes.len() <= 3 && ty.axes.iter().any(|axis| maker.is_fixed(*axis))
-    })?;
-    let x = maker.squash(value)?;
-    let fixed: Vec<AxisId> = maker.axes(x.node).into_iter().filter(|axis| maker.is_fixed(*axis)).collect();
-    let features = maker.random.pick(&fixed)?;
-    let rows = maker.axes(x.node).into_iter().filter(|axis| *axis != features).collect();
-    Some((x, features, rows))
-}
+use moe_graph::{AxisId, Operation, ParameterKind};
 
 /// The value scaled and shifted along an axis, or only one of the two, or neither.
 fn scaled(maker: &mut Maker, value: Known, axis: AxisId) -> Option<Known> {
     let mut value = value;
     if maker.random.once_in(2) {
         let scale = maker.parameter("scale", ParameterKind::Weight, maker.float, &[axis]);
-        let bits = value.bits.times(scale.bits);
-        value = maker.map(ScalarFunction::Multiply, &[value.node, scale.node], bits)?;
+        value = maker.product(value, scale)?;
     }
     if maker.random.once_in(2) {
         let bias = maker.parameter("bias", ParameterKind::Weight, maker.float, &[axis]);
-        let bits = value.bits.both(bias.bits).sum_of(2);
-        value = maker.map(ScalarFunction::Add, &[bias.node, value.node], bits)?;
+        value = maker.sum(bias, value)?;
     }
     Some(value)
 }
 
 /// A layer with scales and biases before and after it.
 pub(crate) fn scaled_layer(maker: &mut Maker) -> Option<Known> {
-    let (x, features, rows) = input(maker)?;
+    let (x, features) = maker.featured()?;
     let out = maker.axis("H", 5);
-    let all: Vec<AxisId> = rows.iter().copied().chain([features, out]).collect();
+    let all: Vec<AxisId> = maker.axes(x.node).into_iter().chain([out]).collect();
     if !maker.is_small(&all) {
         return None;
     }
@@ -48,23 +33,20 @@ pub(crate) fn scaled_layer(maker: &mut Maker) -> Option<Known> {
 
 /// A matrix for each row, by an index; and often a second one after it.
 pub(crate) fn chosen_matrices(maker: &mut Maker) -> Option<Known> {
-    let (x, features, rows) = input(maker)?;
-    let rows: Vec<AxisId> = rows.into_iter().filter(|axis| maker.is_fixed(*axis)).collect();
-    let rows = [maker.random.pick(&rows)?];
+    let (x, features) = maker.featured()?;
+    let axes = maker.axes(x.node);
+    let others: Vec<AxisId> = axes.iter().copied().filter(|axis| *axis != features).collect();
+    let fixed: Vec<AxisId> = others.iter().copied().filter(|axis| maker.is_fixed(*axis)).collect();
+    let rows = maker.random.pick(&fixed)?;
     let count = maker.random.pick(&[1, 2, 3, 7])?;
     let adapters = maker.axis("A", count);
     let (middle, out) = (maker.axis("R", 2), maker.axis("H", 5));
-    let all: Vec<AxisId> = maker.axes(x.node).into_iter().chain([adapters, middle]).collect();
-    let after: Vec<AxisId> = maker
-        .axes(x.node)
-        .into_iter()
-        .filter(|axis| *axis != features)
-        .chain([adapters, middle, out])
-        .collect();
-    if !maker.is_small(&all) || !maker.is_small(&after) {
+    let before: Vec<AxisId> = axes.into_iter().chain([adapters, middle]).collect();
+    let after: Vec<AxisId> = others.into_iter().chain([adapters, middle, out]).collect();
+    if !maker.is_small(&before) || !maker.is_small(&after) {
         return None;
     }
-    let index = maker.indices("id", &rows, count);
+    let index = maker.indices("id", &[rows], count);
     let looked_up = |maker: &mut Maker, from, to| {
         let table = maker.parameter("adapter", ParameterKind::Weight, maker.float, &[adapters, from, to]);
         maker.add(Operation::Gather { axis: adapters }, &[table.node, index.node], table.bits)

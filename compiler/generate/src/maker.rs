@@ -136,6 +136,15 @@ impl Maker {
         Some(Known { node, bits })
     }
 
+    pub fn sum(&mut self, left: Known, right: Known) -> Option<Known> {
+        let bits = left.bits.both(right.bits).sum_of(2);
+        self.map(ScalarFunction::Add, &[left.node, right.node], bits)
+    }
+
+    pub fn product(&mut self, left: Known, right: Known) -> Option<Known> {
+        self.map(ScalarFunction::Multiply, &[left.node, right.node], left.bits.times(right.bits))
+    }
+
     pub fn reduce(&mut self, kind: ReduceKind, axes: &[AxisId], operand: Known) -> Option<Known> {
         let count = axes.iter().map(|axis| self.length_of(*axis)).product();
         let bits = match kind {
@@ -159,8 +168,7 @@ impl Maker {
         let exact = bits.fits(self.ty(left.node).element);
         let left = if exact { left } else { self.squash(left)? };
         let right = if exact { right } else { self.squash(right)? };
-        let product =
-            self.map(ScalarFunction::Multiply, &[left.node, right.node], left.bits.times(right.bits))?;
+        let product = self.product(left, right)?;
         self.reduce(ReduceKind::Sum, &[axis], product)
     }
 
@@ -211,6 +219,17 @@ impl Maker {
     pub fn float_value(&mut self) -> Option<Known> {
         let float = self.float;
         self.value(|_, ty| ty.element == float)
+    }
+
+    /// A small float value of few axes, and one of them of a fixed size: its features.
+    pub fn featured(&mut self) -> Option<(Known, AxisId)> {
+        let float = self.float;
+        let value = self.value(|maker, ty| {
+            ty.element == float && ty.axes.len() <= 3 && ty.axes.iter().any(|axis| maker.is_fixed(*axis))
+        })?;
+        let x = self.squash(value)?;
+        let fixed: Vec<AxisId> = self.axes(x.node).into_iter().filter(|axis| self.is_fixed(*axis)).collect();
+        Some((x, self.random.pick(&fixed)?))
     }
 
     /// A parameter filled with random entries.

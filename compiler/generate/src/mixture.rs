@@ -5,13 +5,7 @@ use crate::moves::largest;
 use moe_graph::{AxisId, Operation, ParameterKind, ReduceKind, ScalarFunction};
 
 pub(crate) fn mixture(maker: &mut Maker) -> Option<Known> {
-    let float = maker.float;
-    let value = maker.value(|maker, ty| {
-        ty.element == float && ty.axes.len() <= 3 && ty.axes.iter().any(|axis| maker.is_fixed(*axis))
-    })?;
-    let x = maker.squash(value)?;
-    let fixed: Vec<AxisId> = maker.axes(x.node).into_iter().filter(|axis| maker.is_fixed(*axis)).collect();
-    let features = maker.random.pick(&fixed)?;
+    let (x, features) = maker.featured()?;
     let count = maker.random.pick(&[1, 2, 3, 4, 8])?;
     let experts = maker.axis("E", count);
     let gate = gate(maker, x, features, experts)?;
@@ -23,13 +17,12 @@ pub(crate) fn mixture(maker: &mut Maker) -> Option<Known> {
     // A second gate over the same experts.
     let other = self::gate(maker, x, features, experts)?;
     let second = weighted(maker, other, out, experts)?;
-    let bits = mixed.bits.both(second.bits).sum_of(2);
-    maker.map(ScalarFunction::Add, &[mixed.node, second.node], bits)
+    maker.sum(mixed, second)
 }
 
 /// The sum over experts of gate times expert.
 fn weighted(maker: &mut Maker, gate: Known, out: Known, experts: AxisId) -> Option<Known> {
-    let product = maker.map(ScalarFunction::Multiply, &[gate.node, out.node], gate.bits.times(out.bits))?;
+    let product = maker.product(gate, out)?;
     maker.reduce(ReduceKind::Sum, &[experts], product)
 }
 
@@ -90,12 +83,10 @@ fn expert(
     let mut inner = maker.contract(x, up, features)?;
     if maker.random.once_in(3) {
         let bias = maker.parameter("experts.bias", ParameterKind::Weight, maker.float, &[experts, hidden]);
-        let bits = inner.bits.both(bias.bits).sum_of(2);
-        inner = maker.map(ScalarFunction::Add, &[inner.node, bias.node], bits)?;
+        inner = maker.sum(inner, bias)?;
     }
     if let Some(gate) = gate {
-        let bits = inner.bits.both(gate.bits).sum_of(2);
-        inner = maker.map(ScalarFunction::Add, &[inner.node, gate.node], bits)?;
+        inner = maker.sum(inner, gate)?;
     }
     let zero = maker.number(maker.float, 0.0)?;
     inner = maker.map(ScalarFunction::Maximum, &[inner.node, zero], inner.bits)?;
@@ -107,8 +98,7 @@ fn expert(
     let inner = maker.squash(inner)?;
     let mut out = maker.contract(inner, down, hidden)?;
     if maker.random.once_in(2) {
-        let bits = out.bits.both(x.bits).sum_of(2);
-        out = maker.map(ScalarFunction::Add, &[out.node, x.node], bits)?;
+        out = maker.sum(out, x)?;
     }
     maker.squash(out)
 }
