@@ -12,7 +12,7 @@ use crate::machine::MachineDescription;
 use crate::proof::Proof;
 use crate::sizes::Nominal;
 use crate::totals::seconds;
-use crate::{checked, nominal_at, rewrite_each, Made, Options, RewriteError, Rewritten};
+use crate::{checked, rewrite_each, Made, Options, RewriteError, Rewritten};
 use moe_graph::{invariant_parameters, Module, ParameterKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,7 +120,7 @@ fn select(module: &Module, options: &Options, proofs: bool) -> Result<(Forms, Ve
         Some(made) => predicted(made, &options.machine, nominal),
         None => f64::INFINITY,
     };
-    let at = |size: i64| nominal_at(module, options, size);
+    let at = |size: i64| Nominal::at(module, &options.sizes, size);
     let chosen = choose(candidates.len(), last, &|candidate, size| price(candidate, &at(size)));
     let place = chosen.iter().rposition(|(from, _)| *from <= usual).unwrap_or(0);
     let rows = if chosen.len() > 1 { deciding(rows, &chosen, &at(usual), &price) } else { Vec::new() };
@@ -208,6 +208,9 @@ fn choose(count: usize, last: i64, price: &dyn Fn(usize, i64) -> f64) -> Vec<(i6
     let sizes = sizes(last);
     let mut kept: Vec<usize> = (0..count).collect();
     loop {
+        if let [only] = kept[..] {
+            return vec![(1, only)];
+        }
         let ranges = ranges(&kept, &sizes, price);
         let worth = |candidate: usize| {
             let own = sizes.iter().filter(|size| candidate_at(&ranges, **size) == Some(candidate));
@@ -224,7 +227,7 @@ fn choose(count: usize, last: i64, price: &dyn Fn(usize, i64) -> f64) -> Vec<(i6
                 a
             }
         });
-        match weakest.filter(|_| kept.len() > 1) {
+        match weakest {
             Some((worth, weakest)) if worth > SHARE || ranges.len() > MOST => {
                 kept.retain(|candidate| *candidate != weakest);
             }

@@ -213,10 +213,9 @@ pub struct Miss {
 pub fn why_not(module: &Module, options: &Options, name: &str) -> Result<(usize, Vec<Miss>), RewriteError> {
     let rules = rules::all();
     let rules: Vec<&Rule> = rules.iter().collect();
-    let options = &with_rows(module, options);
     let (mut times, mut misses) = (0, Vec::new());
     for (function, invariant) in module.functions.iter().zip(invariant_parameters(module)) {
-        let mut loaded = load(function, &invariant, nominal(options), false)?;
+        let mut loaded = load(function, &invariant, Nominal::usual(module, options), false)?;
         let fired = explore(&mut loaded, &rules, options, None)?;
         for (rule, fired) in rules.iter().zip(fired).filter(|(rule, _)| rule.name == name) {
             times += fired;
@@ -279,51 +278,28 @@ fn rewrite_each(
             && rule.fast_math.is_none_or(asked)
     };
     let rules: Vec<&Rule> = rules.iter().filter(chosen).collect();
-    let at = |point: &i64| nominal_at(module, options, *point);
-    let mut made: Vec<Made> = points.iter().map(|point| Made::empty(module, options, at(point))).collect();
+    let usual = Nominal::usual(module, options);
+    let points: Vec<Nominal> =
+        points.iter().map(|point| Nominal::at(module, &options.sizes, *point)).collect();
+    let mut made: Vec<Made> =
+        points.iter().map(|point| Made::empty(module, options, point.clone())).collect();
     for (function, invariant) in module.functions.iter().zip(invariant_parameters(module)) {
         let source = Source { function, invariant: &invariant };
         let mut log = proofs.then(Log::default);
-        let mut loaded = load(function, source.invariant, at(&options.default_size), proofs)?;
+        let mut loaded = load(function, source.invariant, usual.clone(), proofs)?;
         let fired = explore(&mut loaded, &rules, options, log.as_mut())?;
-        let mut usual: Option<Chosen> = None;
-        for (made, point) in made.iter_mut().zip(points) {
-            loaded.graph.analysis.nominal = at(point);
-            let chosen = match &usual {
-                Some(usual) if !is_beaten(function, &loaded, options, usual) => usual.clone(),
+        let mut first: Option<Chosen> = None;
+        for (made, point) in made.iter_mut().zip(&points) {
+            loaded.graph.analysis.nominal = point.clone();
+            let chosen = match &first {
+                Some(first) if !is_beaten(function, &loaded, options, first) => first.clone(),
                 _ => choose(function, &loaded, options)?,
             };
             make(&source, &loaded, &chosen, log.as_ref(), made, (&rules, &fired))?;
-            usual.get_or_insert(chosen);
+            first.get_or_insert(chosen);
         }
     }
     Ok(made)
-}
-
-/// The options with a number of rows for offsets: as many as if stretches were half as long as the longest.
-fn with_rows(module: &Module, options: &Options) -> Options {
-    let mut options = options.clone();
-    for offsets in &module.offsets {
-        let parameter = module.entry().and_then(|entry| entry.parameters.get(offsets.parameter as usize));
-        let ends = parameter.and_then(|parameter| parameter.ty.axes.first());
-        let (Some(symbol), Some(ends), Some(entry)) = (offsets.rows.as_symbol(), ends, module.entry()) else {
-            continue;
-        };
-        let nominal = nominal(&options);
-        let count = nominal.value(&entry.size(*ends)) - 1.0;
-        let rows = count * nominal.value(&Size::symbol(&offsets.longest)) / 2.0;
-        options.sizes.entry(symbol.to_owned()).or_insert(rows.max(1.0) as i64);
-    }
-    options
-}
-
-/// The sizes to compare forms at, where free sizes that are not given are taken to be this.
-fn nominal_at(module: &Module, options: &Options, default_size: i64) -> Nominal {
-    nominal(&with_rows(module, &Options { default_size, ..options.clone() }))
-}
-
-fn nominal(options: &Options) -> Nominal {
-    Nominal { sizes: options.sizes.clone(), default: options.default_size }
 }
 
 /// A function, and which of its parameters are the same in every step.

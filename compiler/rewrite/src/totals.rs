@@ -67,12 +67,17 @@ struct Computed {
     calls: Option<(FunctionId, Size)>,
 }
 
-/// What a step of a function computes, whose packed axes have `size` entries, given which of its parameters are the same in every step. What is
+/// How many entries there are along an axis, given those along packed ones.
+fn entries(function: &Function, rows: &BTreeMap<AxisId, Size>, axis: AxisId) -> Size {
+    rows.get(&axis).cloned().unwrap_or_else(|| function.size(axis))
+}
+
+/// What a step of a function computes, whose packed axes have `rows` entries, given which of its parameters are the same in every step. What is
 /// worked out once is not among it.
 fn computed<'a>(
     function: &'a Function,
     invariant: &[bool],
-    size: &'a dyn Fn(AxisId) -> Size,
+    rows: &'a BTreeMap<AxisId, Size>,
     machine: &'a MachineDescription,
     nominal: &'a Nominal,
 ) -> impl Iterator<Item = Computed> + 'a {
@@ -88,7 +93,7 @@ fn computed<'a>(
         let known: Vec<Option<u64>> = node.operands.iter().map(&of).collect();
         let read = i64::try_from(read(&node.operation, &known)).unwrap_or(i64::MAX);
         work.bytes.push(Bytes { each: read, axes: Vec::new() });
-        let seconds = work.seconds(machine, ragged, &|axis| nominal.value(&size(axis)));
+        let seconds = work.seconds(machine, ragged, &|axis| nominal.value(&entries(function, rows, axis)));
         // Results of one call are nodes with the same operands.
         let calls = call(function, &node.operation);
         let calls = calls.filter(|(callee, _)| called.insert((*callee, &node.operands)));
@@ -105,11 +110,11 @@ pub fn totals(
     machine: &MachineDescription,
     nominal: &Nominal,
 ) -> Totals {
-    let size = |axis: AxisId| rows.get(&axis).cloned().unwrap_or_else(|| function.size(axis));
-    let volume =
-        |axes: &[AxisId]| axes.iter().fold(Size::constant(1), |volume, axis| volume.multiply(&size(*axis)));
+    let volume = |axes: &[AxisId]| {
+        axes.iter().fold(Size::constant(1), |volume, axis| volume.multiply(&entries(function, rows, *axis)))
+    };
     let mut sum = Totals::default();
-    for Computed { work, seconds, calls } in computed(function, invariant, &size, machine, nominal) {
+    for Computed { work, seconds, calls } in computed(function, invariant, rows, machine, nominal) {
         sum = sum.plus(&symbolic(&work, &volume, seconds), &Size::constant(1), nominal);
         let callee = calls.and_then(|(callee, times)| Some((callees.get(callee.0 as usize)?, times)));
         sum = callee.map_or(sum.clone(), |(callee, times)| sum.plus(callee, &times, nominal));
@@ -117,7 +122,7 @@ pub fn totals(
     sum
 }
 
-/// The predicted seconds alone.
+/// The predicted seconds alone, for which no sizes are multiplied out: forms are compared at many sizes.
 pub fn seconds(
     function: &Function,
     invariant: &[bool],
@@ -126,8 +131,7 @@ pub fn seconds(
     machine: &MachineDescription,
     nominal: &Nominal,
 ) -> f64 {
-    let size = |axis: AxisId| rows.get(&axis).cloned().unwrap_or_else(|| function.size(axis));
-    computed(function, invariant, &size, machine, nominal)
+    computed(function, invariant, rows, machine, nominal)
         .map(|node| {
             let callee = node.calls.map(|(callee, times)| {
                 callees.get(callee.0 as usize).copied().unwrap_or_default() * nominal.value(&times)
