@@ -241,8 +241,7 @@ impl<'a> Elaborator<'a> {
                     Diagnostic::error("E0201", name.span, format!("the operand has no axis `{}`", name.text))
                         .label(format!("it is {shown}"));
                 let axes = tensor.axes.clone();
-                let mistake = self.with_origins(mistake, &axes);
-                self.error(mistake);
+                self.error_of_axes(mistake, &axes);
                 None
             }
         }
@@ -451,8 +450,7 @@ impl<'a> Elaborator<'a> {
                 .hint(format!("axes go by name: `as [{to} = {from}]` calls `{from}` by the name `{to}`"));
         }
         let axes: Vec<AxisKey> = tensor.axes.iter().copied().chain(missing).collect();
-        let mistake = self.with_origins(mistake, &axes);
-        self.error(mistake);
+        self.error_of_axes(mistake, &axes);
     }
 
     /// Keeps formal axes apart, and completes the binding.
@@ -494,7 +492,7 @@ impl<'a> Elaborator<'a> {
             };
             for (entry, axis) in shape.entries.iter().zip(own) {
                 let Entry::Named { name, over, span, .. } = entry else { continue };
-                if let Some(over) = over.first() {
+                if let Some(over) = over {
                     let Some(over) = matching.formals.get(&over.text).copied() else {
                         self.unknown_axis(&over.text, over.span);
                         return None;

@@ -104,8 +104,7 @@ impl Elaborator<'_> {
             format!("the axis `{name}` is {known} long, and the array has {length} entries along it"),
         )
         .label(format!("{length} entries"));
-        let mistake = self.with_origins(mistake, &[axis]);
-        self.error(mistake);
+        self.error_of_axes(mistake, &[axis]);
         None
     }
 

@@ -53,15 +53,16 @@ pub(crate) struct AxisTable {
 impl AxisTable {
     /// A new axis.
     pub fn axis(&mut self, name: &str, size: Size, origin: Span) -> AxisKey {
-        let (name, ragged, packed) = (name.to_owned(), None, false);
-        self.axes.push(AxisInfo { name, size, origin, ragged, packed });
-        AxisKey(self.axes.len() as u32 - 1)
+        self.add(AxisInfo { name: name.to_owned(), size, origin, ragged: None, packed: false })
     }
 
     /// A new axis of packed rows.
     pub fn packed_axis(&mut self, name: &str, size: Size, origin: Span) -> AxisKey {
-        let (name, ragged, packed) = (name.to_owned(), None, true);
-        self.axes.push(AxisInfo { name, size, origin, ragged, packed });
+        self.add(AxisInfo { name: name.to_owned(), size, origin, ragged: None, packed: true })
+    }
+
+    fn add(&mut self, info: AxisInfo) -> AxisKey {
+        self.axes.push(info);
         AxisKey(self.axes.len() as u32 - 1)
     }
 

@@ -13,7 +13,7 @@ use moe_grammar::tree::{
     AxisExpression, Definition, DefinitionKind, ExpressionKind, Parameter, StaticParameter,
 };
 use moe_graph::{OutputKind, ParameterKind, Size};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The name of the only result of a model whose result has none.
@@ -176,15 +176,14 @@ impl<'a> Elaborator<'a> {
             }
             axes.push(axis);
         }
-        let written = |entry: &Entry| matches!(entry, Entry::Named { over: [_, ..], .. });
-        let is_ragged = axes.iter().any(|axis| self.axes.ragged(*axis).is_some());
-        let tensor = if is_ragged || shape.entries.iter().any(written) {
-            self.ragged_parameter(definition, parameter, &shape, &axes)?
-        } else {
-            let (name, span) = (&parameter.name.text, parameter.name.span);
-            let node = self.entry_parameter(name, ParameterKind::Input, shape.element, &axes, span)?;
-            Tensor { level: 0, node, element: shape.element, axes, bound: BTreeSet::new() }
+        let node = match self.written_ragged(&shape, &axes)? {
+            Some(ragged) => self.ragged_parameter(definition, parameter, shape.element, &axes, ragged)?,
+            None => {
+                let (name, span) = (&parameter.name.text, parameter.name.span);
+                self.entry_parameter(name, ParameterKind::Input, shape.element, &axes, span)?
+            }
         };
+        let tensor = Tensor::of_entry(node, shape.element, axes);
         Some(Value::Tensor(self.top_bounds(tensor, &shape)?))
     }
 
@@ -204,7 +203,7 @@ impl<'a> Elaborator<'a> {
     }
 
     fn top_axis(&mut self, entry: &Entry) -> Option<AxisKey> {
-        let Entry::Named { name, size, over, span } = entry else { return self.entry_axis(entry) };
+        let Entry::Named { name, size, span, .. } = entry else { return self.entry_axis(entry) };
         if self.frame().size(name).is_some() {
             return self.entry_axis(entry);
         }
@@ -212,10 +211,8 @@ impl<'a> Elaborator<'a> {
             Some(size) => self.size_expression(size)?,
             None => Size::symbol(name),
         };
-        let axis = match over {
-            [] => self.axes.axis(name, size, *span),
-            over => self.new_ragged(name, over, *span)?,
-        };
+        // The offsets of an axis of many sizes become an input later, beside its first values.
+        let axis = self.axes.axis(name, size, *span);
         let key = self.axes.size_of_axis(name, axis);
         self.frame().set_size(name, key);
         Some(axis)

@@ -6,7 +6,7 @@ use crate::levels::Levels;
 use crate::limits::Budget;
 use crate::messages::Report;
 use crate::program::{Program, WeightDeclaration};
-use crate::value::{StackIndex, Value};
+use crate::value::{StackIndex, Tensor, Value};
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Definition, DefinitionKind, Name};
 use moe_grammar::Span;
@@ -37,6 +37,13 @@ pub(crate) struct Weight {
     pub own: Vec<AxisKey>,
     /// What its declaration says besides.
     pub declaration: WeightDeclaration,
+}
+
+impl Weight {
+    /// All of it, with the axes that it was first used with.
+    pub fn tensor(&self) -> Tensor {
+        Tensor::of_entry(self.node, self.element, [self.stack.as_slice(), &self.own].concat())
+    }
 }
 
 /// A weight given as a named argument.
@@ -189,6 +196,14 @@ impl<'a> Elaborator<'a> {
         self.frame().scopes.push(Scope::default());
         let result = work(self);
         self.frame().scopes.pop();
+        result
+    }
+
+    /// Does something whose nodes go to the entry, or to the innermost function.
+    pub fn at_entry<T>(&mut self, at_entry: bool, work: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.levels.at_entry(at_entry);
+        let result = work(self);
+        self.levels.at_entry(before);
         result
     }
 

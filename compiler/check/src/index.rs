@@ -143,8 +143,7 @@ impl Elaborator<'_> {
         let (name, size) = (self.axes.name(axis), self.axes.axis_size(axis));
         let mistake = Diagnostic::error("E0212", span, format!("{place} is outside the axis `{name}`"))
             .label(format!("the axis is {size} long, counted from 0"));
-        let mistake = self.with_origins(mistake, &[axis]);
-        self.error(mistake);
+        self.error_of_axes(mistake, &[axis]);
     }
 
     /// A tensor at an index along an axis.

@@ -87,8 +87,8 @@ impl Elaborator<'_> {
         self.error(mistake);
     }
 
-    /// Secondary labels that say where axes come from.
-    pub fn with_origins(&self, mut mistake: Diagnostic, axes: &[AxisKey]) -> Diagnostic {
+    /// Reports a mistake with secondary labels that say where axes come from.
+    pub fn error_of_axes(&mut self, mut mistake: Diagnostic, axes: &[AxisKey]) {
         for axis in axes {
             let origin = self.axes.origin(*axis);
             let shown = mistake.secondary.iter().any(|label| label.span == origin);
@@ -101,6 +101,6 @@ impl Elaborator<'_> {
                 mistake = mistake.also(origin, format!("`{name}` {size} and comes from here"));
             }
         }
-        mistake
+        self.error(mistake);
     }
 }

@@ -229,7 +229,7 @@ impl Elaborator<'_> {
             self.no_common_axis(left, right, axis, span);
             return None;
         }
-        let left = &self.factors(left, right, axis, span)?;
+        let left = &self.factor(left, right, axis, span)?;
         let product = self.map(ScalarFunction::Multiply, &[left, right], span)?;
         self.reduce(ReduceKind::Sum, &[axis], &product, span)
     }
@@ -253,8 +253,7 @@ impl Elaborator<'_> {
             mistake = mistake.hint(format!("axes go by name: `as [{name} = {twin}]` calls the right operand's `{twin}` by the name `{name}`"));
         }
         let axes: Vec<AxisKey> = [axis].into_iter().chain(right.axes.iter().copied()).collect();
-        let mistake = self.with_origins(mistake, &axes);
-        self.error(mistake);
+        self.error_of_axes(mistake, &axes);
     }
 }
 

@@ -264,10 +264,7 @@ impl Elaborator<'_> {
         let axes: Vec<AxisKey> = stack.iter().map(StackIndex::axis).chain(own.iter().copied()).collect();
         // A tensor made inside a loop stays there.
         let inside = matches!(value, Value::Tensor(tensor) if tensor.level > 0);
-        let before = self.levels.at_entry(!inside);
-        let whole = self.given_whole(value, shape, &axes, span);
-        self.levels.at_entry(before);
-        let mut tensor = whole?;
+        let mut tensor = self.at_entry(!inside, |this| this.given_whole(value, shape, &axes, span))?;
         for index in &stack {
             tensor = self.take(&tensor, index.axis(), index, span)?;
         }
@@ -310,8 +307,7 @@ impl Elaborator<'_> {
             let mistake = Diagnostic::error("E0206", span, format!("{found} does not fit {wanted}"))
                 .label(format!("this is {found}"));
             let axes: Vec<AxisKey> = tensor.axes.iter().chain(own).copied().collect();
-            let mistake = self.with_origins(mistake, &axes);
-            self.error(mistake);
+            self.error_of_axes(mistake, &axes);
             return None;
         }
         self.rename_all(tensor, own, span)
@@ -391,21 +387,14 @@ impl Elaborator<'_> {
         own: &[AxisKey],
         span: Span,
     ) -> Option<Tensor> {
-        let first: Vec<AxisKey> = weight.stack.iter().chain(&weight.own).copied().collect();
+        let tensor = weight.tensor();
         let now: Vec<AxisKey> = stack.iter().map(StackIndex::axis).chain(own.iter().copied()).collect();
-        let tensor = Tensor {
-            level: 0,
-            node: weight.node,
-            element: weight.element,
-            axes: first.clone(),
-            bound: BTreeSet::new(),
-        };
-        if first == now {
+        if tensor.axes == now {
             return Some(tensor);
         }
         let sizes = |axes: &[AxisKey]| axes.iter().map(|axis| self.axes.axis_size(*axis)).collect::<Vec<_>>();
-        if sizes(&first) != sizes(&now) {
-            let (first, now) = (self.show_axes(&first), self.show_axes(&now));
+        if sizes(&tensor.axes) != sizes(&now) {
+            let (first, now) = (self.show_axes(&tensor.axes), self.show_axes(&now));
             let call = self.frame().call.unwrap_or(span);
             let mistake = Diagnostic::error(
                 "E0405",
@@ -421,10 +410,7 @@ impl Elaborator<'_> {
             return None;
         }
         self.distinct_from_stacks(&now, weight.declaration.span)?;
-        let before = self.levels.at_entry(true);
-        let renamed = self.rename_all(tensor, &now, span);
-        self.levels.at_entry(before);
-        renamed
+        self.at_entry(true, |this| this.rename_all(tensor, &now, span))
     }
 
     /// Says so where the axes of stacks and those of a weight are not distinct.
@@ -492,7 +478,7 @@ impl Elaborator<'_> {
         match self.weights.get(&dotted).cloned() {
             Some(weight) => {
                 let stack = std::mem::replace(&mut self.frame().stack, part.stack.clone());
-                let tensor = self.indexed_weight(&weight, &weight.own.clone(), span);
+                let tensor = self.indexed_weight(&weight, &weight.own, span);
                 self.frame().stack = stack;
                 tensor.map_or(Value::Poison, Value::Tensor)
             }

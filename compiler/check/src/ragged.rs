@@ -9,7 +9,7 @@ use crate::elaborator::Elaborator;
 use crate::types::{Entry, Shape};
 use crate::value::{Tensor, Value};
 use moe_diagnostics::Diagnostic;
-use moe_grammar::tree::{Definition, Name, Parameter};
+use moe_grammar::tree::{Definition, Parameter};
 use moe_grammar::Span;
 use moe_graph::{
     AxisId, Element, NodeId, Offsets, Operation, ParameterKind, ReduceKind, Scalar, ScalarFunction, Size,
@@ -31,24 +31,19 @@ pub(crate) struct Ragged {
     pub origin: AxisKey,
 }
 
+impl Ragged {
+    /// How many entries are there, for each entry of the other axis.
+    fn lengths(&self) -> Tensor {
+        Tensor::of_entry(self.lengths, Element::I64, vec![self.over])
+    }
+
+    /// Which entries are there of `axis`, of which this is known.
+    fn mask(&self, axis: AxisKey) -> Tensor {
+        Tensor::of_entry(self.mask, Element::Bool, vec![self.over, axis])
+    }
+}
+
 impl Elaborator<'_> {
-    /// The axis of a type's entry `T[B]` that is named for the first time: its offsets become an input later, beside its first values.
-    pub fn new_ragged(&mut self, name: &str, over: &[Name], span: Span) -> Option<AxisKey> {
-        self.single(over, span)?;
-        Some(self.axes.axis(name, Size::symbol(name), span))
-    }
-
-    /// The one axis that the size of a ragged axis depends on.
-    fn single<'n>(&mut self, over: &'n [Name], span: Span) -> Option<&'n Name> {
-        match over {
-            [name] => Some(name),
-            _ => {
-                self.not_yet(span, "axes whose size depends on several others");
-                None
-            }
-        }
-    }
-
     /// Checks that an axis that a type writes as `T[B]` is ragged along that axis.
     pub fn expect_ragged(&mut self, axis: AxisKey, over: AxisKey, span: Span) -> Option<()> {
         let found = self.axes.ragged(axis).map(|ragged| ragged.over);
@@ -65,8 +60,7 @@ impl Elaborator<'_> {
         let mistake = Diagnostic::error("E0220", span, message)
             .label("written as an axis of many sizes")
             .hint(format!("write `{name}`: that stands for axes of either kind"));
-        let mistake = self.with_origins(mistake, &[axis]);
-        self.error(mistake);
+        self.error_of_axes(mistake, &[axis]);
         None
     }
 
@@ -75,50 +69,56 @@ impl Elaborator<'_> {
         &mut self,
         definition: &Definition,
         parameter: &Parameter,
-        shape: &Shape,
+        element: Element,
         axes: &[AxisKey],
-    ) -> Option<Tensor> {
-        let span = parameter.name.span;
-        let (axis, over) = self.written_ragged(shape, axes)?;
-        let rows = match self.axes.ragged(axis) {
-            Some(ragged) => ragged.rows,
-            None => {
-                let name = format!("{}.rows", self.axes.name(axis));
-                self.axes.packed_axis(&name, Size::symbol(&name), self.axes.origin(axis))
-            }
-        };
-        let name = &parameter.name.text;
+        (axis, over): (AxisKey, AxisKey),
+    ) -> Option<NodeId> {
+        let (name, span) = (&parameter.name.text, parameter.name.span);
+        let known = self.axes.ragged(axis);
+        let rows = known.map(|ragged| ragged.rows).unwrap_or_else(|| {
+            let name = format!("{}.rows", self.axes.name(axis));
+            self.axes.packed_axis(&name, Size::symbol(&name), self.axes.origin(axis))
+        });
         let packed = at_the_edge(axes, axis, over, rows);
-        let values = self.entry_parameter(name, ParameterKind::Input, shape.element, &packed, span)?;
-        let ragged = match self.axes.ragged(axis) {
+        let values = self.entry_parameter(name, ParameterKind::Input, element, &packed, span)?;
+        let ragged = match known {
             Some(ragged) => ragged,
             None => self.offsets(definition, axis, over, rows)?,
         };
-        let operation =
-            Operation::Unpack { from: self.id(ragged.rows), background: Scalar::zero(shape.element) };
-        let node = self.add(operation, &[ragged.mask, values], span)?;
-        Some(Tensor { level: 0, node, element: shape.element, axes: axes.to_vec(), bound: BTreeSet::new() })
+        let operation = Operation::Unpack { from: self.id(rows), background: Scalar::zero(element) };
+        self.add(operation, &[ragged.mask, values], span)
     }
 
-    /// The ragged axis of a type, and the axis that it is written to depend on.
-    fn written_ragged(&mut self, shape: &Shape, axes: &[AxisKey]) -> Option<(AxisKey, AxisKey)> {
+    /// The ragged axis of a type, if it has one, and the axis that it is written to depend on.
+    pub fn written_ragged(&mut self, shape: &Shape, axes: &[AxisKey]) -> Option<Option<(AxisKey, AxisKey)>> {
         let first = axes.len().checked_sub(shape.entries.len())?;
         let mut found = None;
         for (entry, axis) in shape.entries.iter().zip(axes.iter().skip(first)) {
             let Entry::Named { over, span, .. } = entry else { continue };
             let known = self.axes.ragged(*axis).map(|ragged| ragged.over);
-            let over = match (known, over.first()) {
+            let over = match (known, over) {
                 (Some(known), _) => known,
                 (None, Some(name)) => self.axis_named(name, None)?,
                 (None, None) => continue,
             };
-            if found.replace((*axis, over)).is_some() {
-                self.not_yet(*span, "values with two axes whose size depends on others");
-                return None;
-            }
-            self.beside_its_own(*axis, over, axes, *span)?;
+            self.expect_only(&mut found, (*axis, over), axes, *span)?;
         }
-        found
+        Some(found)
+    }
+
+    /// Notes a ragged axis of a value, and the axis that its size depends on. Checks that it is the only one.
+    fn expect_only(
+        &mut self,
+        found: &mut Option<(AxisKey, AxisKey)>,
+        (axis, over): (AxisKey, AxisKey),
+        axes: &[AxisKey],
+        span: Span,
+    ) -> Option<()> {
+        if found.replace((axis, over)).is_some() {
+            self.not_yet(span, "values with two axes whose size depends on others");
+            return None;
+        }
+        self.beside_its_own(axis, over, axes, span)
     }
 
     /// Checks that a type with a ragged axis has the axis that its size depends on, which has one size itself.
@@ -130,12 +130,6 @@ impl Elaborator<'_> {
         if axes.contains(&over) && axis != over {
             return Some(());
         }
-        self.alone(axis, over, span);
-        None
-    }
-
-    /// Reports that a ragged axis stands without the axis that its size depends on.
-    fn alone(&mut self, axis: AxisKey, over: AxisKey, span: Span) {
         let (name, own) = (self.axes.name(axis), self.axes.name(over));
         let mistake = Diagnostic::error(
             "E0220",
@@ -144,8 +138,8 @@ impl Elaborator<'_> {
         )
         .label(format!("`{own}` is no axis of this"))
         .hint(format!("sum over `{name}` first, or over both"));
-        let mistake = self.with_origins(mistake, &[axis]);
-        self.error(mistake);
+        self.error_of_axes(mistake, &[axis]);
+        None
     }
 
     /// The input that says where the rows of each entry begin; from it the lengths, and which entries are there.
@@ -192,11 +186,11 @@ impl Elaborator<'_> {
         let Some(ragged) = self.axes.ragged(axis) else { return Some(new) };
         let own =
             self.axes.packed_axis(&self.axes.name(ragged.rows), self.axes.axis_size(ragged.rows), origin);
-        let before = self.levels.at_entry(true);
-        let operation = Operation::Rename { from: self.id(axis), to: self.id(new) };
-        let mask = self.add(operation, &[ragged.mask], origin);
-        self.levels.at_entry(before);
-        self.axes.set_ragged(new, Ragged { mask: mask?, rows: own, ..ragged });
+        let mask = self.at_entry(true, |this| {
+            let operation = Operation::Rename { from: this.id(axis), to: this.id(new) };
+            this.add(operation, &[ragged.mask], origin)
+        })?;
+        self.axes.set_ragged(new, Ragged { mask, rows: own, ..ragged });
         Some(new)
     }
 
@@ -211,8 +205,7 @@ impl Elaborator<'_> {
                 format!("`{name}` and `{other}` do not have the same sizes"),
             )
             .label("the size of one depends on another axis");
-            let mistake = self.with_origins(mistake, &[from, to]);
-            self.error(mistake);
+            self.error_of_axes(mistake, &[from, to]);
             return None;
         }
         self.expect_free(from, axes, span, "called otherwise")
@@ -230,8 +223,7 @@ impl Elaborator<'_> {
         )
         .label(format!("`{own}` would have no size any more"))
         .hint(format!("sum over `{own}` first, or over both"));
-        let mistake = self.with_origins(mistake, &[ragged]);
-        self.error(mistake);
+        self.error_of_axes(mistake, &[ragged]);
         None
     }
 
@@ -244,8 +236,7 @@ impl Elaborator<'_> {
                 .hint(format!(
                     "elementwise work, reductions, `largest_mask` and sums so far go along `{name}`; `coordinate({name})` and `present({name})` say where"
                 ));
-            let mistake = self.with_origins(mistake, &[axis]);
-            self.error(mistake);
+            self.error_of_axes(mistake, &[axis]);
             return None;
         }
         self.expect_free(axis, axes, span, what)
@@ -253,11 +244,7 @@ impl Elaborator<'_> {
 
     /// Which entries of an axis are there, beside a value: taken at the indices at which the value is. `None` where all are.
     pub fn presence(&mut self, axis: AxisKey, axes: &[AxisKey], bound: &BTreeSet<AxisKey>) -> Option<Tensor> {
-        let ragged = self.axes.ragged(axis)?;
-        let is_full = |own: &AxisKey| axes.contains(own) || (*own == ragged.over && !bound.contains(own));
-        let (full, taken): (Vec<AxisKey>, Vec<AxisKey>) = [ragged.over, axis].into_iter().partition(is_full);
-        let bound = taken.into_iter().collect();
-        Some(Tensor { level: 0, node: ragged.mask, element: Element::Bool, axes: full, bound })
+        Some(taken(self.axes.ragged(axis)?.mask(axis), axes, bound))
     }
 
     /// A value whose entries that are not there do not count in a reduction along `axes`.
@@ -271,9 +258,7 @@ impl Elaborator<'_> {
         let mut counted = tensor.clone();
         let gone: BTreeSet<AxisKey> = tensor.bound.iter().chain(axes).copied().collect();
         for axis in axes {
-            let bound: BTreeSet<AxisKey> =
-                gone.iter().copied().filter(|own| !tensor.axes.contains(own)).collect();
-            let Some(mask) = self.presence(*axis, &tensor.axes, &bound) else { continue };
+            let Some(mask) = self.presence(*axis, &tensor.axes, &gone) else { continue };
             let identity = kind.identity(tensor.element);
             if self.is_known_off(&counted, &mask, identity) {
                 continue;
@@ -297,9 +282,8 @@ impl Elaborator<'_> {
         same && fact.support.is_within_support(&mask.support)
     }
 
-    /// Factors of a product that is summed along an axis: where the product would count entries that are not there, the first factor is
-    /// zero there.
-    pub fn factors(&mut self, left: &Tensor, right: &Tensor, axis: AxisKey, span: Span) -> Option<Tensor> {
+    /// The first factor of a product that is summed along an axis: zero at entries that are not there, where the product would count them.
+    pub fn factor(&mut self, left: &Tensor, right: &Tensor, axis: AxisKey, span: Span) -> Option<Tensor> {
         let Some(mask) = self.presence(axis, &left.axes, &left.bound) else { return Some(left.clone()) };
         let zero = Scalar::zero(left.element);
         if self.is_known_off(left, &mask, zero) || self.is_known_off(right, &mask, zero) {
@@ -308,55 +292,35 @@ impl Elaborator<'_> {
         self.only_present(left, &[axis], ReduceKind::Sum, span)
     }
 
-    /// How many entries an axis has: a size, or lengths where there is one for each entry of another axis.
-    pub fn length(&mut self, axis: AxisKey) -> Option<Tensor> {
-        let ragged = self.axes.ragged(axis)?;
-        let axes = vec![ragged.over];
-        Some(Tensor { level: 0, node: ragged.lengths, element: Element::I64, axes, bound: BTreeSet::new() })
-    }
-
     /// How many entries there are along axes, beside a value taken at indices along `bound`: a size, and a number of entries for each axis whose
     /// size depends on another that is not among them.
-    pub fn counted_along(&mut self, axes: &[AxisKey], bound: &BTreeSet<AxisKey>) -> (Size, Vec<Tensor>) {
+    pub fn counted_along(&self, axes: &[AxisKey], bound: &BTreeSet<AxisKey>) -> (Size, Vec<Tensor>) {
         let (mut size, mut lengths) = (Size::constant(1), Vec::new());
-        let with = |own: &AxisKey| self.axes.ragged(*own).filter(|ragged| axes.contains(&ragged.over));
-        let counted: Vec<AxisKey> = axes.iter().filter_map(with).map(|ragged| ragged.over).collect();
+        // The rows count for both axes.
+        let counted: Vec<AxisKey> =
+            axes.iter().filter_map(|axis| Some(self.axes.ragged(*axis)?.over)).collect();
         for axis in axes.iter().filter(|axis| !counted.contains(axis)) {
             match self.axes.ragged(*axis) {
                 None => size = size.multiply(&self.axes.axis_size(*axis)),
                 Some(ragged) if axes.contains(&ragged.over) => {
                     size = size.multiply(&self.axes.axis_size(ragged.rows));
                 }
-                Some(ragged) => {
-                    lengths.extend(self.length(*axis).map(|length| {
-                        if bound.contains(&ragged.over) {
-                            let bound = BTreeSet::from([ragged.over]);
-                            return Tensor { axes: Vec::new(), bound, ..length };
-                        }
-                        length
-                    }));
-                }
+                Some(ragged) => lengths.push(taken(ragged.lengths(), &[], bound)),
             }
         }
         (size, lengths)
     }
 
     /// What the name of a size or an axis stands for as a value.
-    pub fn size_of_name(&mut self, key: SizeKey) -> Value {
-        let lengths = self.axes.known_axis(key).and_then(|axis| self.length(axis));
-        lengths.map_or_else(|| Value::Size(self.axes.size_value(key)), Value::Tensor)
+    pub fn size_of_name(&self, key: SizeKey) -> Value {
+        let ragged = self.axes.known_axis(key).and_then(|axis| self.axes.ragged(axis));
+        ragged
+            .map_or_else(|| Value::Size(self.axes.size_value(key)), |ragged| Value::Tensor(ragged.lengths()))
     }
 
     /// The value of `present(T)`: which entries of an axis are there; `true` where all are.
-    pub fn present(&mut self, axis: AxisKey) -> Value {
-        match self.axes.ragged(axis) {
-            Some(ragged) => {
-                let axes = vec![ragged.over, axis];
-                let node = ragged.mask;
-                Value::Tensor(Tensor { level: 0, node, element: Element::Bool, axes, bound: BTreeSet::new() })
-            }
-            None => Value::Bool(true),
-        }
+    pub fn present(&self, axis: AxisKey) -> Value {
+        self.axes.ragged(axis).map_or(Value::Bool(true), |ragged| Value::Tensor(ragged.mask(axis)))
     }
 
     /// What leaves the model: rows of the entries that are there, in the place of a ragged axis and the one its size depends on.
@@ -365,27 +329,30 @@ impl Elaborator<'_> {
         tensor: &Tensor,
         axes: &[AxisKey],
         span: Span,
-    ) -> Option<(Tensor, Vec<AxisKey>)> {
-        let ragged: Vec<(AxisKey, Ragged)> =
-            axes.iter().filter_map(|axis| Some((*axis, self.axes.ragged(*axis)?))).collect();
-        let (axis, found) = match ragged.as_slice() {
-            [] => return Some((tensor.clone(), axes.to_vec())),
-            [single] => *single,
-            _ => {
-                self.not_yet(span, "values with two axes whose size depends on others");
-                return None;
+    ) -> Option<(NodeId, Vec<AxisKey>)> {
+        let mut found = None;
+        for axis in axes {
+            if let Some(ragged) = self.axes.ragged(*axis) {
+                self.expect_only(&mut found, (*axis, ragged.over), axes, span)?;
             }
-        };
-        self.beside_its_own(axis, found.over, axes, span)?;
+        }
+        let found = found.and_then(|(axis, _)| Some((axis, self.axes.ragged(axis)?)));
+        let Some((axis, ragged)) = found else { return Some((tensor.node, axes.to_vec())) };
         let mut node = self.here(tensor);
-        for own in [found.over, axis] {
+        for own in [ragged.over, axis] {
             node = self.spread(node, own, span)?;
         }
-        let operation = Operation::Pack { into: self.id(found.rows) };
-        let node = self.add(operation, &[found.mask, node], span)?;
-        let packed = at_the_edge(axes, axis, found.over, found.rows);
-        Some((Tensor { node, axes: packed.clone(), ..tensor.clone() }, packed))
+        let operation = Operation::Pack { into: self.id(ragged.rows) };
+        let node = self.add(operation, &[ragged.mask, node], span)?;
+        Some((node, at_the_edge(axes, axis, ragged.over, ragged.rows)))
     }
+}
+
+/// A value of the entry beside one with `axes` that is taken at the indices of `bound`: taken at the same.
+fn taken(tensor: Tensor, axes: &[AxisKey], bound: &BTreeSet<AxisKey>) -> Tensor {
+    let is_taken = |own: &AxisKey| bound.contains(own) && !axes.contains(own);
+    let (taken, full): (Vec<AxisKey>, Vec<AxisKey>) = tensor.axes.iter().partition(|own| is_taken(own));
+    Tensor { axes: full, bound: taken.into_iter().collect(), ..tensor }
 }
 
 /// The axes at the edge: the rows in the place of the ragged axis, and nothing in the place of the other.

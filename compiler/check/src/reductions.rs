@@ -166,11 +166,11 @@ impl Elaborator<'_> {
         }
         let (count, lengths) = self.counted_along(axes, &sum.bound);
         let mut mean = sum.clone();
-        for length in lengths {
-            let length = self.cast(&length, sum.element, span)?;
+        for length in &lengths {
+            let length = self.cast(length, sum.element, span)?;
             mean = self.map(ScalarFunction::Divide, &[&mean, &length], span)?;
         }
-        if count.as_constant() == Some(1) && mean.node != sum.node {
+        if count.as_constant() == Some(1) && !lengths.is_empty() {
             return Some(mean);
         }
         let count = self.size_tensor(&count, sum.element, span)?;
@@ -241,8 +241,7 @@ impl Elaborator<'_> {
                 format!("`{name}` is {size} long, and the list has {count} parts"),
             )
             .label("one part for each entry");
-            let mistake = self.with_origins(mistake, &[axis]);
-            self.error(mistake);
+            self.error_of_axes(mistake, &[axis]);
             return Value::Poison;
         }
         let rest: Vec<AxisKey> = axes.iter().copied().filter(|other| *other != axis).collect();

@@ -74,7 +74,7 @@ impl Elaborator<'_> {
     fn size_path(&mut self, path: &[Name], span: Span) -> Option<Size> {
         let [name] = path else { return self.no_size(span) };
         if let Some(key) = self.frame().size(&name.text) {
-            if let Some(axis) = self.axes.known_axis(key).filter(|axis| self.axes.ragged(*axis).is_some()) {
+            if let Some(axis) = self.axes.known_axis(key) {
                 self.expect_even(axis, &[], span, "sizes")?;
             }
             return Some(self.axes.size_value(key));

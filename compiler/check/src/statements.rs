@@ -110,11 +110,11 @@ impl<'a> Elaborator<'a> {
     /// An output of the entry.
     pub fn entry_output(&mut self, name: &str, tensor: &Tensor, axes: &[AxisKey], kind: OutputKind) {
         let span = self.levels.get(0).and_then(|level| level.builder.function().node(tensor.node)?.span);
-        let Some((tensor, axes)) = self.edge_of(tensor, axes, span.unwrap_or_default()) else { return };
-        let (table, axes) = (&self.axes, axes.as_slice());
+        let Some((node, axes)) = self.edge_of(tensor, axes, span.unwrap_or_default()) else { return };
+        let table = &self.axes;
         if let Some(level) = self.levels.get_mut(0) {
-            let axes = level.axes(axes, table);
-            level.builder.output(name, tensor.node, axes, kind);
+            let axes = level.axes(&axes, table);
+            level.builder.output(name, node, axes, kind);
         }
     }
 

@@ -1,7 +1,7 @@
 //! State: values that last from step to step, also in loops and in parts that are in several places.
 
 use crate::axes::AxisKey;
-use crate::elaborator::{Elaborator, Mode, State};
+use crate::elaborator::{Elaborator, Mode, State, Weight};
 use crate::levels::Loop;
 use crate::value::{StackIndex, Tensor, Value};
 use moe_diagnostics::Diagnostic;
@@ -174,12 +174,11 @@ impl Elaborator<'_> {
             Some("ones") => Scalar::of(element, 1.0),
             _ => None,
         };
-        let (frame, before) = (self.first_frame(stack), self.levels.at_entry(true));
-        let tensor = match number {
-            Some(number) => self.constant(number, initial.span),
-            None => self.first_expression(element, axes, initial),
-        };
-        self.levels.at_entry(before);
+        let frame = self.first_frame(stack);
+        let tensor = self.at_entry(true, |this| match number {
+            Some(number) => this.constant(number, initial.span),
+            None => this.first_expression(element, axes, initial),
+        });
         *self.frame() = frame;
         tensor
     }
@@ -213,9 +212,7 @@ impl Elaborator<'_> {
                 _ => None,
             };
         }
-        let weight = self.weights.get(&dotted)?.clone();
-        let axes = weight.stack.iter().chain(&weight.own).copied().collect();
-        Some(Tensor { level: 0, node: weight.node, element: weight.element, axes, bound: BTreeSet::new() })
+        self.weights.get(&dotted).map(Weight::tensor)
     }
 
     fn first_expression(

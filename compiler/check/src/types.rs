@@ -18,8 +18,8 @@ pub(crate) enum Entry<'t> {
         name: &'t str,
         /// The size after `=`.
         size: Option<&'t Expression>,
-        /// The axes in brackets, which its size depends on: `T[B]`.
-        over: &'t [Name],
+        /// The axis in brackets, which its size depends on: `T[B]`.
+        over: Option<&'t Name>,
         /// Where it is.
         span: Span,
     },
@@ -80,11 +80,11 @@ pub(crate) fn element_of(ty: &TypeExpression) -> Option<Element> {
 fn entry<'t>(axis: &'t AxisExpression) -> Option<Entry<'t>> {
     match axis {
         AxisExpression::Axis { name: Some(name), size, span } => {
-            Some(Entry::Named { name: &name.text, size: Some(size), over: &[], span: *span })
+            Some(Entry::Named { name: &name.text, size: Some(size), over: None, span: *span })
         }
         AxisExpression::Axis { name: None, size, span } => Some(match &size.kind {
             ExpressionKind::Path(path) => match path.as_slice() {
-                [name] => Entry::Named { name: &name.text, size: None, over: &[], span: *span },
+                [name] => Entry::Named { name: &name.text, size: None, over: None, span: *span },
                 _ => Entry::Sized { size, span: *span },
             },
             _ => Entry::Sized { size, span: *span },
@@ -129,7 +129,12 @@ impl<'a> Elaborator<'a> {
             }
             AxisExpression::Rest(_) => shape.rest = true,
             AxisExpression::Ragged { name, over, span } => {
-                shape.entries.push(Entry::Named { name: &name.text, size: None, over, span: *span });
+                let [over] = over.as_slice() else {
+                    self.not_yet(*span, "axes whose size depends on several others");
+                    return None;
+                };
+                let (name, over) = (&name.text, Some(over));
+                shape.entries.push(Entry::Named { name, size: None, over, span: *span });
             }
             AxisExpression::Bounded { bound, axes, span } => {
                 let first = shape.entries.len();
@@ -203,7 +208,7 @@ impl<'a> Elaborator<'a> {
                     let wanted = self.size_expression(size)?;
                     self.expect_size(axis, &wanted, *span)?;
                 }
-                if let Some(over) = over.first() {
+                if let Some(over) = over {
                     let over = self.axis_named(over, None)?;
                     self.expect_ragged(axis, over, *span)?;
                 }
@@ -238,8 +243,7 @@ impl<'a> Elaborator<'a> {
         let mistake =
             Diagnostic::error("E0206", span, format!("the axis `{name}` is {size} long and not {wanted}"))
                 .label(format!("{wanted} expected"));
-        let mistake = self.with_origins(mistake, &[axis]);
-        self.error(mistake);
+        self.error_of_axes(mistake, &[axis]);
         None
     }
 
@@ -361,8 +365,7 @@ impl<'a> Elaborator<'a> {
             _ => mistake,
         };
         let axes = tensor.axes.clone();
-        let mistake = self.with_origins(mistake, &axes);
-        self.error(mistake);
+        self.error_of_axes(mistake, &axes);
     }
 
     /// A type as written.

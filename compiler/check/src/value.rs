@@ -45,6 +45,13 @@ pub(crate) struct Tensor {
     pub bound: BTreeSet<AxisKey>,
 }
 
+impl Tensor {
+    /// A node of the entry with all of its axes.
+    pub fn of_entry(node: NodeId, element: Element, axes: Vec<AxisKey>) -> Self {
+        Tensor { level: 0, node, element, axes, bound: BTreeSet::new() }
+    }
+}
+
 /// A number as written.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Number {

@@ -117,6 +117,13 @@ fn what_has_no_size_is_refused() {
     let refused = [
         ("model M(x: f32[B, T[B]], T: i64[B]) -> f32[B] { sum(x, over T) }", "E0104"),
         ("model M(x: f32[B, T[B, C], C]) -> f32[B] { sum(x, over (T, C)) }", "E0410"),
+        (
+            "model M(x: f32[B, T[B], C = 2]) -> f32[B] {
+    let y: f32[B, T[B, C], C] = x
+    sum(y, over (T, C))
+}",
+            "E0410",
+        ),
         ("model M(x: f32[B, T[B], S[B]]) -> f32[B] { sum(x, over (T, S)) }", "E0410"),
         ("model M(x: f32[B, T[B], S[T]]) -> f32[B] { sum(x, over (T, S)) }", "E0410"),
         ("model M(x: f32[T[B], D = 4], y: f32[B]) -> f32[B] { y }", "E0203"),
