@@ -115,7 +115,7 @@ impl Context {
         Ok(outputs)
     }
 
-    /// The shapes of the outputs for these inputs, of which only element types and shapes matter.
+    /// The shapes of the outputs for these inputs, of which only element types, shapes and the entries of offsets matter.
     ///
     /// # Errors
     /// If the inputs do not fit the program or each other.

@@ -1,6 +1,6 @@
 //! The forms of a step: which one is used, what it uses, and where they switch in words.
 
-use crate::program::{Count, Place, Program, SizeExpression, Step};
+use crate::program::{Place, Program, SizeExpression};
 use crate::sizes;
 
 /// Which of [`Program::forms`] is used at these free sizes.
@@ -19,8 +19,8 @@ pub fn used(program: &Program, form: usize) -> Vec<bool> {
         return used;
     }
     let mut visit = |buffer: u32| mark(program, buffer, &mut used);
-    walk(&program.begin, &mut visit);
-    program.forms.get(form).iter().for_each(|form| walk(&form.step, &mut visit));
+    let steps = program.forms.get(form).into_iter().flat_map(|form| &form.step);
+    program.begin.iter().chain(steps).for_each(|step| step.each_buffer(&mut visit));
     let observed = program.observations.iter().filter_map(|observation| observation.buffers.get(form));
     observed.for_each(|buffer| visit(*buffer));
     used
@@ -35,29 +35,6 @@ fn mark(program: &Program, buffer: u32, used: &mut [bool]) {
             Some(Place::Round { buffer, .. }) if !known => Some(*buffer),
             _ => None,
         };
-    }
-}
-
-fn walk(steps: &[Step], visit: &mut dyn FnMut(u32)) {
-    for step in steps {
-        match step {
-            Step::Launch(launch) => {
-                launch.buffers.iter().for_each(|buffer| visit(*buffer));
-                for work in [&launch.flops, &launch.bytes] {
-                    sizes::visit(work, &mut |leaf| {
-                        if let SizeExpression::Counted { buffer, .. } = leaf {
-                            visit(*buffer);
-                        }
-                    });
-                }
-            }
-            Step::Repeat(repeat) => {
-                if let Count::Buffer(buffer) = repeat.count {
-                    visit(buffer);
-                }
-                walk(&repeat.body, visit);
-            }
-        }
     }
 }
 

@@ -6,6 +6,7 @@
 //! one. Before a context's first step `begin` gives states their first values.
 
 use crate::element::Element;
+use crate::sizes;
 use serde::{Deserialize, Serialize};
 
 /// The version of this form. A program and a runtime of different versions refuse each other.
@@ -203,6 +204,20 @@ pub struct Launch {
     pub bytes: SizeExpression,
 }
 
+impl Launch {
+    /// Visits the buffers that it uses: those of the kernel, and those that its work is counted from when it is done.
+    pub fn each_buffer(&self, visit: &mut dyn FnMut(u32)) {
+        self.buffers.iter().for_each(|buffer| visit(*buffer));
+        for work in [&self.flops, &self.bytes] {
+            sizes::visit(work, &mut |leaf| {
+                if let SizeExpression::Counted { buffer, .. } = leaf {
+                    visit(*buffer);
+                }
+            });
+        }
+    }
+}
+
 /// One step of a program.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Step {
@@ -210,6 +225,21 @@ pub enum Step {
     Launch(Launch),
     /// Steps done several times: a repeated layer, a fold.
     Repeat(Repeat),
+}
+
+impl Step {
+    /// Visits the buffers that it uses, those of all it repeats among them.
+    pub fn each_buffer(&self, visit: &mut dyn FnMut(u32)) {
+        match self {
+            Step::Launch(launch) => launch.each_buffer(visit),
+            Step::Repeat(repeat) => {
+                if let Count::Buffer(buffer) = repeat.count {
+                    visit(buffer);
+                }
+                repeat.body.iter().for_each(|step| step.each_buffer(visit));
+            }
+        }
+    }
 }
 
 /// Steps done several times, one round after the other.

@@ -33,14 +33,12 @@ pub struct TimedLaunch {
     pub begin: Duration,
     /// Until all threads were done.
     pub length: Duration,
-    /// Floating-point operations of this launch.
-    pub flops: u64,
-    /// Bytes that it read and wrote.
-    pub bytes: u64,
+    /// What it did, as one call.
+    pub work: Counts,
 }
 
 /// What is to be noted of steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Watch {
     /// Nothing.
     #[default]
@@ -54,8 +52,9 @@ pub enum Watch {
 /// What was noted of a step.
 #[derive(Debug, Default)]
 pub struct Record {
-    watch: Watch,
+    /// Where times are noted.
     begin: Option<Instant>,
+    /// For each kernel, where work is noted.
     counts: Vec<Counts>,
     launches: Vec<TimedLaunch>,
 }
@@ -65,12 +64,12 @@ impl Record {
     pub fn begin(watch: Watch, kernels: usize) -> Self {
         let counted = if watch == Watch::Nothing { 0 } else { kernels };
         let begin = (watch == Watch::Time).then(Instant::now);
-        Record { watch, begin, counts: vec![Counts::default(); counted], launches: Vec::new() }
+        Record { begin, counts: vec![Counts::default(); counted], launches: Vec::new() }
     }
 
     /// Whether the work of launches is noted.
     pub fn counts_work(&self) -> bool {
-        self.watch != Watch::Nothing
+        !self.counts.is_empty()
     }
 
     /// How long the step has run, where that is noted.
@@ -80,12 +79,13 @@ impl Record {
 
     /// Notes a launch that began when `begin` says and ends now.
     pub fn note(&mut self, kernel: usize, begin: Option<Duration>, flops: u64, bytes: u64) {
+        let work = Counts { calls: 1, flops, bytes };
         if let Some(counts) = self.counts.get_mut(kernel) {
-            *counts = counts.and(Counts { calls: 1, flops, bytes });
+            *counts = counts.and(work);
         }
         if let Some((begin, end)) = begin.zip(self.now()) {
             let length = end.saturating_sub(begin);
-            self.launches.push(TimedLaunch { kernel, begin, length, flops, bytes });
+            self.launches.push(TimedLaunch { kernel, begin, length, work });
         }
     }
 

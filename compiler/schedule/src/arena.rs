@@ -4,7 +4,7 @@
 use crate::assembly::{Draft, Home};
 use crate::sizes::aligned;
 use moe_graph::Size;
-use moe_runtime::program::{Count, Launch, SizeExpression, Step};
+use moe_runtime::program::{Count, Launch, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// From the first to the last step that touches a buffer.
@@ -40,14 +40,11 @@ pub(crate) fn plan_prepared<'a>(
     steps: impl Iterator<Item = &'a [Step]>,
 ) -> Arena {
     let mut read = BTreeSet::new();
-    steps.for_each(|steps| reads(steps, &mut read));
-    for buffer in read.clone() {
-        let mut place = buffer;
-        while let Some(Home::Round { buffer, .. }) = buffers.get(place as usize).map(|draft| &draft.home) {
-            place = *buffer;
-        }
-        read.insert(place);
-    }
+    steps.flatten().for_each(|step| {
+        step.each_buffer(&mut |buffer| {
+            read.insert(whole(buffers, buffer));
+        });
+    });
     let mut lives: BTreeMap<u32, Life> = BTreeMap::new();
     for (clock, launch) in prepare.iter().enumerate() {
         let own = |buffer: &&u32| {
@@ -61,19 +58,11 @@ pub(crate) fn plan_prepared<'a>(
     laid(buffers, lives)
 }
 
-/// The buffers that steps touch.
-fn reads(steps: &[Step], found: &mut BTreeSet<u32>) {
-    for step in steps {
-        match step {
-            Step::Launch(launch) => found.extend(&launch.buffers),
-            Step::Repeat(repeat) => {
-                found.extend(match repeat.count {
-                    Count::Buffer(buffer) => Some(buffer),
-                    Count::Size(_) => None,
-                });
-                reads(&repeat.body, found);
-            }
-        }
+/// The buffer that a buffer is a part of, if it moves from round to round; itself if not.
+fn whole(buffers: &[Draft], buffer: u32) -> u32 {
+    match buffers.get(buffer as usize).map(|draft| &draft.home) {
+        Some(Home::Round { buffer, .. }) => whole(buffers, *buffer),
+        _ => buffer,
     }
 }
 
@@ -126,10 +115,7 @@ fn walk(buffers: &[Draft], steps: &[Step], clock: &mut usize, lives: &mut BTreeM
         *clock += 1;
         match step {
             Step::Launch(launch) => {
-                for buffer in &launch.buffers {
-                    touch(buffers, *buffer, *clock, lives);
-                }
-                counted(&launch.flops, &mut |buffer| touch(buffers, buffer, *clock, lives));
+                launch.each_buffer(&mut |buffer| touch(buffers, buffer, *clock, lives));
             }
             Step::Repeat(repeat) => {
                 if let Count::Buffer(buffer) = repeat.count {
@@ -140,7 +126,10 @@ fn walk(buffers: &[Draft], steps: &[Step], clock: &mut usize, lives: &mut BTreeM
                 *clock += 1;
                 // What rounds fill entry by entry has its place from the first round on.
                 let mut filled = BTreeSet::new();
-                parts(buffers, &repeat.body, &mut filled);
+                step.each_buffer(&mut |buffer| {
+                    let whole = whole(buffers, buffer);
+                    filled.extend(Some(whole).filter(|whole| *whole != buffer));
+                });
                 for (buffer, life) in lives.iter_mut() {
                     if filled.contains(buffer) {
                         life.first = life.first.min(begin);
@@ -154,51 +143,10 @@ fn walk(buffers: &[Draft], steps: &[Step], clock: &mut usize, lives: &mut BTreeM
     }
 }
 
-/// The buffers in the arena of which steps touch a part that moves from round to round.
-fn parts(buffers: &[Draft], steps: &[Step], found: &mut BTreeSet<u32>) {
-    for step in steps {
-        match step {
-            Step::Launch(launch) => {
-                for buffer in &launch.buffers {
-                    let mut place = *buffer;
-                    while let Some(Home::Round { buffer, .. }) =
-                        buffers.get(place as usize).map(|draft| &draft.home)
-                    {
-                        place = *buffer;
-                    }
-                    if place != *buffer {
-                        found.insert(place);
-                    }
-                }
-            }
-            Step::Repeat(repeat) => parts(buffers, &repeat.body, found),
-        }
-    }
-}
-
-/// Visits the buffers that a size is counted from: they are read after the launch.
-fn counted(size: &SizeExpression, visit: &mut dyn FnMut(u32)) {
-    match size {
-        SizeExpression::Counted { buffer, .. } => visit(*buffer),
-        SizeExpression::Add(a, b)
-        | SizeExpression::Subtract(a, b)
-        | SizeExpression::Multiply(a, b)
-        | SizeExpression::Minimum(a, b)
-        | SizeExpression::Maximum(a, b) => {
-            counted(a, visit);
-            counted(b, visit);
-        }
-        _ => {}
-    }
-}
-
 fn touch(buffers: &[Draft], buffer: u32, clock: usize, lives: &mut BTreeMap<u32, Life>) {
-    match buffers.get(buffer as usize).map(|draft| &draft.home) {
-        Some(Home::Arena) => {
-            let life = lives.entry(buffer).or_insert(Life { first: clock, last: clock });
-            life.last = clock;
-        }
-        Some(Home::Round { buffer, .. }) => touch(buffers, *buffer, clock, lives),
-        _ => {}
+    let buffer = whole(buffers, buffer);
+    if let Some(Home::Arena) = buffers.get(buffer as usize).map(|draft| &draft.home) {
+        let life = lives.entry(buffer).or_insert(Life { first: clock, last: clock });
+        life.last = clock;
     }
 }

@@ -89,16 +89,15 @@ pub unsafe extern "C" fn moe_context_output_shape(
         let kinds: Vec<Kind> =
             inputs.iter().map(|input| unsafe { input.kind() }).collect::<Result<_, Error>>()?;
         let program = handle.context.model().program();
-        let holds_offsets: Vec<bool> = (0..inputs.len())
-            .map(|place| program.offsets.iter().any(|offsets| offsets.input as usize == place))
-            .collect();
+        let holds_offsets =
+            |place: usize| program.offsets.iter().any(|offsets| offsets.input as usize == place);
         let views: Vec<TensorRef<'_>> = inputs
             .iter()
             .zip(&kinds)
-            .zip(&holds_offsets)
-            .map(|((input, kind), read)| {
+            .enumerate()
+            .map(|(place, (input, kind))| {
                 // SAFETY: the caller vouches for the entries of offsets.
-                let bytes = if *read { unsafe { input.bytes(kind)? } } else { &[] };
+                let bytes = if holds_offsets(place) { unsafe { input.bytes(kind)? } } else { &[] };
                 Ok(TensorRef { element: kind.element, shape: &kind.shape, bytes })
             })
             .collect::<Result<_, Error>>()?;

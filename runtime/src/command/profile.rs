@@ -37,8 +37,8 @@ pub fn write_trace(context: &Context, launches: &[TimedLaunch], mut file: Pendin
             "ts": microseconds(launch.begin),
             "dur": microseconds(launch.length),
             "args": {
-                "operations": launch.flops,
-                "bytes": launch.bytes,
+                "operations": launch.work.flops,
+                "bytes": launch.work.bytes,
                 "from": kernel.and_then(|kernel| kernel.origin.as_deref()),
             },
         })
@@ -88,9 +88,8 @@ fn lines<'a>(program: &'a Program, launches: &[TimedLaunch], whole: Duration) ->
     let mut lines: Vec<Line> = program.kernels.iter().map(|kernel| empty(kernel.name.as_str())).collect();
     let mut all = empty("all");
     for launch in launches {
-        let work = Counts { calls: 1, flops: launch.flops, bytes: launch.bytes };
         for line in lines.get_mut(launch.kernel).into_iter().chain([&mut all]) {
-            line.work = line.work.and(work);
+            line.work = line.work.and(launch.work);
             line.time += launch.length;
         }
     }

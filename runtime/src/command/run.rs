@@ -200,15 +200,16 @@ pub fn time(
         drop(outputs);
     }
     runs.sort_by_key(|(time, _)| *time);
+    let middle = runs.len() / 2;
     let time = |index: usize| runs.get(index).map(|(time, _)| *time).unwrap_or_default();
-    let (shortest, median, longest) = (time(0), time(runs.len() / 2), time(runs.len().saturating_sub(1)));
-    let [shortest, middle, longest] = [shortest, median, longest].map(in_words);
-    let mut text = format!("time: shortest {shortest}, median {middle}, longest {longest} of {times}\n");
+    let median = time(middle);
+    let (shortest, longest) = (in_words(time(0)), in_words(time(runs.len().saturating_sub(1))));
+    let words = in_words(median);
+    let mut text = format!("time: shortest {shortest}, median {words}, longest {longest} of {times}\n");
     if let Some(tokens) = tokens.filter(|tokens| *tokens > 0 && !median.is_zero()) {
         let speed = tokens as f64 / median.as_secs_f64();
         text.push_str(&format!("tokens: {tokens} new, {speed:.0} a second\n"));
     }
-    let middle = runs.len() / 2;
     let launches = runs.into_iter().nth(middle).map(|(_, launches)| launches).unwrap_or_default();
     Ok(Timed { text, launches })
 }

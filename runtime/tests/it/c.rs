@@ -3,30 +3,35 @@
 use crate::fakes::*;
 use moe_runtime::c::*;
 use moe_runtime::command::LoadedProgram;
-use moe_runtime::program::{KernelFunction, FORMAT_VERSION};
+use moe_runtime::program::{KernelFunction, Program, FORMAT_VERSION};
 use moe_runtime::{Description, Element, Kernels};
 use std::ffi::{c_char, c_void, CStr, CString};
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
-fn open_scaling(weights: *const c_char, message: &mut Message) -> (i32, *mut ModelHandle) {
+/// Opens [`scaling`], or what is made of it.
+fn open_program(program: Program, weights: *const c_char, message: &mut Message) -> (i32, *mut ModelHandle) {
     let load = || {
-        Ok(LoadedProgram {
-            program: scaling(),
-            kernels: kernels(),
-            weights: Some(scaling_weights()),
-            text: None,
-        })
+        let (kernels, weights) = (kernels(), Some(scaling_weights()));
+        Ok(LoadedProgram { program, kernels, weights, text: None })
     };
     let mut model = null_mut();
     let status = unsafe { open(load, weights, 1, &mut model, message) };
     (status, model)
 }
 
-fn model() -> *mut ModelHandle {
-    let (status, model) = open_scaling(null(), &mut Message::default());
+fn open_scaling(weights: *const c_char, message: &mut Message) -> (i32, *mut ModelHandle) {
+    open_program(scaling(), weights, message)
+}
+
+fn model_of(program: Program) -> *mut ModelHandle {
+    let (status, model) = open_program(program, null(), &mut Message::default());
     assert_eq!(status, 0);
     model
+}
+
+fn model() -> *mut ModelHandle {
+    model_of(scaling())
 }
 
 fn context(model: *mut ModelHandle) -> *mut ContextHandle {
@@ -36,12 +41,15 @@ fn context(model: *mut ModelHandle) -> *mut ContextHandle {
 }
 
 fn value(shape: &[u64], data: *const f32) -> TensorValue {
-    let element = element_number(Element::F32);
+    value_of(Element::F32, shape, data.cast())
+}
+
+fn value_of(element: Element, shape: &[u64], data: *const c_void) -> TensorValue {
     TensorValue {
-        element,
+        element: element_number(element),
         rank: shape.len() as u32,
         shape: shape.as_ptr(),
-        data: data.cast_mut().cast::<c_void>(),
+        data: data.cast_mut(),
     }
 }
 
@@ -190,35 +198,19 @@ fn a_description_is_what_the_linker_put_down() {
 
 #[test]
 fn shapes_of_outputs_may_need_offsets() {
-    let load = || {
-        Ok(LoadedProgram {
-            program: stretched(),
-            kernels: kernels(),
-            weights: Some(scaling_weights()),
-            text: None,
-        })
-    };
-    let mut model = null_mut();
-    assert_eq!(unsafe { open(load, null(), 1, &mut model, null_mut()) }, 0);
+    let model = model_of(stretched());
     let context = context(model);
     let offsets = [0_i64, 2];
-    let shape = [2_u64];
-    let ends = |data: *const i64| TensorValue {
-        element: element_number(Element::I64),
-        rank: 1,
-        shape: shape.as_ptr(),
-        data: data.cast_mut().cast::<c_void>(),
-    };
     let mut found = [0; 1];
-    let given = [value(&SHAPE, null()), ends(offsets.as_ptr())];
-    let status =
-        unsafe { moe_context_output_shape(context, given.as_ptr(), 2, 1, found.as_mut_ptr(), 1, null_mut()) };
-    assert_eq!((status, found), (0, [2]));
-    let missing = [value(&SHAPE, null()), ends(null())];
-    let status = unsafe {
-        moe_context_output_shape(context, missing.as_ptr(), 2, 1, found.as_mut_ptr(), 1, null_mut())
+    let mut shape = |offsets: *const i64| {
+        let given = [value(&SHAPE, null()), value_of(Element::I64, &[2], offsets.cast())];
+        let status = unsafe {
+            moe_context_output_shape(context, given.as_ptr(), 2, 1, found.as_mut_ptr(), 1, null_mut())
+        };
+        (status, found)
     };
-    assert_ne!(status, 0);
+    assert_eq!(shape(offsets.as_ptr()), (0, [2]));
+    assert_ne!(shape(null()).0, 0);
     unsafe {
         moe_context_close(context);
         moe_model_close(model);
