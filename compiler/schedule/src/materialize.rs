@@ -59,6 +59,18 @@ pub(crate) fn is_given(operation: &Operation) -> bool {
     matches!(operation, Operation::Parameter(_) | Operation::Table(_))
 }
 
+/// Whether a value is read where its operand lies.
+pub(crate) fn is_view(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Rename { .. }
+            | Operation::Merge { .. }
+            | Operation::Split { .. }
+            | Operation::Slice { .. }
+            | Operation::Cast(_)
+    )
+}
+
 struct Decider<'a> {
     uses: Uses<'a>,
     stored: BTreeSet<NodeId>,
@@ -111,37 +123,25 @@ impl<'a> Decider<'a> {
             if (is_heavy(&node.operation) || is_given(&node.operation)) && !inside {
                 self.stored.insert(id);
             }
+            if let Operation::Repeat { .. } | Operation::Fold { .. } = &node.operation {
+                self.handed_over(node);
+            }
             for operand in self.in_memory(node) {
                 self.store_base(operand);
             }
         }
     }
 
-    /// The operands that a node reads from memory.
-    fn in_memory(&mut self, node: &Node) -> Vec<NodeId> {
-        let masked = matches!(
-            node.operation,
-            Operation::Pack { .. }
-                | Operation::Unpack { .. }
-                | Operation::SegmentReduce { .. }
-                | Operation::Expect { .. }
-        );
-        let mask = node.operands.first().copied().filter(|_| masked);
-        if let Some(prefix) = mask.and_then(|mask| prefix::find(self.uses.function, mask)) {
-            // Which entries are the first is seen from their number.
-            return vec![prefix.count];
-        }
+    /// What a node reads from memory: an operand, or of a mask of first entries their number.
+    fn in_memory(&self, node: &Node) -> Vec<NodeId> {
+        let of_mask =
+            |mask: &NodeId| prefix::find(self.uses.function, *mask).map_or(*mask, |prefix| prefix.count);
         match &node.operation {
-            Operation::Pack { .. } | Operation::Unpack { .. } | Operation::SegmentReduce { .. } => {
-                mask.into_iter().collect()
-            }
-            Operation::LargestMask { .. } | Operation::Sort { .. } | Operation::Expect { .. } => {
-                node.operands.clone()
-            }
-            Operation::Repeat { .. } | Operation::Fold { .. } => {
-                self.handed_over(node);
-                Vec::new()
-            }
+            Operation::Pack { .. }
+            | Operation::Unpack { .. }
+            | Operation::SegmentReduce { .. }
+            | Operation::Expect { .. } => node.operands.iter().take(1).map(of_mask).collect(),
+            Operation::LargestMask { .. } | Operation::Sort { .. } => node.operands.clone(),
             Operation::Reduce { .. } => {
                 self.read_often(node).into_iter().filter(|id| !self.regions.contains_key(id)).collect()
             }
@@ -178,15 +178,11 @@ impl<'a> Decider<'a> {
     fn store_base(&mut self, id: NodeId) {
         let Some(node) = self.node(id) else { return };
         match &node.operation {
-            Operation::Rename { .. }
-            | Operation::Merge { .. }
-            | Operation::Split { .. }
-            | Operation::Slice { .. }
-            | Operation::Window { .. }
-            | Operation::Cast(_)
-            | Operation::Expect { .. } => node.operands.iter().for_each(|operand| self.store_base(*operand)),
+            Operation::Window { .. } | Operation::Expect { .. } | Operation::Gather { .. } => {
+                node.operands.iter().for_each(|id| self.store_base(*id));
+            }
+            view if is_view(view) => node.operands.iter().for_each(|id| self.store_base(*id)),
             Operation::Pack { .. } => node.operands.iter().skip(1).for_each(|id| self.store_base(*id)),
-            Operation::Gather { .. } => node.operands.iter().for_each(|id| self.store_base(*id)),
             Operation::Constant(_) | Operation::Coordinate(_) | Operation::SizeOf(_) => {}
             _ => {
                 self.uses.wanted.insert(id);

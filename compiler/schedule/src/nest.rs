@@ -161,8 +161,7 @@ impl Emitter<'_> {
         if self.lanes == 1 || left == Some(0) {
             return Ok(values);
         }
-        let place = self.w.lane_indices(begin, self.lanes);
-        let mask = self.w.compare(Comparison::Less, place, stretch.end);
+        let mask = self.lanes_before(begin, stretch.end);
         let chunk = Chunk { begin, count: 1, mask: Some(mask) };
         if left.is_some() {
             return each(self, chunk, values);
@@ -207,6 +206,12 @@ impl Emitter<'_> {
         let steps = self.w.divide(length, width);
         let whole = self.w.multiply(steps, width);
         self.w.add(begin, whole)
+    }
+
+    /// Which lanes from a place on are before an end.
+    pub fn lanes_before(&mut self, begin: Value, end: Value) -> Value {
+        let places = self.w.lane_indices(begin, self.lanes);
+        self.w.compare(Comparison::Less, places, end)
     }
 
     /// The point's lanes along an axis from a place on.

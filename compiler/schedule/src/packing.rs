@@ -66,7 +66,7 @@ fn count(
     let e = &mut emitter;
     let output = e.buffer(counts, "counts", Element::I64, true);
     let (items, digits) = e.open_items(&scene.sizes(packing.segments()));
-    let point = segment_point(packing, &digits);
+    let point = Point::of(packing.segments(), &digits);
     let found = match packing.rows_of {
         RowsOf::Prefix(prefix) => e.prefix_count(prefix, &point)?,
         RowsOf::Table(_) => counted(e, packing, &point)?,
@@ -89,14 +89,6 @@ fn counted(e: &mut Emitter, packing: &Packing, point: &Point) -> Result<Value, S
         Ok(vec![e.w.select(is_true, more, so_far)])
     })?;
     Ok(found.first().copied().unwrap_or(zero))
-}
-
-fn segment_point(packing: &Packing, digits: &[Value]) -> Point {
-    let mut point = Point::default();
-    for (axis, digit) in packing.segments().iter().zip(digits) {
-        point.set(*axis, Coordinate::Scalar(*digit));
-    }
-    point
 }
 
 /// A kernel whose items are the segments.
@@ -158,22 +150,11 @@ fn number(
 ) -> Result<(), ScheduleError> {
     let mut emitter = Emitter::new(scene, &mut assembly.faults, target, 1);
     let e = &mut emitter;
-    let inverse = match packing.rows_of {
-        RowsOf::Table(inverse) => Some(e.buffer(inverse, "inverse", Element::I64, true)),
-        RowsOf::Prefix(_) => None,
-    };
-    let rows: Vec<u32> = packing
-        .rows
-        .iter()
-        .enumerate()
-        .map(|(place, rows)| e.buffer(*rows, &format!("rows_{place}"), Element::I64, true))
-        .collect();
     let (items, digits) = e.open_items(&scene.sizes(packing.segments()));
-    let point = segment_point(packing, &digits);
-    match (packing.rows_of, inverse) {
-        (RowsOf::Prefix(prefix), _) => number_stretch(e, packing, prefix, &rows, &point)?,
-        (RowsOf::Table(_), Some(inverse)) => number_each(e, packing, inverse, &rows, &point)?,
-        (RowsOf::Table(_), None) => return Err(ScheduleError::Malformed("a packing without a table")),
+    let point = Point::of(packing.segments(), &digits);
+    match packing.rows_of {
+        RowsOf::Prefix(prefix) => number_stretch(e, packing, prefix, &point)?,
+        RowsOf::Table(inverse) => number_each(e, packing, inverse, &point)?,
     }
     e.close_items(items);
     let kernel = segment_kernel(scene, packing, emitter, "number_rows")?;
@@ -181,13 +162,9 @@ fn number(
 }
 
 /// The rows of a segment, each place of which is looked at.
-fn number_each(
-    e: &mut Emitter,
-    packing: &Packing,
-    inverse: u32,
-    rows: &[u32],
-    point: &Point,
-) -> Result<(), ScheduleError> {
+fn number_each(e: &mut Emitter, packing: &Packing, inverse: u32, point: &Point) -> Result<(), ScheduleError> {
+    let inverse = e.buffer(inverse, "inverse", Element::I64, true);
+    let rows = row_buffers(e, packing);
     let address = e.address(packing.segments(), point)?;
     let segment = e.forced(&address);
     let first = e.offset_of(packing, segment);
@@ -201,7 +178,7 @@ fn number_each(
         let numbered = e.w.select(is_true, row, minus);
         e.w.store(inverse, place, numbered, None);
         let guard = e.w.open_if(is_true);
-        store_coordinates(e, packing, rows, row, &inner)?;
+        store_coordinates(e, packing, &rows, row, &inner)?;
         e.w.close_if(guard, &[]);
         let more = e.w.offset(row, 1);
         Ok(vec![e.w.select(is_true, more, row)])
@@ -214,18 +191,23 @@ fn number_stretch(
     e: &mut Emitter,
     packing: &Packing,
     prefix: Prefix,
-    rows: &[u32],
     point: &Point,
 ) -> Result<(), ScheduleError> {
+    let rows = row_buffers(e, packing);
     let (begin, end) = e.stretch(packing, point)?;
     let open = e.w.open_loop(begin, end, 1, &[]);
     let row = open.index;
     let place = e.w.subtract(row, begin);
-    let mut inner = point.clone();
-    inner.set(prefix.axis, Coordinate::Scalar(place));
-    store_coordinates(e, packing, rows, row, &inner)?;
+    let inner = point.at(prefix.axis, place);
+    store_coordinates(e, packing, &rows, row, &inner)?;
     e.w.close_loop(open, &[]);
     Ok(())
+}
+
+/// Where the coordinates of rows go, for each axis of the mask.
+fn row_buffers(e: &mut Emitter, packing: &Packing) -> Vec<u32> {
+    let rows = packing.rows.iter().enumerate();
+    rows.map(|(place, rows)| e.buffer(*rows, &format!("rows_{place}"), Element::I64, true)).collect()
 }
 
 fn store_coordinates(

@@ -6,11 +6,11 @@ use crate::deliver::{deliver, Delivery};
 use crate::error::ScheduleError;
 use crate::hoist::{hoist, Hoisted};
 use crate::scene::{Scene, Storage};
-use crate::sizes::product;
+use crate::sizes::{entries, product};
 use crate::uses::behind;
 use moe_grammar::Span;
 use moe_graph::{
-    AxisId, Element, Function, Module, NodeId, Operation, Output, OutputKind, ParameterKind, Size,
+    AxisId, Element, Function, Module, NodeId, Operation, Output, OutputKind, Parameter, ParameterKind, Size,
 };
 use moe_kernel::{Plan, Target};
 use moe_runtime::program::{
@@ -72,18 +72,17 @@ pub fn plan(request: &PlanRequest) -> Result<Plan, ScheduleError> {
     let mut edge = Edge::new(request);
     edge.parameters(&first.whole);
     edge.outputs(&first.whole)?;
-    let mut begin = None;
-    for (form, hoisted) in request.forms.iter().zip(&cut) {
+    let mut begin = Planned::default();
+    for (place, (form, hoisted)) in request.forms.iter().zip(&cut).enumerate() {
         let storages = edge.storages(&hoisted.whole)?;
         let storages = edge.prepare(hoisted, storages)?;
         let source = Source { module: &hoisted.module, function: &hoisted.step };
-        let begin: &Planned = match &mut begin {
-            Some(begin) => begin,
-            none => none.insert(edge.begin(source, &storages)?),
-        };
-        edge.form(source, storages, form.from, begin)?;
+        if place == 0 {
+            begin = edge.begin(source, &storages)?;
+        }
+        edge.form(source, storages, form.from, &begin)?;
     }
-    Ok(edge.finish(&begin.unwrap_or_default()))
+    Ok(edge.finish(begin))
 }
 
 fn empty(request: &PlanRequest) -> Program {
@@ -162,8 +161,7 @@ impl<'a> Edge<'a> {
 
     /// A buffer that the caller, a file or a context has.
     fn fixed(&mut self, function: &Function, name: &str, element: Element, axes: &[AxisId], place: Place) {
-        let sizes: Vec<_> = axes.iter().map(|axis| function.size(*axis)).collect();
-        let (length, home) = (product(&sizes), Home::Fixed(place));
+        let (length, home) = (entries(function, axes), Home::Fixed(place));
         self.assembly.buffer(Draft { name: name.to_owned(), element, length, home, kept: false });
     }
 
@@ -235,16 +233,15 @@ impl<'a> Edge<'a> {
         let function = &hoisted.whole;
         let (mut targets, mut known) = (Vec::new(), Vec::new());
         self.assembly.preparing = true;
-        for id in &hoisted.prepared {
-            let node = function.node(*id).ok_or(ScheduleError::Malformed("no such node"))?;
+        let parameters = hoisted.step.parameters.iter().skip(function.parameters.len());
+        for (id, Parameter { name, ty, .. }) in hoisted.prepared.iter().zip(parameters) {
             let key = recipe(function, *id);
             if let Some(storage) = key.as_ref().and_then(|key| self.prepared.get(key)) {
                 known.push((*id, storage.clone()));
                 continue;
             }
-            let sizes: Vec<_> = node.ty.axes.iter().map(|axis| function.size(*axis)).collect();
-            let (name, axes) = (format!("prepared {}", node.operation.name()), node.ty.axes.clone());
-            let storage = self.assembly.storage(&name, node.ty.element, axes, product(&sizes));
+            let length = entries(function, &ty.axes);
+            let storage = self.assembly.storage(name, ty.element, ty.axes.clone(), length);
             self.prepared.extend(key.map(|key| (key, storage.clone())));
             targets.push(Delivery { node: *id, storage });
         }
@@ -360,8 +357,7 @@ impl<'a> Edge<'a> {
         index: usize,
     ) -> Result<Storage, ScheduleError> {
         let node = function.node(output.node).ok_or(ScheduleError::Malformed("no such node"))?;
-        let sizes: Vec<_> = output.axes.iter().map(|axis| function.size(*axis)).collect();
-        let (axes, length) = (output.axes.clone(), product(&sizes));
+        let (axes, length) = (output.axes.clone(), entries(function, &output.axes));
         let storage = self.assembly.storage(&output.name, node.ty.element, axes, length);
         if let Some(draft) = self.assembly.buffers.get_mut(storage.buffer as usize) {
             draft.kept = true;
@@ -379,14 +375,14 @@ impl<'a> Edge<'a> {
         Ok(Storage { buffer, name: output.name.clone(), element, layout: output.axes.clone() })
     }
 
-    fn finish(mut self, begin: &Planned) -> Plan {
+    fn finish(mut self, begin: Planned) -> Plan {
         let mut program = self.program;
-        let forms = &self.forms;
-        let steps = std::iter::once(begin).chain(forms).map(|planned| planned.steps.as_slice());
+        let all = || std::iter::once(&begin).chain(&self.forms);
+        let steps = all().map(|planned| planned.steps.as_slice());
         let prepared = arena::plan_prepared(&self.assembly.buffers, &self.assembly.prepare, steps);
         let offset = |buffer: u32| {
-            let arenas = std::iter::once(&begin.arena).chain(forms.iter().map(|form| &form.arena));
-            arenas.filter_map(|arena| arena.offsets.get(&buffer)).next().cloned().unwrap_or_default()
+            let found = all().find_map(|planned| planned.arena.offsets.get(&buffer));
+            found.cloned().unwrap_or_default()
         };
         let symbols = &mut self.assembly.symbols;
         for (id, draft) in self.assembly.buffers.iter().enumerate() {
@@ -415,7 +411,7 @@ impl<'a> Edge<'a> {
         }
         program.symbols = symbols.names().iter().map(|name| Symbol { name: name.clone() }).collect();
         program.prepare = self.assembly.prepare;
-        program.begin.clone_from(&begin.steps);
+        program.begin = begin.steps;
         program.constants = self.assembly.constants;
         program.faults = self.assembly.faults.list;
         let origin = self.request.origin;

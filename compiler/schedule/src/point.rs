@@ -31,6 +31,12 @@ pub(crate) struct Point {
 }
 
 impl Point {
+    /// The point with these coordinates along axes, as far as there are any.
+    pub fn of<'a>(axes: impl IntoIterator<Item = &'a AxisId>, places: &[Value]) -> Point {
+        let along = |(axis, place): (&AxisId, &Value)| (*axis, Coordinate::Scalar(*place));
+        Point { coordinates: axes.into_iter().zip(places).map(along).collect(), ..Point::default() }
+    }
+
     pub fn with(&self, axis: AxisId, coordinate: Coordinate) -> Point {
         let mut point = self.clone();
         point.set(axis, coordinate);

@@ -4,7 +4,7 @@ use crate::assembly::{Assembly, Written};
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
 use crate::nest::{blocks, extent_of, Items, Stretch};
-use crate::point::{Coordinate, Point};
+use crate::point::Point;
 use crate::scene::{computed, Scene, Storage};
 use moe_graph::{AxisId, Element, NodeId, Size};
 use moe_kernel::{Target, Value};
@@ -61,10 +61,7 @@ impl Emitter<'_> {
     /// Opens items over all points of axes.
     pub fn open_points(&mut self, axes: &[AxisId]) -> Result<(Items, Point), ScheduleError> {
         let (mut items, digits) = self.open_items(&self.scene.sizes(axes));
-        let mut point = Point::default();
-        for (axis, digit) in axes.iter().zip(&digits) {
-            point.set(*axis, Coordinate::Scalar(*digit));
-        }
+        let point = Point::of(axes, &digits);
         self.guard(&mut items, axes, &point)?;
         Ok((items, point))
     }
@@ -77,11 +74,8 @@ impl Emitter<'_> {
     ) -> Result<(Items, Point, Option<Stretch>), ScheduleError> {
         let places = rows_and_blocks(self.scene, layout, block);
         let (mut items, digits) = self.open_items(&places);
-        let mut point = Point::default();
-        let Some((last, outer)) = layout.split_last() else { return Ok((items, point, None)) };
-        for (axis, digit) in outer.iter().zip(&digits) {
-            point.set(*axis, Coordinate::Scalar(*digit));
-        }
+        let Some((last, outer)) = layout.split_last() else { return Ok((items, Point::default(), None)) };
+        let point = Point::of(outer, &digits);
         self.guard(&mut items, outer, &point)?;
         let number = digits.last().copied().unwrap_or(Value(0));
         let stretch = self.block(*last, block, number);

@@ -7,7 +7,7 @@ use crate::error::ScheduleError;
 use crate::function::Planner;
 use crate::inline::body;
 use crate::scene::{Packing, Scene, Storage};
-use crate::sizes::product;
+use crate::sizes::{entries, product};
 use crate::uses::behind;
 use moe_graph::{
     Axis, AxisId, Function, FunctionId, Node, NodeId, Operation, Output, ParameterKind, Size, Type,
@@ -168,7 +168,7 @@ impl Planner<'_, '_> {
     }
 
     fn carried(&mut self, function: &Function, ty: &Type, name: &str) -> Storage {
-        let length = length(function, &ty.axes);
+        let length = entries(function, &ty.axes);
         self.assembly.storage(name, ty.element, ty.axes.clone(), length)
     }
 
@@ -356,8 +356,4 @@ fn needed(function: &Function, wanted: &BTreeMap<usize, Option<Storage>>, carrie
             return needed;
         }
     }
-}
-
-fn length(function: &Function, axes: &[AxisId]) -> Size {
-    product(&axes.iter().map(|axis| function.size(*axis)).collect::<Vec<_>>())
 }

@@ -1,6 +1,6 @@
 //! From the graph's sizes to the program's.
 
-use moe_graph::{Atom, Size};
+use moe_graph::{Atom, AxisId, Function, Size};
 use moe_runtime::program::SizeExpression;
 
 /// The free sizes of a program, in the order in which they are first met.
@@ -75,6 +75,11 @@ impl Symbols {
 /// The product of sizes.
 pub(crate) fn product<'a>(sizes: impl IntoIterator<Item = &'a Size>) -> Size {
     sizes.into_iter().fold(Size::constant(1), |product, size| product.multiply(size))
+}
+
+/// How many entries a value of a function has along axes.
+pub(crate) fn entries(function: &Function, axes: &[AxisId]) -> Size {
+    product(&axes.iter().map(|axis| function.size(*axis)).collect::<Vec<_>>())
 }
 
 /// The quotient by a positive number, rounded up.

@@ -69,12 +69,7 @@ pub(crate) fn schedule(
     let mut panels = Vec::new();
     if few.is_none() {
         for score in &attention.scores {
-            panels.push(keys(scene, attention, score, lanes)?.lay(
-                scene,
-                assembly,
-                target,
-                &Size::constant(1),
-            )?);
+            panels.push(keys(attention, score, lanes).lay(scene, assembly, target, &Size::constant(1))?);
         }
     }
     let tile = few.unwrap_or(TILE).max(1);
@@ -85,16 +80,9 @@ pub(crate) fn schedule(
 }
 
 /// Keys in panels, so that lanes run along keys: a panel is a block of keys, for each place along the summed axis side by side.
-fn keys<'a>(
-    scene: &Scene,
-    attention: &Attention,
-    score: &Score,
-    lanes: u32,
-) -> Result<Layout<'a>, ScheduleError> {
+fn keys<'a>(attention: &Attention, score: &Score, lanes: u32) -> Layout<'a> {
     let (column, reduced) = (attention.keys, vec![score.inner]);
-    let axes = &scene.node(score.key)?.ty.axes;
-    let outer = axes.iter().copied().filter(|axis| *axis != column && *axis != score.inner).collect();
-    Ok(Layout { name: "keys", node: score.key, outer, column, reduced, width: KEYS, lanes })
+    Layout { name: "keys", node: score.key, column, reduced, width: KEYS, lanes }
 }
 
 impl Kernel<'_> {
@@ -130,10 +118,7 @@ impl Kernel<'_> {
         let width = e.w.size(&width);
         let scratch = Scratch { scores: own, sums, width, largest, total: total_of };
         let (items, digits) = e.open_items(&sizes);
-        let mut batch = Point::default();
-        for (axis, digit) in attention.batch.iter().zip(digits.iter().skip(1)) {
-            batch.set(*axis, Coordinate::Scalar(*digit));
-        }
+        let batch = Point::of(&attention.batch, digits.get(1..).unwrap_or_default());
         let number = digits.first().copied().unwrap_or(Value(0));
         let rows = self.block_of_rows(e, &batch, number, total);
         self.item(e, &scratch, &rows)?;

@@ -7,7 +7,7 @@ use crate::assembly::Assembly;
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
 use crate::nest::{blocks, Items, Stretch};
-use crate::point::{Coordinate, Point};
+use crate::point::Point;
 use crate::pointwise::lanes;
 use crate::scene::Scene;
 use crate::sizes::product;
@@ -77,11 +77,7 @@ impl Places {
 
     /// The point of the common axes and the segments.
     pub fn point(&self, digits: &[Value]) -> Point {
-        let mut point = Point::default();
-        for (axis, digit) in self.common.iter().chain(&self.segments).zip(digits) {
-            point.set(*axis, Coordinate::Scalar(*digit));
-        }
-        point
+        Point::of(self.common.iter().chain(&self.segments), digits)
     }
 
     /// The numbers of the blocks of columns and of rows.

@@ -36,10 +36,8 @@ const FAR_LAID_FROM: i64 = 8;
 pub(crate) struct Layout<'a> {
     pub name: &'a str,
     pub node: NodeId,
-    /// The axes of the node that panels follow one another for, outermost first.
-    pub outer: Vec<AxisId>,
     pub column: AxisId,
-    /// At least one.
+    /// At least one. Panels follow one another for the other axes of the node.
     pub reduced: Vec<AxisId>,
     /// The columns of a panel, a multiple of `lanes`.
     pub width: i64,
@@ -56,19 +54,21 @@ impl Layout<'_> {
         active: &Size,
     ) -> Result<Panels, ScheduleError> {
         let node = scene.node(self.node)?;
+        let is_outer = |axis: &AxisId| *axis != self.column && !self.reduced.contains(axis);
+        let outer: Vec<AxisId> = node.ty.axes.iter().copied().filter(is_outer).collect();
         let element = computed(node.ty.element);
         let count = ceiling(&scene.size(self.column), self.width);
         let points = product(&scene.sizes(&self.reduced));
         let width = Size::constant(self.width);
-        let length = product(&scene.sizes(&self.outer)).multiply(&count).multiply(&points).multiply(&width);
+        let length = product(&scene.sizes(&outer)).multiply(&count).multiply(&points).multiply(&width);
         let buffer = assembly.scratch(self.name, element, length);
         let storage = Storage { buffer, name: self.name.to_owned(), element, layout: Vec::new() };
-        let (outer, column, reduced) = (self.outer.clone(), self.column, self.reduced.clone());
+        let (column, reduced) = (self.column, self.reduced.clone());
         let panels = Panels { storage, outer, column, reduced, count, width: self.width };
         let first = self.reduced.first().map_or(Size::constant(1), |axis| scene.size(*axis));
         let together = if score(scene, self.node, self.column) > 0 { SIDE_BY_SIDE } else { 1 };
         let vectors = panels.count.multiply(&Size::constant(self.width / i64::from(self.lanes)));
-        let mut places = scene.sizes(&self.outer);
+        let mut places = scene.sizes(&panels.outer);
         places.extend([blocks(&first, PLACES), blocks(&vectors, together)]);
         let mut emitter = Emitter::new(scene, &mut assembly.faults, target, self.lanes);
         emitter.buffer(buffer, self.name, element, true);
@@ -93,12 +93,9 @@ impl Layout<'_> {
         together: i64,
     ) -> Result<(), ScheduleError> {
         let (mut items, digits) = e.open_items(places);
-        let mut point = Point::default();
-        for (axis, digit) in self.outer.iter().zip(&digits) {
-            point.set(*axis, Coordinate::Scalar(*digit));
-        }
-        e.guard(&mut items, &self.outer, &point)?;
-        let at = |place: usize| digits.get(self.outer.len() + place).copied().unwrap_or(Value(0));
+        let point = Point::of(&panels.outer, &digits);
+        e.guard(&mut items, &panels.outer, &point)?;
+        let at = |place: usize| digits.get(panels.outer.len() + place).copied().unwrap_or(Value(0));
         let (number, group) = (at(0), at(1));
         let Some(first) = self.reduced.first() else {
             return Err(ScheduleError::Malformed("a product over nothing"));
@@ -153,7 +150,7 @@ impl Layout<'_> {
             open.push(own);
         }
         let inner = extended(point, &at);
-        let (outer, reduced) = (e.address(&self.outer, point)?, e.address(&self.reduced, &inner)?);
+        let (outer, reduced) = (e.address(&panels.outer, point)?, e.address(&self.reduced, &inner)?);
         let (outer, reduced) = (e.forced(&outer), e.forced(&reduced));
         let width = e.w.index(self.width);
         let row = e.w.multiply(reduced, width);
@@ -163,8 +160,8 @@ impl Layout<'_> {
             let vector = e.w.offset(first, number);
             let begin = e.w.multiply(vector, lanes);
             let mask = may_end.then(|| {
-                let (columns, end) = (e.w.lane_indices(begin, self.lanes), e.extent(self.column));
-                e.w.compare(Comparison::Less, columns, end)
+                let end = e.extent(self.column);
+                e.lanes_before(begin, end)
             });
             let along = e.lanes_at(&inner, self.column, begin, mask);
             let value = e.emit(self.node, &along)?;
@@ -234,10 +231,8 @@ impl Product<'_> {
             let axes = &scene.node(id)?.ty.axes;
             let reduced: Vec<AxisId> =
                 first.reduced.iter().copied().filter(|axis| axes.contains(axis)).collect();
-            let is_outer = |axis: &AxisId| *axis != column && !reduced.contains(axis);
-            let outer = axes.iter().copied().filter(is_outer).collect();
             if !reduced.is_empty() {
-                layouts.push(Layout { name, node: id, outer, column, reduced, width, lanes });
+                layouts.push(Layout { name, node: id, column, reduced, width, lanes });
             }
             Ok(())
         };

@@ -187,9 +187,8 @@ impl Product<'_> {
             let panel = e.w.offset(first, number);
             let begin = e.w.multiply(panel, lanes);
             let mask = (masked && number + 1 == count).then(|| {
-                let columns = e.w.lane_indices(begin, shape.lanes);
                 let end = e.w.size(&shape.columns);
-                e.w.compare(Comparison::Less, columns, end)
+                e.lanes_before(begin, end)
             });
             (begin, mask)
         };

@@ -1,13 +1,10 @@
 //! Work of loops that does not depend on what they carry, brought before them.
 
-use super::worthwhile;
+use super::{replace, worthwhile};
 use crate::error::ScheduleError;
 use crate::inline;
 use crate::uses::behind;
-use moe_graph::{
-    keeps_invariance, AxisId, Function, FunctionId, Module, Node, NodeId, Operation, Parameter,
-    ParameterKind, Type,
-};
+use moe_graph::{keeps_invariance, AxisId, Function, FunctionId, Module, Node, NodeId, Operation, Type};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The function with what is the same in every round of its loops brought before them.
@@ -121,24 +118,23 @@ impl Lifter<'_> {
         let mut outside = Outside::new(&body, axes, over, &given);
         let mut lifted = Vec::new();
         for id in &chosen {
-            lifted.push(outside.lift(self, *id)?);
+            lifted.push((*id, outside.lift(self, *id)?));
         }
         let made = outside.made;
         let place = carried + stacked;
-        let (stacks, shares): (Vec<_>, Vec<_>) = chosen
-            .iter()
-            .copied()
-            .zip(lifted)
-            .partition(|(_, outer)| over.is_some_and(|over| self.has(*outer, over)));
-        self.replace(&mut body, &stacks, place)?;
+        let stays = |(_, outer): &(NodeId, NodeId)| over.is_some_and(|over| self.has(*outer, over));
+        let (stacks, shares): (Vec<_>, Vec<_>) = lifted.into_iter().partition(stays);
+        let (stacked_inside, stacks): (Vec<_>, Vec<_>) = stacks.into_iter().unzip();
+        let (shared_inside, shares): (Vec<_>, Vec<_>) = shares.into_iter().unzip();
+        replace(&mut body, &stacked_inside, place)?;
         let end = body.parameters.len();
-        self.replace(&mut body, &shares, end)?;
+        replace(&mut body, &shared_inside, end)?;
         let new = FunctionId(self.module.functions.len() as u32);
         self.module.functions.push(body);
         let mut operands = operands.clone();
         let at = first + place;
-        operands.splice(at..at, stacks.iter().map(|(_, outer)| *outer));
-        operands.extend(shares.iter().map(|(_, outer)| *outer));
+        operands.splice(at..at, stacks.iter().copied());
+        operands.extend(shares);
         let mut operation = operation.clone();
         match &mut operation {
             Operation::Repeat { function, axes, stacked, .. } => {
@@ -157,30 +153,6 @@ impl Lifter<'_> {
 
     fn has(&self, id: NodeId, axis: AxisId) -> bool {
         self.result.node(id).is_some_and(|node| node.ty.has(axis))
-    }
-
-    /// Puts parameters in place of nodes of a body, from a place among its parameters on.
-    fn replace(
-        &self,
-        body: &mut Function,
-        chosen: &[(NodeId, NodeId)],
-        place: usize,
-    ) -> Result<(), ScheduleError> {
-        let count = chosen.len() as u32;
-        for node in &mut body.nodes {
-            if let Operation::Parameter(index) = &mut node.operation {
-                *index += if *index as usize >= place { count } else { 0 };
-            }
-        }
-        for (index, (inner, _)) in chosen.iter().enumerate() {
-            let node =
-                body.nodes.get_mut(inner.0 as usize).ok_or(ScheduleError::Malformed("no such node"))?;
-            let (name, ty) = (format!("prepared {}", node.operation.name()), node.ty.clone());
-            let index = place + index;
-            (node.operation, node.operands) = (Operation::Parameter(index as u32), Vec::new());
-            body.parameters.insert(index, Parameter { name, kind: ParameterKind::Weight, ty });
-        }
-        Ok(())
     }
 }
 

@@ -11,8 +11,8 @@ mod lift;
 
 use crate::error::ScheduleError;
 use crate::inline;
-use crate::materialize::{decide, is_costly, is_given, is_heavy};
-use crate::sizes::product;
+use crate::materialize::{decide, is_costly, is_given, is_heavy, is_view};
+use crate::sizes::entries;
 use crate::uses::behind;
 use lift::lift;
 use moe_graph::{
@@ -46,14 +46,25 @@ pub(crate) fn hoist(module: &Module, is_wanted: &dyn Fn(&Output) -> bool) -> Res
         whole.outputs.iter().filter(|output| is_wanted(output)).map(|output| output.node).collect();
     let prepared = worthwhile(&whole, &weights, &wanted);
     let mut step = whole.clone();
-    for id in &prepared {
-        let place = step.parameters.len() as u32;
-        let Some(node) = step.nodes.get_mut(id.0 as usize) else { continue };
-        let (name, ty) = (format!("prepared {}", node.operation.name()), node.ty.clone());
-        (node.operation, node.operands) = (Operation::Parameter(place), Vec::new());
-        step.parameters.push(Parameter { name, kind: ParameterKind::Weight, ty });
-    }
+    let place = step.parameters.len();
+    replace(&mut step, &prepared, place)?;
     Ok(Hoisted { module, whole, step, prepared })
+}
+
+/// Puts parameters in place of nodes of a function, from a place among its parameters on.
+fn replace(function: &mut Function, nodes: &[NodeId], place: usize) -> Result<(), ScheduleError> {
+    for node in &mut function.nodes {
+        if let Operation::Parameter(index) = &mut node.operation {
+            *index += if *index as usize >= place { nodes.len() as u32 } else { 0 };
+        }
+    }
+    for (place, id) in (place..).zip(nodes) {
+        let node = function.nodes.get_mut(id.0 as usize).ok_or(ScheduleError::Malformed("no such node"))?;
+        let (name, ty) = (format!("prepared {}", node.operation.name()), node.ty.clone());
+        (node.operation, node.operands) = (Operation::Parameter(place as u32), Vec::new());
+        function.parameters.insert(place, Parameter { name, kind: ParameterKind::Weight, ty });
+    }
+    Ok(())
 }
 
 /// The values to prepare, of those that `wanted` need.
@@ -125,19 +136,7 @@ impl Choice<'_> {
     }
 
     fn bytes(&self, ty: &Type) -> i64 {
-        let sizes: Vec<_> = ty.axes.iter().map(|axis| self.function.size(*axis)).collect();
-        product(&sizes).as_constant().unwrap_or(i64::MAX).saturating_mul(ty.element.bytes() as i64)
+        let entries = entries(self.function, &ty.axes).as_constant().unwrap_or(i64::MAX);
+        entries.saturating_mul(ty.element.bytes() as i64)
     }
-}
-
-/// Whether a value is read where its operand lies.
-fn is_view(operation: &Operation) -> bool {
-    matches!(
-        operation,
-        Operation::Rename { .. }
-            | Operation::Merge { .. }
-            | Operation::Split { .. }
-            | Operation::Slice { .. }
-            | Operation::Cast(_)
-    )
 }

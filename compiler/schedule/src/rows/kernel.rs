@@ -10,7 +10,7 @@ use crate::pointwise::{lanes, written};
 use crate::scalar::{combine, combining, identity, rounded};
 use crate::scene::{Scene, Storage};
 use moe_graph::{AxisId, Element, NodeId, Operation, ReduceKind, Size};
-use moe_kernel::{Comparison, Target, Value};
+use moe_kernel::{Target, Value};
 use std::collections::BTreeSet;
 
 /// Rows of so many vectors stay in registers.
@@ -82,10 +82,7 @@ impl Rows<'_> {
         let mut points = Vec::new();
         for first in (0..size).step_by(lanes.max(1) as usize) {
             let begin = e.w.index(first);
-            let mask = (first + lanes > size).then(|| {
-                let places = e.w.lane_indices(begin, e.lanes);
-                e.w.compare(Comparison::Less, places, end)
-            });
+            let mask = (first + lanes > size).then(|| e.lanes_before(begin, end));
             points.push(e.lanes_at(row, self.group.axis, begin, mask));
         }
         points
