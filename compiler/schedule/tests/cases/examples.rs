@@ -1,6 +1,6 @@
 //! The examples of the tree, from their source to results.
 
-use crate::support::{first_model, model, plan, random, Machine, Split, AVX2, CRANELIFT};
+use crate::support::{expected, first_model, model, plan, random, Machine, Split, AVX2, CRANELIFT};
 use moe_graph::{Element, Module};
 use moe_runtime::Tensor;
 
@@ -34,13 +34,13 @@ fn check(path: &str) -> Vec<i64> {
 
 fn check_model(module: &Module) -> Vec<i64> {
     let given = given(module, 5);
-    let expected = moe_evaluate::evaluate(module, &given, &moe_evaluate::Options::default()).unwrap();
+    let expected = expected(module, &given);
     let mut operations = Vec::new();
     for target in [CRANELIFT, AVX2] {
         let plan = plan(module, &target);
         let mut machine = Machine::new(&plan, module, &given, Split::Odd);
         let found = machine.run().unwrap();
-        for (found, expected) in found.iter().zip(&expected.outputs) {
+        for (found, expected) in found.iter().zip(&expected) {
             for (found, expected) in found.to_f64().iter().zip(expected.to_f64()) {
                 assert!((found - expected).abs() <= 1e-4 * expected.abs().max(1.0), "{found} {expected}");
             }

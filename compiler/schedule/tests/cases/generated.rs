@@ -1,6 +1,6 @@
 //! Random graphs.
 
-use crate::support::{plan_forms, run, Machine, Split, AVX2, AVX512, CRANELIFT};
+use crate::support::{expected, plan_forms, run, Machine, Split, AVX2, AVX512, CRANELIFT};
 use moe_generate::{module, Options};
 use moe_graph::{print_module, Element, Module};
 use moe_runtime::Tensor;
@@ -23,7 +23,7 @@ enum What {
 /// A random graph, or what is made of it, gives what the graph means.
 fn agree(seed: u64, options: &Options, what: What) {
     let (module, inputs) = module(seed, options);
-    let expected = moe_evaluate::evaluate(&module, &inputs, &moe_evaluate::Options::default()).unwrap();
+    let expected = expected(&module, &inputs);
     let rewritten = || {
         let options = moe_rewrite::Options { prefer_rewritten: true, ..moe_rewrite::Options::default() };
         moe_rewrite::rewrite(&module, &options).unwrap().module
@@ -44,7 +44,7 @@ fn agree(seed: u64, options: &Options, what: What) {
                 Machine::new(&plan, &module, &inputs, split).run().unwrap()
             }
         };
-        for (place, (found, expected)) in found.iter().zip(&expected.outputs).enumerate() {
+        for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
             assert_eq!(found.shape(), expected.shape());
             let (found, expected) = (found.to_f64(), expected.to_f64());
             assert!(found == expected, "output {place}: {found:?} is not {expected:?} on {target:?}");

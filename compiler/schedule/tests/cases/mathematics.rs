@@ -1,7 +1,7 @@
 //! Elementary functions over sweeps of their arguments, against libm.
 
-use crate::support::{run, Split, AVX2, CRANELIFT};
-use moe_graph::{Builder, Element, Module, OutputKind, ParameterKind, ScalarFunction, Size, Type};
+use crate::support::{module, run, Split, AVX2, CRANELIFT};
+use moe_graph::{Builder, Element, OutputKind, ParameterKind, ScalarFunction, Size, Type};
 use moe_kernel::Target;
 use moe_runtime::Tensor;
 
@@ -15,7 +15,7 @@ fn compiled(function: ScalarFunction, element: Element, pairs: &[(f64, f64)], ta
     let operands = [x, y];
     let result = b.map(function, &operands[..function.arity()]).unwrap();
     b.output("result", result, vec![n], OutputKind::Result);
-    let module = Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() };
+    let module = module(b);
     let tensor = |values: Vec<f64>| match element {
         Element::F64 => Tensor::from_f64(vec![values.len()], &values).unwrap(),
         _ => {

@@ -1,6 +1,6 @@
 //! Mixtures of experts, rewritten and packed by hand.
 
-use crate::support::{plan, random, Machine, Split, AVX2, AVX512, CRANELIFT};
+use crate::support::{expected, module, plan, random, Machine, Split, AVX2, AVX512, CRANELIFT};
 use moe_graph::{
     AxisId, Builder, Element, Module, NodeId, Operation, OutputKind, ParameterKind, ReduceKind, Scalar,
     ScalarFunction, Size, Type,
@@ -48,7 +48,7 @@ fn dense(sizes: &Sizes, element: Element) -> Module {
     let mixed = contract(&mut b, gate, result, e);
     let sum = b.map(ScalarFunction::Add, &[x, mixed]).unwrap();
     b.output("y", sum, vec![n, d], OutputKind::Result);
-    Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() }
+    module(b)
 }
 
 fn inputs(n: usize, sizes: &Sizes, element: Element, seed: u64) -> Vec<Tensor> {
@@ -79,13 +79,13 @@ fn rewritten_mixtures_are_dispatched_and_agree_bit_for_bit() {
         let dense = dense(&sizes, Element::F32);
         let packed = rewritten(&dense);
         let given = inputs(n, &sizes, Element::F32, 7);
-        let expected = moe_evaluate::evaluate(&dense, &given, &moe_evaluate::Options::default()).unwrap();
+        let expected = expected(&dense, &given);
         for target in [CRANELIFT, AVX2, AVX512] {
             for split in [Split::Whole, Split::Odd] {
                 let plan = plan(&packed, &target);
                 let mut machine = Machine::new(&plan, &packed, &given, split);
                 let found = machine.run().unwrap();
-                assert_eq!(found, expected.outputs, "N = {n}");
+                assert_eq!(found, expected, "N = {n}");
                 if n > 1 && sizes.k < sizes.e {
                     // Two products, each of N times K rows.
                     let flops = 2 * n as i64 * sizes.k * sizes.d * sizes.h;
@@ -102,11 +102,11 @@ fn sixteen_bit_and_double_mixtures_agree() {
         let sizes = Sizes { d: 24, h: 25, e: 4, k: 2 };
         let dense = dense(&sizes, element);
         let given = inputs(7, &sizes, element, 3);
-        let expected = moe_evaluate::evaluate(&dense, &given, &moe_evaluate::Options::default()).unwrap();
+        let expected = expected(&dense, &given);
         let packed = rewritten(&dense);
         let plan = plan(&packed, &AVX2);
         let found = Machine::new(&plan, &packed, &given, Split::Odd).run().unwrap();
-        for (found, expected) in found[0].to_f64().iter().zip(expected.outputs[0].to_f64()) {
+        for (found, expected) in found[0].to_f64().iter().zip(expected[0].to_f64()) {
             assert!(
                 (found - expected).abs() <= 0.02 * expected.abs().max(1.0),
                 "{element}: {found} {expected}"
@@ -143,7 +143,7 @@ fn by_hand(d: i64, h: i64, e: i64) -> Module {
     b.output("sum", sum, vec![n, h], OutputKind::Result);
     b.output("largest", largest, vec![h, e], OutputKind::Result);
     b.output("spread", spread, vec![e, n, h], OutputKind::Result);
-    Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() }
+    module(b)
 }
 
 #[test]
@@ -163,11 +163,11 @@ fn segments_of_all_lengths() {
         random(Element::F32, vec![e, h], 4),
     ];
     let module = by_hand(d as i64, h as i64, e as i64);
-    let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+    let expected = expected(&module, &given);
     for target in [CRANELIFT, AVX512] {
         let plan = plan(&module, &target);
         let mut machine = Machine::new(&plan, &module, &given, Split::Odd);
-        for (found, expected) in machine.run().unwrap().iter().zip(&expected.outputs) {
+        for (found, expected) in machine.run().unwrap().iter().zip(&expected) {
             assert_eq!(found.to_f64(), expected.to_f64());
         }
         assert_eq!(grouped(&machine.log), [2 * 309 * (d * h) as i64]);
@@ -190,7 +190,7 @@ fn blocks_behind_the_last_row_are_empty() {
     let y = contract(&mut b, packed, w, columns);
     let y = b.add(Operation::Unpack { from: p, background: Scalar::f32(0.0) }, &[mask, y]).unwrap();
     b.output("y", y, vec![rows, one], OutputKind::Result);
-    let module = Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() };
+    let module = module(b);
     for count in [0, 1, 2, 26, 63, 64, 65, n] {
         let mask = (0..n).map(|row| u8::from(row < count)).collect();
         let given = [
@@ -198,11 +198,11 @@ fn blocks_behind_the_last_row_are_empty() {
             random(Element::F32, vec![n, d as usize], 2),
             random(Element::F32, vec![d as usize, 1], 3),
         ];
-        let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+        let expected = expected(&module, &given);
         for target in [CRANELIFT, AVX512] {
             let plan = plan(&module, &target);
             let found = Machine::new(&plan, &module, &given, Split::Odd).run().unwrap();
-            assert_eq!(found[0].to_f64(), expected.outputs[0].to_f64(), "{count} rows");
+            assert_eq!(found[0].to_f64(), expected[0].to_f64(), "{count} rows");
         }
     }
 }

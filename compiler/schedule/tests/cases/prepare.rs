@@ -1,7 +1,8 @@
 //! What weights and constants decide alone is worked out once, when weights are loaded.
 
 use crate::support::{
-    agree, model, plan, plan_forms, random, sized, Machine, Split, AVX2, AVX512, CRANELIFT,
+    self, agree, expected, model, module, plan, plan_forms, random, sized, Machine, Split, AVX2, AVX512,
+    CRANELIFT,
 };
 use moe_graph::{
     Builder, Element, Module, Operation, OutputKind, ParameterKind, ReduceKind, Scalar, ScalarFunction, Size,
@@ -12,19 +13,34 @@ use moe_runtime::sizes::evaluate;
 use moe_runtime::Tensor;
 use moe_schedule::FormRequest;
 
+const SCALED: &str = "moe 1
+model Scaled(x: f32[N, D = 24]) -> f32[N, H] {
+    weight w: f32[D, H = 64] = glorot
+    weight s: f32[H] = ones
+    x @ (w * s)
+}
+";
+
+/// A layer, for models that have several.
+const LAYER: &str = "moe 1
+layer scaled(x: f32[N, D]) -> f32[N, D] {
+    weight w: f32[D, H = 16] = glorot
+    weight back: f32[H, D] = glorot
+    weight s: f32[H] = ones
+    x + 0.03125 * ((x @ (w * tanh(s))) @ back)
+}
+";
+
 /// Runs a model as it was written, for several numbers of rows, against the evaluator; gives its program.
 fn check(text: &str) -> Program {
     let module = model(text, None, false);
-    for rows in [0, 1, 5, 33] {
-        let given = sized(&module, &[("N", rows)]);
-        let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
-        for (target, split) in [(CRANELIFT, Split::Odd), (AVX2, Split::Whole), (AVX512, Split::Odd)] {
-            let plan = plan(&module, &target);
-            let found = Machine::new(&plan, &module, &given, split).run().unwrap();
-            agree(&found, &expected.outputs);
-        }
-    }
+    support::check(&module, &[&[("N", 0)], &[("N", 1)], &[("N", 5)], &[("N", 33)]], |_| {});
     program(&module)
+}
+
+/// The same for a model of [`LAYER`]s.
+fn check_layers(text: &str) -> Program {
+    check(&format!("{LAYER}{text}"))
 }
 
 fn program(module: &Module) -> Program {
@@ -60,15 +76,7 @@ fn prepared_bytes(program: &Program) -> i64 {
 
 #[test]
 fn a_scaled_weight_is_worked_out_once_and_kept_in_panels_alone() {
-    let program = check(
-        "moe 1
-model Scaled(x: f32[N, D = 24]) -> f32[N, H] {
-    weight w: f32[D, H = 64] = glorot
-    weight s: f32[H] = ones
-    x @ (w * s)
-}
-",
-    );
+    let program = check(SCALED);
     assert_eq!(program.forms[0].step.len(), 1);
     assert!(!reads(&program, "w") && !reads(&program, "s"));
     // The scaled weight, and that in panels: when the panels are there, nobody reads it any more, but it was there beside them.
@@ -78,14 +86,7 @@ model Scaled(x: f32[N, D = 24]) -> f32[N, H] {
 /// What two forms of a step need of the weights is made once for both.
 #[test]
 fn forms_share_what_is_prepared() {
-    let text = "moe 1
-model Scaled(x: f32[N, D = 24]) -> f32[N, H] {
-    weight w: f32[D, H = 64] = glorot
-    weight s: f32[H] = ones
-    x @ (w * s)
-}
-";
-    let module = model(text, None, false);
+    let module = model(SCALED, None, false);
     let forms = [FormRequest { from: 0, module: &module }, FormRequest { from: 3, module: &module }];
     for target in [CRANELIFT, AVX2, AVX512] {
         let both = plan_forms(&forms, &["N".to_owned()], &target, &[]);
@@ -96,10 +97,9 @@ model Scaled(x: f32[N, D = 24]) -> f32[N, H] {
         assert_eq!(both.kernels.len(), one.kernels.len());
         for rows in [0, 1, 2, 3, 40] {
             let given = sized(&module, &[("N", rows)]);
-            let expected =
-                moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+            let expected = expected(&module, &given);
             let found = Machine::new(&both, &module, &given, Split::Odd).run().unwrap();
-            agree(&found, &expected.outputs);
+            agree(&found, &expected);
         }
     }
 }
@@ -122,15 +122,8 @@ model Merged(x: f32[N, D = 24]) -> f32[N, H] {
 
 #[test]
 fn layers_are_prepared_for_all_rounds_at_once() {
-    let program = check(
-        "moe 1
-layer scaled(x: f32[N, D]) -> f32[N, D] {
-    weight w: f32[D, H = 16] = glorot
-    weight back: f32[H, D] = glorot
-    weight s: f32[H] = ones
-    x + 0.03125 * ((x @ (w * tanh(s))) @ back)
-}
-model Layers[L = 3](x: f32[N, D = 24]) -> f32[N, D] {
+    let program = check_layers(
+        "model Layers[L = 3](x: f32[N, D = 24]) -> f32[N, D] {
     part layers = [scaled; L]
     let h = x
     repeat i in L { h = layers[i](h) }
@@ -181,7 +174,7 @@ fn a_table_is_not_scaled_as_a_whole_for_a_few_rows() {
     let scaled = b.map(ScalarFunction::Multiply, &[table, eight]).unwrap();
     let rows = b.add(Operation::Gather { axis: v }, &[scaled, index]).unwrap();
     b.output("rows", rows, vec![n, d], OutputKind::Result);
-    let program = program(&Module { functions: vec![b.finish()], entry: 0, ..Module::default() });
+    let program = program(&module(b));
     assert_eq!(prepared_bytes(&program), 0);
 }
 
@@ -199,7 +192,7 @@ fn rows_that_a_weight_names_are_looked_up_once() {
     let product = b.map(ScalarFunction::Multiply, &[x, permuted]).unwrap();
     let sum = b.reduce(ReduceKind::Sum, &[d], product).unwrap();
     b.output("y", sum, vec![n, place, h], OutputKind::Result);
-    let module = Module { functions: vec![b.finish()], entry: 0, ..Module::default() };
+    let module = module(b);
     let plan = plan(&module, &AVX2);
     assert!(!reads(&plan.program, "w") && !reads(&plan.program, "order"));
     let given = |order: [i64; 4]| {
@@ -207,23 +200,16 @@ fn rows_that_a_weight_names_are_looked_up_once() {
         [x, w, Tensor::from_i64(vec![4], &order).unwrap()]
     };
     let (good, bad) = (given([2, 0, 3, 1]), given([2, 0, 4, 1]));
-    let expected = moe_evaluate::evaluate(&module, &good, &moe_evaluate::Options::default()).unwrap();
-    agree(&Machine::new(&plan, &module, &good, Split::Odd).run().unwrap(), &expected.outputs);
+    let expected = expected(&module, &good);
+    agree(&Machine::new(&plan, &module, &good, Split::Odd).run().unwrap(), &expected);
     let fault = Machine::new(&plan, &module, &bad, Split::Odd).run().unwrap_err();
     assert_eq!(fault.code, "E0901");
 }
 
 #[test]
 fn loops_in_loops_and_loops_of_unknown_length() {
-    let program = check(
-        "moe 1
-layer scaled(x: f32[N, D]) -> f32[N, D] {
-    weight w: f32[D, H = 16] = glorot
-    weight back: f32[H, D] = glorot
-    weight s: f32[H] = ones
-    x + 0.03125 * ((x @ (w * tanh(s))) @ back)
-}
-layer group[M](x: f32[N, D]) -> f32[N, D] {
+    let program = check_layers(
+        "layer group[M](x: f32[N, D]) -> f32[N, D] {
     part layers = [scaled; M]
     weight gain: f32[D] = ones
     let h = x * tanh(gain)

@@ -1,6 +1,6 @@
 //! Products of two inputs: laid in panels while running where there are rows enough, read as they lie where not.
 
-use crate::support::{model, plan, random, run, sized, Machine, Split, AVX2, AVX512, CRANELIFT};
+use crate::support::{expected, model, plan, random, run, sized, Machine, Split, AVX2, AVX512, CRANELIFT};
 use moe_runtime::{Element, Tensor};
 
 /// How many launches lay operands in panels.
@@ -12,10 +12,10 @@ fn laid(plan: &moe_kernel::Plan) -> usize {
 fn check(text: &str, sizes: &[(&str, i64)], operands: usize) {
     let module = model(&format!("moe 1\n{text}"), None, true);
     let given = sized(&module, sizes);
-    let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+    let expected = expected(&module, &given);
     for target in [CRANELIFT, AVX2, AVX512] {
         assert_eq!(laid(&plan(&module, &target)), operands, "{text}");
-        assert_eq!(run(&module, &given, &target, Split::Odd), expected.outputs, "{text} at {sizes:?}");
+        assert_eq!(run(&module, &given, &target, Split::Odd), expected, "{text} at {sizes:?}");
     }
 }
 

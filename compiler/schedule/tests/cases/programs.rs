@@ -1,6 +1,8 @@
 //! Programs as wholes: faults, states, observed values, the arena, kernels shared, sizes at their ends.
 
-use crate::support::{plan, plan_observed, random, run, Machine, Split, AVX2, CRANELIFT};
+use crate::support::{
+    expected, module, plan, plan_observed, random, run, Machine, Split, AVX2, AVX512, CRANELIFT,
+};
 use moe_graph::{
     AxisId, Builder, Element, Module, NodeId, Operation, OutputKind, ParameterKind, ReduceKind, Scalar,
     ScalarFunction, Size, Type,
@@ -10,10 +12,6 @@ use moe_runtime::Tensor;
 
 fn of(axes: Vec<AxisId>) -> Type {
     Type { element: Element::F32, axes }
-}
-
-fn module(b: Builder) -> Module {
-    Module { functions: vec![b.finish()], entry: 0, offsets: Vec::new() }
 }
 
 fn fault(module: &Module, given: &[Tensor]) -> String {
@@ -115,9 +113,9 @@ fn selections_of_special_numbers() {
     let rows = [[nan, -inf, 1.0, 1.0, 0.0], [-0.0, 0.0, nan, nan, -inf], [inf, inf, -1.0, nan, 2.0]];
     let x = Tensor::from_f32(vec![3, 5], rows.as_flattened()).unwrap();
     let given = [x];
-    let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+    let expected = expected(&module, &given);
     let found = run(&module, &given, &AVX2, Split::Odd);
-    for (found, expected) in found.iter().zip(&expected.outputs) {
+    for (found, expected) in found.iter().zip(&expected) {
         assert_eq!(format!("{:?}", found.to_f64()), format!("{:?}", expected.to_f64()));
     }
 }
@@ -143,9 +141,8 @@ fn the_largest_of_long_rows() {
                 Tensor::new(element, vec![rows, 70], bytes.collect()).unwrap()
             };
             let given = [x];
-            let expected =
-                moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
-            assert_eq!(run(&module, &given, &AVX2, Split::Odd), expected.outputs, "{element}, {rows} rows");
+            let expected = expected(&module, &given);
+            assert_eq!(run(&module, &given, &AVX2, Split::Odd), expected, "{element}, {rows} rows");
         }
     }
 }
@@ -249,14 +246,9 @@ fn products_with_weights_by_row_and_by_column() {
             let module = module(b);
             let shape = if by_row { vec![h as usize, d as usize] } else { vec![d as usize, h as usize] };
             let given = [random(Element::F32, vec![n, d as usize], 5), random(Element::F32, shape, 6)];
-            let expected =
-                moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
-            for target in [CRANELIFT, AVX2, crate::support::AVX512] {
-                assert_eq!(
-                    run(&module, &given, &target, Split::Odd),
-                    expected.outputs,
-                    "{n} {d} {h} {by_row}"
-                );
+            let expected = expected(&module, &given);
+            for target in [CRANELIFT, AVX2, AVX512] {
+                assert_eq!(run(&module, &given, &target, Split::Odd), expected, "{n} {d} {h} {by_row}");
             }
         }
     }
@@ -284,8 +276,8 @@ fn zero_times_nan_is_zero_where_zero_absorbs() {
         }
     }
     let given = [scores, y];
-    let expected = moe_evaluate::evaluate(&module, &given, &moe_evaluate::Options::default()).unwrap();
+    let expected = expected(&module, &given);
     let found = run(&module, &given, &AVX2, Split::Odd);
     assert!(found[0].to_f64().iter().all(|entry| entry.is_finite()));
-    assert_eq!(found, expected.outputs);
+    assert_eq!(found, expected);
 }

@@ -1,13 +1,12 @@
 //! Kernels as text, for two small graphs.
 
-use crate::support::{plan, CRANELIFT};
+use crate::support::{module, plan, CRANELIFT};
 use moe_graph::{
-    Builder, Element, Module, OutputKind, ParameterKind, ReduceKind, Scalar, ScalarFunction, Size, Type,
+    Builder, Element, OutputKind, ParameterKind, ReduceKind, Scalar, ScalarFunction, Size, Type,
 };
 
 fn shown(b: Builder) -> String {
-    let function = b.finish();
-    let graph = moe_graph::print_module(&Module { functions: vec![function], entry: 0, offsets: Vec::new() });
+    let graph = moe_graph::print_module(&module(b));
     let module = moe_graph::parse_module(&graph).unwrap();
     let plan = plan(&module, &CRANELIFT);
     let kernels: Vec<String> = plan.kernels.iter().map(moe_kernel::print).collect();

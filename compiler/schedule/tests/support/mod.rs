@@ -2,7 +2,7 @@
 
 mod sources;
 
-use moe_graph::Module;
+use moe_graph::{Builder, Module};
 use moe_kernel::{interpret, Kernel, Plan, Target};
 use moe_runtime::program::{Count, Form, Launch, Place, Program, SizeExpression, Step};
 use moe_runtime::sizes::evaluate;
@@ -21,6 +21,16 @@ pub const AVX512: Target = Target { vector_bytes: 64, vector_registers: 32, fuse
 pub enum Split {
     Whole,
     Odd,
+}
+
+/// A module of one function.
+pub fn module(b: Builder) -> Module {
+    Module { functions: vec![b.finish()], ..Module::default() }
+}
+
+/// What the evaluator says comes out.
+pub fn expected(module: &Module, given: &[Tensor]) -> Vec<Tensor> {
+    moe_evaluate::evaluate(module, given, &moe_evaluate::Options::default()).unwrap().outputs
 }
 
 pub fn plan(module: &Module, target: &Target) -> Plan {
@@ -311,12 +321,12 @@ pub fn run(module: &Module, given: &[Tensor], target: &Target, split: Split) -> 
 pub fn check(module: &Module, sizes: &[&[(&str, i64)]], look: impl Fn(&[&str])) {
     for sizes in sizes {
         let given = sized(module, sizes);
-        let expected = moe_evaluate::evaluate(module, &given, &moe_evaluate::Options::default()).unwrap();
+        let expected = expected(module, &given);
         for target in [CRANELIFT, AVX2, AVX512] {
             for split in [Split::Whole, Split::Odd] {
                 let plan = plan(module, &target);
                 let mut machine = Machine::new(&plan, module, &given, split);
-                agree(&machine.run().unwrap(), &expected.outputs);
+                agree(&machine.run().unwrap(), &expected);
                 let kernels: Vec<&str> = machine.log.iter().map(|(name, _)| name.as_str()).collect();
                 look(&kernels);
             }
