@@ -111,7 +111,8 @@ impl Context {
     pub fn run_borrowed(&mut self, inputs: &[TensorRef<'_>]) -> Result<Vec<Tensor>, Error> {
         let mut outputs = self.allocate_outputs(inputs)?;
         let mut views: Vec<TensorMut<'_>> = outputs.iter_mut().map(TensorMut::from).collect();
-        self.run_into(inputs, &mut views)?;
+        self.check_state()?;
+        self.step(inputs, &mut views)?;
         Ok(outputs)
     }
 
@@ -142,6 +143,13 @@ impl Context {
     /// # Errors
     /// As for [`Context::run`], or if an output has not the right element type or shape.
     pub fn run_into(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [TensorMut<'_>]) -> Result<(), Error> {
+        self.check_state()?;
+        self.resolve(inputs)?;
+        self.step(inputs, outputs)
+    }
+
+    /// Before a step: that the one before did not stop half-way.
+    fn check_state(&mut self) -> Result<(), Error> {
         self.observable = false;
         if self.interrupted {
             return Err(Error::new(
@@ -150,7 +158,11 @@ impl Context {
             )
             .hint("reset the state"));
         }
-        self.resolve(inputs)?;
+        Ok(())
+    }
+
+    /// A step for which the program has been resolved.
+    fn step(&mut self, inputs: &[TensorRef<'_>], outputs: &mut [TensorMut<'_>]) -> Result<(), Error> {
         check_contents(self.model.program(), inputs)?;
         let Some(resolved) = self.resolved.take() else { return Ok(()) };
         let done = self.run_resolved(&resolved, inputs, outputs);

@@ -42,6 +42,16 @@ impl PendingFile {
         Ok(PendingFile { name, file, places: Some((scratch, target)) })
     }
 
+    /// Writes a file of these bytes.
+    ///
+    /// # Errors
+    /// If it cannot be written; what was there before is left.
+    pub fn whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let mut file = PendingFile::create(path)?;
+        file.write(bytes)?;
+        file.commit()
+    }
+
     /// Appends bytes.
     ///
     /// # Errors

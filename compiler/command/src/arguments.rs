@@ -266,7 +266,7 @@ pub struct ExplainArguments {
     /// List the rules
     #[arg(long, group = "what", conflicts_with = "subject")]
     pub rules: bool,
-    /// What each free size is, for `--check`
+    /// What each free size is that is not set, for `--check`
     #[arg(long, value_name = "N", default_value_t = 16, requires = "check")]
     pub rows: usize,
     /// Which random inputs and weights, for `--check`

@@ -6,7 +6,6 @@ use crate::compile::compile;
 use crate::cpu::NATIVE;
 use crate::drawn;
 use crate::memory::kernels_in_memory;
-use crate::options;
 use crate::run::diagnostic;
 use crate::session::{Failure, Selection, Session};
 use crate::starting::starting_weights;
@@ -15,7 +14,6 @@ use moe_graph::{Module, ParameterKind};
 use moe_kernel::Plan;
 use moe_runtime::command::{profile_table, time, write_trace};
 use moe_runtime::files::PendingFile;
-use moe_runtime::program::Program;
 use moe_runtime::{Context, Error, Model, Tensor, Watch, WeightFile};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -51,18 +49,16 @@ pub fn bench(
     selection: &Selection,
     request: &BenchRequest,
 ) -> Result<(String, Vec<Diagnostic>), Failure> {
-    let (own, free) = options::split(session, selection)?;
-    let sizes = options::sizes(free).map_err(Failure::plain)?;
     let mut selection = selection.clone();
     if request.weights.is_none() {
         selection.mapping = Some("none".to_owned());
     }
     let (backend, fallback) = backend::choose(request.backend).map_err(Failure::plain)?;
     let compiled = compile(session, &selection)?;
-    let target = backend.target(NATIVE).map_err(Failure::plain)?;
-    let Plan { mut program, kernels } = compiled.plan(session, &selection, &target, &[])?;
-    program.backend = format!("{} for {NATIVE}", backend.name());
-    let sizes = all_sizes(&program, sizes).map_err(Failure::plain)?;
+    let Plan { program, kernels } = compiled.plan_by(session, &selection, &backend, NATIVE, &[])?;
+    let size = |name: &String| compiled.sizes.get(name).copied().unwrap_or(ROWS);
+    let sizes: BTreeMap<String, i64> =
+        program.symbols.iter().map(|symbol| (symbol.name.clone(), size(&symbol.name))).collect();
     let inputs = inputs(&compiled.elaborated.module, &sizes);
     let inputs = inputs.ok_or_else(|| {
         let message = "no inputs can be drawn for these sizes";
@@ -72,7 +68,7 @@ pub fn bench(
     })?;
     let weights = match &request.weights {
         Some(path) => WeightFile::open(path),
-        None => WeightFile::from_tensors("drawn weights", &starting_weights(session, &own, SEED)?),
+        None => WeightFile::from_tensors("drawn weights", &starting_weights(&compiled.elaborated, SEED)?),
     };
     let code = kernels_in_memory(&backend, &kernels, &Cache::of_user()).map_err(Failure::plain)?;
     let measured = weights
@@ -80,22 +76,6 @@ pub fn bench(
         .and_then(|model| measure(&model, &inputs, &sizes, request));
     let text = measured.map_err(|error| Failure::plain(diagnostic(&error)))?;
     Ok((text, fallback.into_iter().chain(compiled.warnings()).collect()))
-}
-
-/// Every free size of a program: as given, or [`ROWS`].
-fn all_sizes(program: &Program, given: Vec<(String, i64)>) -> Result<BTreeMap<String, i64>, Diagnostic> {
-    let mut sizes: BTreeMap<String, i64> =
-        program.symbols.iter().map(|symbol| (symbol.name.clone(), ROWS)).collect();
-    for (name, size) in given {
-        let Some(own) = sizes.get_mut(&name) else {
-            let message = format!("the model has no static parameter and no free size `{name}`");
-            let known: Vec<&str> = sizes.keys().map(String::as_str).collect();
-            return Err(Diagnostic::plain_error("E0012", message)
-                .hint(format!("its free sizes are: {}", known.join(", "))));
-        };
-        *own = size;
-    }
-    Ok(sizes)
 }
 
 fn inputs(module: &Module, sizes: &BTreeMap<String, i64>) -> Option<Vec<Tensor>> {

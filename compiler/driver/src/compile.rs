@@ -1,5 +1,7 @@
 //! From a chosen model to its plan: elaborate, rewrite, schedule.
 
+use crate::backend::Backend;
+use crate::machine::Machine;
 use crate::options;
 use crate::session::{Failure, Selection, Session};
 use crate::verify;
@@ -23,6 +25,10 @@ pub struct Compiled {
     pub report: Report,
     /// All forms.
     pub forms: Forms,
+    /// The free sizes that are set.
+    pub sizes: BTreeMap<String, i64>,
+    /// The machine that forms were compared for.
+    pub machine: Machine,
 }
 
 /// The groups of rewriting rules that may move a tie or assume that nothing overflows, and so wait until they are asked for.
@@ -38,7 +44,7 @@ pub fn fast_math() -> Vec<&'static str> {
 /// # Errors
 /// The mistakes of the sources.
 pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Failure> {
-    let (elaborated, options) = options::elaborate(session, selection)?;
+    let (elaborated, options, machine) = options::elaborate(session, selection)?;
     verify::module(&elaborated.module, "checking").map_err(|found| session.failure(found))?;
     let forms = moe_rewrite::forms(&elaborated.module, &options).map_err(|error| bug(session, &error))?;
     for form in &forms.forms {
@@ -46,7 +52,8 @@ pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Fai
     }
     let usual = forms.usual().map(|form| form.rewritten.clone());
     let usual = usual.ok_or_else(|| bug(session, &"there is no form"))?;
-    Ok(Compiled { elaborated, rewritten: usual.module, report: usual.report, forms })
+    let (rewritten, report, sizes) = (usual.module, usual.report, options.sizes);
+    Ok(Compiled { elaborated, rewritten, report, forms, sizes, machine })
 }
 
 /// What the rewriter could not do, which is a mistake of ours.
@@ -129,6 +136,24 @@ impl Compiled {
             ),
             None => Ok(mappings.values().next().map(|mapping| mapping.weights.clone()).unwrap_or_default()),
         }
+    }
+
+    /// Kernels and launches for code that `backend` writes for `cpu`, as the program records it.
+    ///
+    /// # Errors
+    /// If there is no such processor, or the model uses something that cannot be scheduled yet.
+    pub fn plan_by(
+        &self,
+        session: &Session,
+        selection: &Selection,
+        backend: &Backend,
+        cpu: &str,
+        observe: &[String],
+    ) -> Result<Plan, Failure> {
+        let target = backend.target(cpu).map_err(Failure::plain)?;
+        let mut plan = self.plan(session, selection, &target, observe)?;
+        plan.program.backend = format!("{} for {cpu}", backend.name());
+        Ok(plan)
     }
 
     /// Kernels and launches for `target`.

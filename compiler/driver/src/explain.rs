@@ -22,7 +22,7 @@ use std::path::Path;
 /// # Errors
 /// The mistakes of the sources.
 pub fn proof(session: &Session, selection: &Selection) -> Result<String, Failure> {
-    let (elaborated, options) = options::elaborate(session, selection)?;
+    let (elaborated, options, _) = options::elaborate(session, selection)?;
     let proven = moe_rewrite::prove_forms(&elaborated.module, &options);
     let (_, proofs) = proven.map_err(|error| bug(session, &error))?;
     let texts: Vec<String> = proofs.iter().map(|proof| proof.text(&moe_rewrite::rules())).collect();
@@ -35,11 +35,8 @@ pub fn proof(session: &Session, selection: &Selection) -> Result<String, Failure
 /// The mistakes of the sources, or a file that cannot be written.
 pub fn save_proof(session: &Session, selection: &Selection, output: &Path) -> Result<(), Failure> {
     let text = proof(session, selection)?;
-    let written = PendingFile::create(output).and_then(|mut file| {
-        file.write(text.as_bytes())?;
-        file.commit()
-    });
-    written.map_err(|error| Failure::plain(crate::run::diagnostic(&error)))
+    PendingFile::whole(output, text.as_bytes())
+        .map_err(|error| Failure::plain(crate::run::diagnostic(&error)))
 }
 
 /// Checks the text of a proof, and that it is about the chosen model as it is compiled; how many steps and facts it has.
@@ -54,7 +51,7 @@ pub fn check_proof(session: &Session, selection: &Selection, text: &str) -> Resu
     for proof in &proofs {
         moe_rewrite::check_proof(proof).map_err(|refusal| refused(refusal.to_string()))?;
     }
-    let (elaborated, options) = options::elaborate(session, selection)?;
+    let (elaborated, options, _) = options::elaborate(session, selection)?;
     let made = moe_rewrite::forms(&elaborated.module, &options).map_err(|error| bug(session, &error))?;
     if proofs.len() != made.forms.len() {
         let (found, needed) = (proofs.len(), made.forms.len());
@@ -82,7 +79,7 @@ pub fn why_not(session: &Session, selection: &Selection, rule: &str) -> Result<S
         };
         return Err(Failure::plain(error.hint(hint)));
     };
-    let (elaborated, options) = options::elaborate(session, selection)?;
+    let (elaborated, options, _) = options::elaborate(session, selection)?;
     let found_misses = moe_rewrite::why_not(&elaborated.module, &options, rule);
     let (times, misses) = found_misses.map_err(|error| bug(session, &error))?;
     let mut text = format!("{}: {}\n  {}\n", found.name, found.equation, found.reason);
@@ -132,8 +129,8 @@ pub struct Comparison {
     pub entries: usize,
 }
 
-/// Computes the chosen model as written and as rewritten, in each of its forms, with the reference evaluator, on starting weights and random inputs; each free size is
-/// `rows`.
+/// Computes the chosen model as written and as rewritten, in each of its forms, with the reference evaluator, on starting weights and random inputs; each free size
+/// that is not set is `rows`.
 ///
 /// # Errors
 /// The mistakes of the sources, or inputs that the model cannot take.
@@ -145,8 +142,10 @@ pub fn compare(
 ) -> Result<Comparison, Failure> {
     let compiled = compile(session, selection)?;
     let module = &compiled.elaborated.module;
-    let weights: BTreeMap<String, Tensor> = starting_weights(session, selection, seed)?.into_iter().collect();
-    let inputs = inputs(module, &weights, rows, seed).ok_or_else(|| {
+    let weights: BTreeMap<String, Tensor> =
+        starting_weights(&compiled.elaborated, seed)?.into_iter().collect();
+    let size = |name: &str| compiled.sizes.get(name).copied().or_else(|| i64::try_from(rows).ok());
+    let inputs = inputs(module, &weights, &size, seed).ok_or_else(|| {
         let message = format!("no inputs can be made with {rows} for every free size");
         session.failure(vec![Diagnostic::plain_error("E0012", message).hint("try another number for --rows")])
     })?;
@@ -188,12 +187,12 @@ fn apart(written: &Evaluation, rewritten: &Evaluation) -> Comparison {
 fn inputs(
     module: &Module,
     weights: &BTreeMap<String, Tensor>,
-    rows: usize,
+    size: &dyn Fn(&str) -> Option<i64>,
     seed: u64,
 ) -> Option<Vec<Tensor>> {
     let given = |(place, parameter): (usize, &Parameter)| match weights.get(&parameter.name) {
         Some(weight) if parameter.kind == ParameterKind::Weight => Some(weight.clone()),
-        _ => drawn::value(module, place, &|_| i64::try_from(rows).ok(), seed),
+        _ => drawn::value(module, place, size, seed),
     };
     module.entry()?.parameters.iter().enumerate().map(given).collect()
 }

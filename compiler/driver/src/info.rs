@@ -61,10 +61,8 @@ pub fn model_info(session: &Session, selection: &Selection) -> Result<ModelInfo,
     let (selection, free) = options::split(session, selection)?;
     let sizes = options::sizes(free).map_err(Failure::plain)?;
     let (backend, _) = backend::choose(None).map_err(Failure::plain)?;
-    let target = backend.target(cpu::NATIVE).map_err(Failure::plain)?;
     let compiled = compile(session, &selection)?;
-    let mut program = compiled.plan(session, &selection, &target, &[])?.program;
-    program.backend = format!("{} for {}", backend.name(), cpu::NATIVE);
+    let program = compiled.plan_by(session, &selection, &backend, cpu::NATIVE, &[])?.program;
     let lookup = |name: &str| sizes.iter().rev().find(|(known, _)| known == name).map(|(_, size)| *size);
     let flops = |totals: Option<&moe_rewrite::Totals>| totals?.flops.evaluate(&lookup);
     let report = compiled.forms.at(&lookup).map_or(&compiled.report, |form| &form.rewritten.report);
@@ -82,8 +80,16 @@ impl ModelInfo {
             .map_err(|error| Failure::plain(diagnostic(&error)))?;
         if let Some((before, after)) = self.operations {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "operations of a step\n  as written   {}", grouped(before));
-            let _ = writeln!(text, "  as compiled  {}, where bounds are met exactly", grouped(after));
+            let _ = writeln!(
+                text,
+                "operations of a step\n  as written   {}",
+                moe_rewrite::separated(&before.to_string())
+            );
+            let _ = writeln!(
+                text,
+                "  as compiled  {}, where bounds are met exactly",
+                moe_rewrite::separated(&after.to_string())
+            );
         }
         Ok(text)
     }
@@ -118,17 +124,4 @@ impl ModelInfo {
         });
         Ok(format!("{value:#}\n"))
     }
-}
-
-/// A number with its digits in groups of three.
-fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = if number < 0 { "-".to_owned() } else { String::new() };
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -89,11 +89,7 @@ impl Machine {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             fs::create_dir_all(folder).map_err(|error| failed(&error))?;
         }
-        let written = PendingFile::create(path).and_then(|mut file| {
-            file.write(print(description).as_bytes())?;
-            file.commit()
-        });
-        written.map_err(|error| failed(&error.message()))?;
+        PendingFile::whole(path, print(description).as_bytes()).map_err(|error| failed(&error.message()))?;
         Ok(Machine { description, file: Some(path.to_path_buf()) })
     }
 

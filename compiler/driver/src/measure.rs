@@ -9,6 +9,7 @@ use crate::compile::compile;
 use crate::cpu::NATIVE;
 use crate::memory::kernels_in_memory;
 use crate::session::{Failure, Selection, Session};
+use crate::starting::starting_weights;
 use moe_diagnostics::Diagnostic;
 use moe_rewrite::MachineDescription;
 use moe_runtime::{Context, Element, Model, Tensor, TensorMut, TensorRef, WeightFile};
@@ -155,11 +156,10 @@ impl Bench {
     fn time(&self, model: &str, rows: usize) -> Result<Taken, Failure> {
         let selection = Selection { model: Some(model.to_owned()), ..Selection::default() };
         let compiled = compile(&self.session, &selection)?;
-        let target = self.backend.target(NATIVE).map_err(Failure::plain)?;
-        let plan = compiled.plan(&self.session, &selection, &target, &[])?;
+        let plan = compiled.plan_by(&self.session, &selection, &self.backend, NATIVE, &[])?;
         let kernels =
             kernels_in_memory(&self.backend, &plan.kernels, &Cache::of_user()).map_err(Failure::plain)?;
-        let weights = crate::starting_weights(&self.session, &selection, 1)?;
+        let weights = starting_weights(&compiled.elaborated, 1)?;
         let weights = match weights.is_empty() {
             true => None,
             false => Some(WeightFile::from_tensors("weights", &weights).map_err(|error| failed(&error))?),

@@ -46,9 +46,7 @@ pub struct Built {
 pub fn build(session: &Session, selection: &Selection, request: &BuildRequest) -> Result<Built, Failure> {
     let (backend, note) = backend::choose(request.backend).map_err(Failure::plain)?;
     let compiled = compile(session, selection)?;
-    let target = backend.target(&request.cpu).map_err(Failure::plain)?;
-    let mut plan = compiled.plan(session, selection, &target, &[])?;
-    plan.program.backend = format!("{} for {}", backend.name(), request.cpu);
+    let plan = compiled.plan_by(session, selection, &backend, &request.cpu, &[])?;
     if let Some(weights) = &request.weights {
         crate::weights::check(weights, &plan.program).map_err(Failure::plain)?;
     }

@@ -4,25 +4,28 @@ use crate::machine::Machine;
 use crate::session::{Failure, Selection, Session};
 use moe_check::Elaborated;
 use moe_diagnostics::Diagnostic;
-use moe_graph::ParameterKind;
 use moe_rewrite::Options;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// The chosen model as a graph, and how it is rewritten. A free size that is set is taken as that, and then there is one form.
+/// The chosen model as a graph, how it is rewritten, and for which machine. A free size that is set is taken as that, and then there is one form.
 ///
 /// # Errors
 /// The mistakes of the sources, or a setting of nothing that the model has.
-pub fn elaborate(session: &Session, selection: &Selection) -> Result<(Elaborated, Options), Failure> {
+pub fn elaborate(
+    session: &Session,
+    selection: &Selection,
+) -> Result<(Elaborated, Options, Machine), Failure> {
     let (own, free) = split(session, selection)?;
     let elaborated = session.elaborate(&own)?;
-    let known = free_sizes(&elaborated);
+    let known = elaborated.module.free_sizes();
     if free.iter().any(|(name, _)| !known.contains(name)) {
         // The checker says what there is instead.
-        return session.elaborate(selection).map(|elaborated| (elaborated, Options::default()));
+        session.elaborate(selection)?;
     }
     let sizes: BTreeMap<String, i64> = sizes(free).map_err(Failure::plain)?.into_iter().collect();
+    let machine = Machine::open(&selection.machine).map_err(Failure::plain)?;
     let mut options = Options {
-        machine: Machine::open(&selection.machine).map_err(Failure::plain)?.description,
+        machine: machine.description,
         fast_math: selection.fast_math.clone(),
         // Forms may add up in different orders; within one, the order of a sum depends on what is summed alone.
         forms: sizes.is_empty() && !selection.deterministic,
@@ -33,7 +36,7 @@ pub fn elaborate(session: &Session, selection: &Selection) -> Result<(Elaborated
     if let Some(first) = values.next().filter(|first| values.all(|other| other == *first)) {
         options.default_size = *first;
     }
-    Ok((elaborated, Options { sizes, ..options }))
+    Ok((elaborated, Options { sizes, ..options }, machine))
 }
 
 /// The settings of static parameters, and the others.
@@ -61,17 +64,4 @@ pub fn sizes(given: Vec<(String, String)>) -> Result<Vec<(String, i64)>, Diagnos
             .hint("give a whole number, as in --set N=4096")),
     };
     given.into_iter().map(size).collect()
-}
-
-/// The free sizes of the inputs of a model.
-fn free_sizes(elaborated: &Elaborated) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let Some(entry) = elaborated.module.entry() else { return found };
-    let inputs = entry.parameters.iter().filter(|parameter| parameter.kind == ParameterKind::Input);
-    for axis in inputs.flat_map(|parameter| &parameter.ty.axes) {
-        entry.size(*axis).symbols(&mut |name| {
-            found.insert(name.to_owned());
-        });
-    }
-    found
 }

@@ -43,12 +43,10 @@ pub fn run(
         backend::choose(Some(if runner == Runner::Llvm { Wanted::Llvm } else { Wanted::Cranelift }))
             .map_err(Failure::plain)?;
     let compiled = compile(session, selection)?;
-    let target = backend.target(NATIVE).map_err(Failure::plain)?;
     // All that can be observed, so that a name which is not among it is answered with those that are.
     let looks = options.check_finite || !options.dump.is_empty();
     let observed = if looks { vec!["*".to_owned()] } else { Vec::new() };
-    let mut plan = compiled.plan(session, selection, &target, &observed)?;
-    plan.program.backend = format!("{} for {NATIVE}", backend.name());
+    let plan = compiled.plan_by(session, selection, &backend, NATIVE, &observed)?;
     let done = match runner {
         Runner::Reference => match evaluate(&compiled, &plan.program, options, out) {
             Err(Stopped::Fault(fault)) => {

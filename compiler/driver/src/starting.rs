@@ -2,6 +2,7 @@
 
 use crate::run::diagnostic;
 use crate::session::{Failure, Selection, Session};
+use moe_check::Elaborated;
 use moe_diagnostics::Diagnostic;
 use moe_graph::{Element, Function, Parameter, ParameterKind};
 use moe_runtime::files::PendingFile;
@@ -24,27 +25,18 @@ pub fn write_starting_weights(
     seed: u64,
     output: &Path,
 ) -> Result<usize, Failure> {
-    let weights = starting_weights(session, selection, seed)?;
+    let weights = starting_weights(&session.elaborate(selection)?, seed)?;
     let views: Vec<(String, &Tensor)> = weights.iter().map(|(name, tensor)| (name.clone(), tensor)).collect();
-    let written = to_bytes(&views).and_then(|bytes| {
-        let mut file = PendingFile::create(output)?;
-        file.write(&bytes)?;
-        file.commit()
-    });
+    let written = to_bytes(&views).and_then(|bytes| PendingFile::whole(output, &bytes));
     written.map_err(|error| Failure::plain(diagnostic(&error)))?;
     Ok(weights.len())
 }
 
-/// The weights that the chosen model begins with, by dotted name.
+/// The weights that a model begins with, by dotted name.
 ///
 /// # Errors
-/// The mistakes of the sources, or a weight whose size is not fixed.
-pub fn starting_weights(
-    session: &Session,
-    selection: &Selection,
-    seed: u64,
-) -> Result<Vec<(String, Tensor)>, Failure> {
-    let elaborated = session.elaborate(selection)?;
+/// A weight whose size is not fixed.
+pub fn starting_weights(elaborated: &Elaborated, seed: u64) -> Result<Vec<(String, Tensor)>, Failure> {
     let Some(entry) = elaborated.module.entry() else { return Ok(Vec::new()) };
     let weights = entry.parameters.iter().filter(|parameter| parameter.kind == ParameterKind::Weight);
     weights
@@ -53,7 +45,7 @@ pub fn starting_weights(
                 elaborated.declarations.get(&weight.name).and_then(|found| found.initial.as_deref());
             let tensor = tensor(entry, weight, initial, seed).ok_or_else(|| {
                 let message = format!("the weight `{}` cannot be made: its size is not fixed", weight.name);
-                session.failure(vec![Diagnostic::plain_error("E0012", message)])
+                Failure::plain(Diagnostic::plain_error("E0012", message))
             })?;
             Ok((weight.name.clone(), tensor))
         })

@@ -4,6 +4,7 @@ use crate::operation::Operation;
 use crate::support::Fact;
 use crate::{Element, Scalar, Size};
 use moe_grammar::Span;
+use std::collections::BTreeSet;
 
 /// An axis of a function, by index in [`Function::axes`], in order of introduction.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -185,5 +186,18 @@ impl Module {
     /// The function where a step begins.
     pub fn entry(&self) -> Option<&Function> {
         self.functions.get(self.entry as usize)
+    }
+
+    /// The names of the free sizes that the inputs have.
+    pub fn free_sizes(&self) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let Some(entry) = self.entry() else { return found };
+        let inputs = entry.parameters.iter().filter(|parameter| parameter.kind == ParameterKind::Input);
+        for axis in inputs.flat_map(|parameter| &parameter.ty.axes) {
+            entry.size(*axis).symbols(&mut |name| {
+                found.insert(name.to_owned());
+            });
+        }
+        found
     }
 }

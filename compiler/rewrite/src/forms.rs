@@ -13,8 +13,8 @@ use crate::proof::Proof;
 use crate::sizes::Nominal;
 use crate::totals::seconds;
 use crate::{checked, rewrite_each, Made, Options, RewriteError, Rewritten};
-use moe_graph::{invariant_parameters, Module, ParameterKind};
-use std::collections::{BTreeMap, BTreeSet};
+use moe_graph::{invariant_parameters, Module};
+use std::collections::BTreeMap;
 
 /// The most forms that a module may have.
 const MOST: usize = 3;
@@ -102,7 +102,8 @@ pub fn prove_forms(module: &Module, options: &Options) -> Result<(Forms, Vec<Pro
 }
 
 fn select(module: &Module, options: &Options, proofs: bool) -> Result<(Forms, Vec<Proof>), RewriteError> {
-    let rows = free_sizes(module, options);
+    let mut rows: Vec<String> = module.free_sizes().into_iter().collect();
+    rows.retain(|name| !options.sizes.contains_key(name));
     let usual = options.default_size;
     let mut points = vec![usual];
     let mut last = usual;
@@ -177,20 +178,6 @@ fn grid(names: &[String]) -> Vec<BTreeMap<String, i64>> {
         points = points.iter().flat_map(with).collect();
     }
     points
-}
-
-/// The free sizes of the entry's inputs that are not given, in the order of their names.
-fn free_sizes(module: &Module, options: &Options) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    if let Some(entry) = module.entry() {
-        let inputs = entry.parameters.iter().filter(|parameter| parameter.kind == ParameterKind::Input);
-        for axis in inputs.flat_map(|parameter| &parameter.ty.axes) {
-            entry.size(*axis).symbols(&mut |name| {
-                found.insert(name.to_owned());
-            });
-        }
-    }
-    found.into_iter().filter(|name| !options.sizes.contains_key(name)).collect()
 }
 
 fn predicted(made: &Made, machine: &MachineDescription, nominal: &Nominal) -> f64 {

@@ -30,7 +30,7 @@ pub use dense::DenseWork;
 pub use forms::{forms, prove_forms, Form, Forms};
 pub use machine::MachineDescription;
 pub use proof::{FunctionProof, Line, Proof, Refusal, TextProblem};
-pub use report::{FunctionReport, PackedAxis, Report, RuleUse};
+pub use report::{separated, FunctionReport, PackedAxis, Report, RuleUse};
 pub use totals::Totals;
 
 use analysis::Graph;

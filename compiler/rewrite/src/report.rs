@@ -269,7 +269,7 @@ fn microseconds(seconds: f64) -> String {
 }
 
 /// Numbers with a comma between groups of three digits; digits inside names and after a point stay.
-fn separated(text: &str) -> String {
+pub fn separated(text: &str) -> String {
     let mut result = String::new();
     let mut digits = String::new();
     let mut inside = false;

@@ -4,7 +4,7 @@ use crate::arguments::ExplainArguments;
 use crate::report::{print, Reporter, FINE};
 use moe_diagnostics::{explain, Diagnostic};
 use moe_driver::{
-    check_proof, compare, compile, proof, rules, save_proof, why_not, Failure, Machine, Selection, Session,
+    check_proof, compare, compile, proof, rules, save_proof, why_not, Failure, Selection, Session,
 };
 use std::fs;
 use std::path::Path;
@@ -70,7 +70,7 @@ fn answer(path: &Path, arguments: &ExplainArguments) -> Result<String, Failure> 
             found.entries, found.difference
         ));
     }
-    let machine = Machine::open(&selection.machine).map_err(Failure::plain)?;
-    let explanation = compile(&session, &selection)?.explanation();
-    Ok(format!("{explanation}\npredicted for a machine whose description is {}\n", machine.origin()))
+    let compiled = compile(&session, &selection)?;
+    let (explanation, origin) = (compiled.explanation(), compiled.machine.origin());
+    Ok(format!("{explanation}\npredicted for a machine whose description is {origin}\n"))
 }

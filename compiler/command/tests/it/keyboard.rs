@@ -199,6 +199,8 @@ fn ragged_inputs_are_drawn() {
     assert!(said.out.contains("B = 5"), "{}", said.out);
     let said = person.moe(&["explain", "r.moe", "--check", "--rows", "7"]).fine();
     assert!(said.out.contains("28 entries compared"), "{}", said.out);
+    let said = person.moe(&["explain", "r.moe", "--check", "--rows", "7", "--set", "B=3"]).fine();
+    assert!(said.out.contains("12 entries compared"), "{}", said.out);
 }
 
 #[test]

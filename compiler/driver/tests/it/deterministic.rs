@@ -67,7 +67,7 @@ fn check(path: &Path) {
     if let Ok((backend @ Backend::Llvm(_), _)) = moe_driver::choose(None) {
         backends.push(backend);
     }
-    let Ok(weights) = starting_weights(&session, &selection, 5) else { panic!() };
+    let Ok(weights) = starting_weights(&compiled.elaborated, 5) else { panic!() };
     for backend in backends {
         let Ok(plan) = compiled.plan(&session, &selection, &backend.target("native").unwrap(), &[]) else {
             panic!()
