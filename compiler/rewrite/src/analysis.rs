@@ -131,6 +131,8 @@ impl Knowledge {
         let empty = b.support.is_empty().cmp(&a.support.is_empty());
         empty
             .then_with(|| density(&a.support).total_cmp(&density(&b.support)))
+            // The shorter one first: where an operation is undone by another, what is known of a value by way of itself is longer each time.
+            .then_with(|| length(&a.support.expression).cmp(&length(&b.support.expression)))
             .then_with(|| a.support.expression.cmp(&b.support.expression))
             .then_with(|| a.background.cmp(&b.background))
     }
@@ -184,6 +186,23 @@ impl Analysis<Term> for Knowledge {
             }
         }
         merged
+    }
+}
+
+/// How many parts a support is made of.
+fn length(expression: &SupportExpression) -> usize {
+    match expression {
+        SupportExpression::Empty | SupportExpression::Mask(_) => 1,
+        SupportExpression::Union(parts) | SupportExpression::Intersection(parts) => {
+            1 + parts.iter().map(length).sum::<usize>()
+        }
+        SupportExpression::Apply(_, operands) => {
+            let operand = |operand: &SupportOperand| match operand {
+                SupportOperand::Support(inner) => length(inner),
+                SupportOperand::Value(_) => 1,
+            };
+            1 + operands.iter().map(operand).sum::<usize>()
+        }
     }
 }
 

@@ -53,6 +53,26 @@ fn dispatched(text: &str, most: f64) -> Rewritten {
     rewritten
 }
 
+/// A value that is itself split and merged again is bounded by way of itself, and the search ends all the same.
+#[test]
+fn what_is_undone_says_no_more_each_time() {
+    let text = "moe 1
+        model M[D = 4](x: f32[N, D], c: f32[N, D]) -> f32[P, W, D] {
+            axis W = 2
+            axis P = N + 0
+            axis A = 1
+            axis B = 2
+            let v = where(c < 0.5, x, 0.0)
+            let w: f32[P, W, D] = window[P, W](v, over N, stride = 2, before = 1)
+            merge[W](split[A, B](w, over W), over (A, B))
+        }";
+    let module = elaborate(text, &[]);
+    let rewritten = rewrite(&module, &Options::default()).unwrap();
+    let merges = |node: &moe_graph::Node| matches!(node.operation, Operation::Merge { .. });
+    assert!(!rewritten.module.functions[0].nodes.iter().any(merges));
+    assert_equal(&module, &rewritten.module, 3, Data::Any, 9, &rewritten.report.render());
+}
+
 #[test]
 fn models_are_dispatched() {
     for (name, text, most) in DISPATCHED {
