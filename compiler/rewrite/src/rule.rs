@@ -49,6 +49,7 @@ impl Rule {
 }
 
 /// A left side.
+#[derive(Clone)]
 pub enum Shape {
     /// Any class.
     Any(&'static str),

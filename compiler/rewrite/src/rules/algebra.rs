@@ -4,8 +4,8 @@
 //! the scheduler reads the input of both once anyway. There is no transpose to absorb: axes are aligned by name.
 
 use super::shapes::{
-    absorption, fixed_entries, is_add, is_fair, is_first, is_multiply, map, multiply, product, sum, sum_axes,
-    summed,
+    absorption, contractions, either, fixed_entries, in_order, is_add, is_fair, is_first, is_multiply, map,
+    multiply, product, sum, sum_axes, summed,
 };
 use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
 use crate::sign::{of_class, Sign};
@@ -33,43 +33,35 @@ pub fn rules() -> Vec<Rule> {
             "part-contraction",
             "sum d (x * (a + sum r b)) = sum d (x * a) + sum d (x * sum r b), where |r| is small",
             "a weight of low rank need not be written out: rows go through its two narrow factors",
-            vec![
-                sum("sum", product("product", any("x"), term("both", is_add, [any("a"), any("b")]))),
-                sum("sum", product("product", term("both", is_add, [any("a"), any("b")]), any("x"))),
-            ],
+            contractions([any("x")], term("both", is_add, [any("a"), any("b")])),
             part,
         ),
         rule(
             "join-scales",
             "s * (t * x) = (s * t) * x, where s and t do not vary along all axes of x",
             "scales are brought together before there is much to scale",
-            vec![
-                product("outer", any("s"), product("inner", any("t"), any("x"))),
-                product("outer", product("inner", any("t"), any("x")), any("s")),
-                product("outer", any("s"), product("inner", any("x"), any("t"))),
-                product("outer", product("inner", any("x"), any("t")), any("s")),
-            ],
+            scales(),
             join_scales,
         ),
         rule(
             "factor-out-of-part",
             "sum g, k ((s * x) * w) = sum g (s * sum k (x * w)), where s does not vary along k",
             "a scale of a group is applied to the group's sum, not to each of its terms",
-            vec![
-                sum("sum", product("product", product("inner", any("s"), any("x")), any("w"))),
-                sum("sum", product("product", product("inner", any("x"), any("s")), any("w"))),
-                sum("sum", product("product", any("w"), product("inner", any("s"), any("x")))),
-                sum("sum", product("product", any("w"), product("inner", any("x"), any("s")))),
-            ],
+            contractions(either("inner", is_multiply, [any("s")], any("x")), any("w")),
             out_of_part,
         ),
     ]
 }
 
+/// A scale of a scaled value.
+fn scales() -> Vec<Shape> {
+    let inner = either("inner", is_multiply, [any("t")], any("x"));
+    inner.into_iter().flat_map(|inner| either("outer", is_multiply, [any("s")], inner)).collect()
+}
+
 /// A contraction of a contraction, on either side.
 fn chains() -> Vec<Shape> {
-    let inner = || sum("inner_sum", product("inner", any("x"), any("a")));
-    vec![sum("sum", product("product", inner(), any("b"))), sum("sum", product("product", any("b"), inner()))]
+    contractions([sum("inner_sum", product("inner", any("x"), any("a")))], any("b"))
 }
 
 pub(super) fn plain(site: &Site, products: &[&str]) -> Result<(), &'static str> {
@@ -101,13 +93,10 @@ fn associate(site: &Site) -> Result<Vec<Tree>, &'static str> {
         is_fair(site, &["x", "a", "b"], &[moves, "b"]),
         "what is known to be large would be multiplied at every step",
     )?;
-    let pair = |first: bool, one: Tree, other: Tree| {
-        let (left, right) = if first { (one, other) } else { (other, one) };
-        multiply(Absorb::Neither, left, right)
-    };
-    let within = pair(is_first(site, "product", "inner_sum"), site.tree(moves), site.tree("b"));
+    let inner_first = is_first(site, "product", "inner_sum");
+    let within = in_order(Absorb::Neither, inner_first, site.tree(moves), site.tree("b"));
     let within = summed(outer.to_vec(), within);
-    Ok(vec![summed(inner.to_vec(), pair(stays_first, site.tree(stays), within))])
+    Ok(vec![summed(inner.to_vec(), in_order(Absorb::Neither, stays_first, site.tree(stays), within))])
 }
 
 fn common_factor() -> Vec<Shape> {
@@ -155,9 +144,8 @@ fn join(site: &Site) -> Result<Vec<Tree>, &'static str> {
         (true, false, true) | (false, true, false) => Absorb::Right,
     };
     let factor = map(ScalarFunction::Add, Absorb::Neither, vec![site.tree("a"), site.tree("b")]);
-    let (left, right) =
-        if is_first(site, "one", "x") { (site.tree("x"), factor) } else { (factor, site.tree("x")) };
-    Ok(vec![summed(axes.to_vec(), multiply(absorb, left, right))])
+    let terms = in_order(absorb, is_first(site, "one", "x"), site.tree("x"), factor);
+    Ok(vec![summed(axes.to_vec(), terms)])
 }
 
 /// Whether a class is a contraction over less than half of what it has along `axes`, and along its others.
@@ -183,9 +171,8 @@ fn part(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(site.varies("x", axes) && site.varies("a", axes), "it is no contraction")?;
     let first = is_first(site, "product", "x");
     let contraction = |summand: &str| {
-        let (left, right) =
-            if first { (site.tree("x"), site.tree(summand)) } else { (site.tree(summand), site.tree("x")) };
-        summed(axes.to_vec(), multiply(Absorb::Neither, left, right))
+        let terms = in_order(Absorb::Neither, first, site.tree("x"), site.tree(summand));
+        summed(axes.to_vec(), terms)
     };
     let both = vec![contraction("a"), contraction("b")];
     Ok(vec![map(ScalarFunction::Add, Absorb::Neither, both)])
@@ -206,9 +193,7 @@ fn join_scales(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let both = site.ty("x").axes.iter().filter(|axis| site.ty("s").has(**axis) || site.ty("t").has(**axis));
     require(narrow("t") < all && both.count() < all, "together the scales vary along all axes of the value")?;
     let scale = multiply(Absorb::Neither, site.tree("s"), site.tree("t"));
-    let (left, right) =
-        if is_first(site, "inner", "t") { (scale, site.tree("x")) } else { (site.tree("x"), scale) };
-    Ok(vec![multiply(Absorb::Neither, left, right)])
+    Ok(vec![in_order(Absorb::Neither, is_first(site, "inner", "t"), scale, site.tree("x"))])
 }
 
 fn out_of_part(site: &Site) -> Result<Vec<Tree>, &'static str> {
@@ -219,7 +204,6 @@ fn out_of_part(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(!inner.is_empty(), "the scale varies along every axis of the sum")?;
     require(site.varies("x", &inner), "the value does not vary where the scale does not")?;
     let (x, w) = (site.tree("x"), site.tree("w"));
-    let (left, right) = if is_first(site, "product", "inner") { (x, w) } else { (w, x) };
-    let group = summed(inner, multiply(Absorb::Neither, left, right));
+    let group = summed(inner, in_order(Absorb::Neither, is_first(site, "product", "inner"), x, w));
     Ok(vec![summed(outer, multiply(Absorb::Neither, site.tree("s"), group))])
 }

@@ -1,8 +1,11 @@
 //! Sums of products: what does not depend on the axis of the sum moves out of it, or into it where that makes a joint bound.
 
-use super::shapes::{absorption, is_first, multiply, product, sum};
+use super::shapes::{
+    absorption, contractions, either, in_order, is_first, is_merge, is_multiply, multiply, product, sum,
+    sum_axes, summed,
+};
 use crate::rule::{any, require, term, Rule, Site, Tree};
-use moe_graph::{Absorb, AxisId, Operation, ReduceKind};
+use moe_graph::{Absorb, AxisId, Operation};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
@@ -19,42 +22,29 @@ pub fn rules() -> Vec<Rule> {
             "factor-out-of-contraction",
             "sum h ((g * x) * w) = g * sum h (x * w), where g does not vary along h",
             "the factor is applied to the results of a contraction, which are fewer than its terms",
-            vec![
-                sum("sum", product("product", product("inner", any("a"), any("b")), any("w"))),
-                sum("sum", product("product", any("w"), product("inner", any("a"), any("b")))),
-            ],
+            contractions([product("inner", any("a"), any("b"))], any("w")),
             out_of_contraction,
         ),
         rule(
             "contract-parts",
             "sum d (x * merge (a, b to d) w) = sum a, b (split (d to a, b) x * w), where w is the same in every step",
             "a weight in groups, each with its scale or its bound, is read as it lies, and group by group",
-            vec![
-                sum("sum", product("product", any("x"), term("merge", is_merge, [any("w")]))),
-                sum("sum", product("product", term("merge", is_merge, [any("w")]), any("x"))),
-            ],
+            contractions([any("x")], term("merge", is_merge, [any("w")])),
             parts,
         ),
         rule(
             "factor-into-bounded-sum",
             "g * sum j x = sum j (g * x), where g and x are both bounded, and the bound of x is over j",
             "two levels of gates get one joint bound",
-            vec![
-                product("product", any("g"), sum("sum", any("x"))),
-                product("product", sum("sum", any("x")), any("g")),
-            ],
+            either("product", is_multiply, [any("g")], sum("sum", any("x"))),
             into_sum,
         ),
     ]
 }
 
-fn is_merge(operation: &Operation) -> bool {
-    matches!(operation, Operation::Merge { .. })
-}
-
 /// The axes of the site's sum; an error for 16-bit floats, whose products are rounded one by one.
-fn summed<'a>(site: &'a Site) -> Result<&'a [AxisId], &'static str> {
-    let Operation::Reduce { axes, .. } = site.operation("sum")? else { return Err("no sum") };
+fn exact_axes<'a>(site: &'a Site) -> Result<&'a [AxisId], &'static str> {
+    let axes = sum_axes(site, "sum")?;
     require(site.element("sum").bytes() != 2, "products of 16-bit floats are rounded one by one")?;
     Ok(axes)
 }
@@ -79,7 +69,7 @@ fn factor<'a>(
 }
 
 fn out_of_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {
-    let axes = summed(site)?;
+    let axes = exact_axes(site)?;
     let (outer, inner) = factor(site, axes, "a", "b")?;
     // If the other side absorbs, it does so term by term, and its sum would not.
     let absorb = match (absorption(site, "product")?, outer) {
@@ -92,10 +82,9 @@ fn out_of_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {
 }
 
 fn out_of_contraction(site: &Site) -> Result<Vec<Tree>, &'static str> {
-    let axes = summed(site)?;
+    let axes = exact_axes(site)?;
     let (outer, inner) = factor(site, axes, "a", "b")?;
-    let inner_is_left =
-        site.operands("product").first().is_some_and(|id| site.graph.find(*id) == site.class("inner"));
+    let inner_is_left = is_first(site, "product", "inner");
     let by_product = match (absorption(site, "product")?, inner_is_left) {
         (Absorb::Neither, _) => Absorb::Neither,
         (Absorb::Left, true) | (Absorb::Right, false) => Absorb::Left,
@@ -124,7 +113,7 @@ fn beside(absorb: Absorb, factor: Tree, other: Tree, first: bool) -> Tree {
 }
 
 fn parts(site: &Site) -> Result<Vec<Tree>, &'static str> {
-    let axes = summed(site)?;
+    let axes = exact_axes(site)?;
     let Operation::Merge { from, into } = site.operation("merge")? else { return Err("no merge") };
     require(axes.contains(into), "the sum is not along the merged axis")?;
     require(site.is_invariant("w"), "what is merged is worked out in each step")?;
@@ -133,17 +122,15 @@ fn parts(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(!own && !site.varies("x", from), "the other factor varies along a part of it already")?;
     let split = Operation::Split { from: *into, into: from.clone() };
     let x = Tree::Term(split, vec![site.tree("x")]);
-    let factors =
-        if is_first(site, "product", "merge") { vec![site.tree("w"), x] } else { vec![x, site.tree("w")] };
-    let terms = Tree::Term(site.operation("product")?.clone(), factors);
+    let merged_first = is_first(site, "product", "merge");
+    let terms = in_order(absorption(site, "product")?, merged_first, site.tree("w"), x);
     let mut axes: Vec<AxisId> = axes.iter().filter(|axis| *axis != into).chain(from).copied().collect();
     axes.sort();
-    let kind = ReduceKind::Sum;
-    Ok(vec![Tree::Term(Operation::Reduce { kind, axes }, vec![terms])])
+    Ok(vec![summed(axes, terms)])
 }
 
 fn into_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {
-    let axes = summed(site)?;
+    let axes = exact_axes(site)?;
     require(absorption(site, "product")? == Absorb::Both, "the two sides are not both bounded")?;
     require(!site.varies("g", axes), "the factor varies along the axis of the sum")?;
     let within = site.ty("g").axes.iter().all(|axis| site.ty("x").has(*axis));

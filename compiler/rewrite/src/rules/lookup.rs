@@ -1,8 +1,8 @@
 //! Lookups: one-hot products, lookups of lookups, and contractions of what is looked up.
 
 use super::shapes::{
-    absorption, axes_of, fixed_entries, is_fair, is_first, is_gather, is_map, is_select, map, multiply,
-    number, product, size, sum, sum_axes, summed,
+    absorption, axes_of, contractions, either, fixed_entries, in_order, is_fair, is_first, is_gather, is_map,
+    is_select, map, number, size, sum, sum_axes, summed,
 };
 use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
 use moe_graph::{Absorb, AxisId, Element, Operation, Scalar, ScalarFunction as F};
@@ -15,7 +15,7 @@ pub fn rules() -> Vec<Rule> {
             "one-hot-to-lookup",
             "sum v (where(v == i, s, 0) * t) = where(0 <= i < |v|, s * t[i], 0), where s and i do not vary along v",
             "one row is looked up instead of multiplying a table by zeros",
-            hot_products(),
+            contractions(hots("s"), any("t")),
             hot_to_lookup,
         ),
         rule(
@@ -29,7 +29,7 @@ pub fn rules() -> Vec<Rule> {
             "one-hot-to-scatter",
             "sum n (where(v == i, s, 0) * t) = scatter of where(0 <= i < |v|, s * t, 0) to i, where s and t do not vary along v",
             "each row is added to the one place where it belongs",
-            hot_products(),
+            contractions(hots("s"), any("t")),
             hot_to_scatter,
         ),
         rule(
@@ -43,20 +43,14 @@ pub fn rules() -> Vec<Rule> {
             "contract-before-lookup",
             "sum d (t[i] * w) = (sum d (t * w))[i], where w does not vary along what is looked up",
             "a small table goes through the layer once instead of every row that is looked up",
-            vec![
-                sum("sum", product("product", found(), any("w"))),
-                sum("sum", product("product", any("w"), found())),
-            ],
+            contractions([found()], any("w")),
             contract_first,
         ),
         rule(
             "matrix-lookup-to-choice",
             "sum d (x * t[i]) = sum e where(e == i, sum d (x * t), 0), where x varies along i's axes, and i is looked up to check it",
             "rows that name the same matrix go through it together, and no matrix is fetched for each row",
-            vec![
-                sum("sum", product("product", found(), any("x"))),
-                sum("sum", product("product", any("x"), found())),
-            ],
+            contractions([found()], any("x")),
             matrix_to_choice,
         ),
     ]
@@ -75,16 +69,8 @@ fn is_coordinate(operation: &Operation) -> bool {
 
 /// `where(v == i, s, 0)` with the comparison either way.
 fn hots(on: &'static str) -> Vec<Shape> {
-    let place = || term("place", is_coordinate, []);
-    let equal = |operands| term("equal", |o| is_map(o, F::Equal), operands);
-    let hot = |equal| term("hot", is_select, [equal, any(on), any("off")]);
-    vec![hot(equal([place(), any("i")])), hot(equal([any("i"), place()]))]
-}
-
-fn hot_products() -> Vec<Shape> {
-    let left = hots("s").into_iter().map(|hot| sum("sum", product("product", hot, any("t"))));
-    let right = hots("s").into_iter().map(|hot| sum("sum", product("product", any("t"), hot)));
-    left.chain(right).collect()
+    let equal = either("equal", |o| is_map(o, F::Equal), [term("place", is_coordinate, [])], any("i"));
+    equal.into_iter().map(|equal| term("hot", is_select, [equal, any(on), any("off")])).collect()
 }
 
 /// The axis of the one-hot choice and its length.
@@ -127,8 +113,7 @@ fn hot_absorption(site: &Site) -> Result<Absorb, &'static str> {
 }
 
 fn pair(site: &Site, absorb: Absorb, s: Tree, t: Tree) -> Tree {
-    let (left, right) = if is_first(site, "product", "hot") { (s, t) } else { (t, s) };
-    multiply(absorb, left, right)
+    in_order(absorb, is_first(site, "product", "hot"), s, t)
 }
 
 fn hot_to_lookup(site: &Site) -> Result<Vec<Tree>, &'static str> {
@@ -192,6 +177,12 @@ fn twice(site: &Site) -> Result<Vec<Tree>, &'static str> {
     Ok(vec![Tree::Term(site.operation("inner")?.clone(), vec![site.tree("t"), index])])
 }
 
+/// The product of the whole table and what is multiplied by its lookup.
+fn beside_lookup(site: &Site, other: Tree) -> Result<Tree, &'static str> {
+    let table_first = is_first(site, "product", "lookup");
+    Ok(in_order(absorption(site, "product")?, table_first, site.tree("t"), other))
+}
+
 fn contract_first(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let Operation::Gather { axis } = site.operation("lookup")? else { return Err("no lookup") };
     let axes = sum_axes(site, "sum")?;
@@ -208,9 +199,7 @@ fn contract_first(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let given = entries(&site.ty("t").axes) + entries(&site.ty("w").axes);
     let free = made.iter().any(|axis| site.graph.knowledge().size(*axis).as_constant().is_none());
     require(free || entries(&made) <= given.max(KEPT), "the table would be much larger")?;
-    let (t, w) = (site.tree("t"), site.tree("w"));
-    let (left, right) = if is_first(site, "product", "lookup") { (t, w) } else { (w, t) };
-    let table = summed(axes.to_vec(), multiply(absorption(site, "product")?, left, right));
+    let table = summed(axes.to_vec(), beside_lookup(site, site.tree("w"))?);
     Ok(vec![Tree::Term(site.operation("lookup")?.clone(), vec![table, site.tree("i")])])
 }
 
@@ -228,9 +217,7 @@ fn matrix_to_choice(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let place = || Tree::Term(Operation::Coordinate(*axis), Vec::new());
     let checked = Tree::Term(site.operation("lookup")?.clone(), vec![place(), site.tree("i")]);
     let chosen = map(F::Equal, Absorb::Neither, vec![place(), checked]);
-    let factors = if is_first(site, "product", "lookup") { ["t", "x"] } else { ["x", "t"] };
-    let factors = factors.map(|name| site.tree(name)).into();
-    let layer = summed(axes.to_vec(), Tree::Term(site.operation("product")?.clone(), factors));
+    let layer = summed(axes.to_vec(), beside_lookup(site, site.tree("x"))?);
     let nothing = number(Scalar::zero(site.element("sum")));
     let terms = map(F::Select, Absorb::Neither, vec![chosen, layer, nothing]);
     Ok(vec![summed(vec![*axis], terms)])

@@ -32,6 +32,29 @@ pub fn is_gather(operation: &Operation) -> bool {
     matches!(operation, Operation::Gather { .. })
 }
 
+pub fn is_merge(operation: &Operation) -> bool {
+    matches!(operation, Operation::Merge { .. })
+}
+
+/// A term of each of some operands and another one, in both orders: first those where the other one comes last.
+pub fn either(
+    name: &'static str,
+    test: fn(&Operation) -> bool,
+    operands: impl IntoIterator<Item = Shape>,
+    other: Shape,
+) -> Vec<Shape> {
+    let operands: Vec<Shape> = operands.into_iter().collect();
+    let before = operands.iter().map(|operand| term(name, test, [operand.clone(), other.clone()]));
+    let after = operands.iter().map(|operand| term(name, test, [other.clone(), operand.clone()]));
+    before.chain(after).collect()
+}
+
+/// Sums `sum` of products `product` of each of some factors and another one, in both orders.
+pub fn contractions(factors: impl IntoIterator<Item = Shape>, other: Shape) -> Vec<Shape> {
+    let products = either("product", is_multiply, factors, other);
+    products.into_iter().map(|product| sum("sum", product)).collect()
+}
+
 /// A sum, by a name.
 pub fn sum(name: &'static str, operand: Shape) -> Shape {
     term(name, is_sum, [operand])
@@ -55,6 +78,12 @@ pub fn map(function: ScalarFunction, absorb: Absorb, operands: Vec<Tree>) -> Tre
 /// `left * right`
 pub fn multiply(absorb: Absorb, left: Tree, right: Tree) -> Tree {
     map(ScalarFunction::Multiply, absorb, vec![left, right])
+}
+
+/// `one * other`, or the two the other way around: what is made keeps the order that was written.
+pub fn in_order(absorb: Absorb, one_first: bool, one: Tree, other: Tree) -> Tree {
+    let (left, right) = if one_first { (one, other) } else { (other, one) };
+    multiply(absorb, left, right)
 }
 
 /// The sum along axes; the tree itself along none.

@@ -1,5 +1,6 @@
 //! Movements of entries put together or undone.
 
+use super::shapes::is_merge;
 use crate::rule::{any, every, require, term, Rule, Site, Tree};
 use moe_graph::{AxisId, Operation};
 
@@ -43,10 +44,6 @@ pub fn rules() -> Vec<Rule> {
 
 fn is_split(operation: &Operation) -> bool {
     matches!(operation, Operation::Split { .. })
-}
-
-fn is_merge(operation: &Operation) -> bool {
-    matches!(operation, Operation::Merge { .. })
 }
 
 fn is_slice(operation: &Operation) -> bool {

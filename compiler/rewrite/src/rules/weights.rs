@@ -5,11 +5,12 @@
 
 use super::algebra::plain;
 use super::shapes::{
-    absorption, is_add, is_divide, is_first, is_multiply, map, multiply, product, sum, sum_axes, summed,
+    absorption, contractions, either, in_order, is_add, is_divide, is_first, is_multiply, map, multiply,
+    product, sum_axes, summed,
 };
 use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
 use crate::sign::{of_class, Sign};
-use moe_graph::{Absorb, AxisId, Operation, ScalarFunction as F};
+use moe_graph::{Absorb, AxisId, ScalarFunction as F};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
@@ -33,72 +34,43 @@ pub fn rules() -> Vec<Rule> {
             "bias-through-weight",
             "sum d ((x + b) * w) = sum d (x * w) + sum d (b * w), where b and w are the same in every step",
             "a bias of what goes into a layer becomes one of what it gives, worked out once",
-            biased_inputs(),
+            contractions(biased(), any("w")),
             bias_through,
         ),
         rule(
             "scale-through-bias",
             "(x + b) * s = x * s + b * s, where b and s are the same in every step and lack an axis of x",
             "the scale meets the weight before the bias, and the bias is scaled once",
-            scaled_biased(),
+            either("outer", is_multiply, biased(), any("s")),
             scale_through,
         ),
         rule(
             "join-biases",
             "(x + b) + c = x + (b + c), where b and c are the same in every step and lack an axis of x",
             "biases are added up once",
-            biased_twice(),
+            either("outer", is_add, biased(), any("c")),
             join_biases,
         ),
     ]
 }
 
-/// Both orders of two operands.
-fn either(name: &'static str, test: fn(&Operation) -> bool, make: [fn() -> Shape; 2]) -> [Shape; 2] {
-    let [a, b] = make;
-    [term(name, test, [a(), b()]), term(name, test, [b(), a()])]
-}
-
 fn scaled_inputs() -> Vec<Shape> {
-    let inner = || {
-        let [first, second] = either("inner", is_multiply, [|| any("x"), || any("s")]);
-        [first, second, term("inner", is_divide, [any("x"), any("s")])]
-    };
-    let left = inner().into_iter().map(|inner| sum("sum", product("product", inner, any("w"))));
-    let right = inner().into_iter().map(|inner| sum("sum", product("product", any("w"), inner)));
-    left.chain(right).collect()
-}
-
-fn layers() -> [Shape; 2] {
-    either("product", is_multiply, [|| any("x"), || any("w")]).map(|product| sum("sum", product))
+    let mut inner = either("inner", is_multiply, [any("x")], any("s"));
+    inner.push(term("inner", is_divide, [any("x"), any("s")]));
+    contractions(inner, any("w"))
 }
 
 fn scaled_outputs() -> Vec<Shape> {
-    let left = layers().into_iter().map(|layer| product("inner", any("s"), layer));
-    let right = layers().into_iter().map(|layer| product("inner", layer, any("s")));
-    let divided = layers().into_iter().map(|layer| term("inner", is_divide, [layer, any("s")]));
+    let layers = contractions([any("x")], any("w"));
+    let left = layers.iter().map(|layer| product("inner", any("s"), layer.clone()));
+    let right = layers.iter().map(|layer| product("inner", layer.clone(), any("s")));
+    let divided = layers.iter().map(|layer| term("inner", is_divide, [layer.clone(), any("s")]));
     left.chain(right).chain(divided).collect()
 }
 
-fn biased_inputs() -> Vec<Shape> {
-    let inner = || either("inner", is_add, [|| any("x"), || any("b")]);
-    let left = inner().into_iter().map(|inner| sum("sum", product("product", inner, any("w"))));
-    let right = inner().into_iter().map(|inner| sum("sum", product("product", any("w"), inner)));
-    left.chain(right).collect()
-}
-
-fn scaled_biased() -> Vec<Shape> {
-    let inner = || either("inner", is_add, [|| any("x"), || any("b")]);
-    let left = inner().into_iter().map(|inner| product("outer", inner, any("s")));
-    let right = inner().into_iter().map(|inner| product("outer", any("s"), inner));
-    left.chain(right).collect()
-}
-
-fn biased_twice() -> Vec<Shape> {
-    let inner = || either("inner", is_add, [|| any("x"), || any("b")]);
-    let left = inner().into_iter().map(|inner| term("outer", is_add, [inner, any("c")]));
-    let right = inner().into_iter().map(|inner| term("outer", is_add, [any("c"), inner]));
-    left.chain(right).collect()
+/// `x + b`
+fn biased() -> Vec<Shape> {
+    either("inner", is_add, [any("x")], any("b"))
 }
 
 /// That scale and weight are there before a step, and that together they are no larger than the weight.
@@ -131,18 +103,17 @@ fn scaled_weight(site: &Site) -> Result<Tree, &'static str> {
     Ok(map(function, Absorb::Neither, vec![site.tree("w"), site.tree("s")]))
 }
 
-/// `sum axes (x * weight)` in the order that the product had; `before` says whether the weight came first.
-fn layer(axes: &[AxisId], x: Tree, weight: Tree, before: bool) -> Tree {
-    let (left, right) = if before { (weight, x) } else { (x, weight) };
-    summed(axes.to_vec(), multiply(Absorb::Neither, left, right))
+/// `sum axes (x * weight)` in the order that the product had.
+fn layer(site: &Site, axes: &[AxisId], x: Tree, weight: Tree) -> Tree {
+    let weight_first = is_first(site, "product", "w");
+    summed(axes.to_vec(), in_order(Absorb::Neither, weight_first, weight, x))
 }
 
 fn scale_in(site: &Site) -> Result<Vec<Tree>, &'static str> {
     plain(site, &["product", "inner"])?;
     once(site)?;
     of_another(site, "x", &["inner", "product", "sum"])?;
-    let before = is_first(site, "product", "w");
-    Ok(vec![layer(sum_axes(site, "sum")?, site.tree("x"), scaled_weight(site)?, before)])
+    Ok(vec![layer(site, sum_axes(site, "sum")?, site.tree("x"), scaled_weight(site)?)])
 }
 
 fn scale_of(site: &Site) -> Result<Vec<Tree>, &'static str> {
@@ -156,8 +127,7 @@ fn scale_of(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(finite, "the scale is infinite off its support")?;
     let divided = is_divide(site.operation("inner")?);
     require(!divided || of_class(site.data("s")) == Sign::Positive, "the divisor may be 0 or less")?;
-    let before = is_first(site, "product", "w");
-    Ok(vec![layer(axes, site.tree("x"), scaled_weight(site)?, before)])
+    Ok(vec![layer(site, axes, site.tree("x"), scaled_weight(site)?)])
 }
 
 fn bias_through(site: &Site) -> Result<Vec<Tree>, &'static str> {
@@ -170,8 +140,7 @@ fn bias_through(site: &Site) -> Result<Vec<Tree>, &'static str> {
     require(lacks, "the bias has all axes of what it is added to")?;
     let axes = sum_axes(site, "sum")?;
     require(site.varies("x", axes), "what the bias is added to does not vary along the axis of the sum")?;
-    let before = is_first(site, "product", "w");
-    let both = ["x", "b"].map(|name| layer(axes, site.tree(name), site.tree("w"), before));
+    let both = ["x", "b"].map(|name| layer(site, axes, site.tree(name), site.tree("w")));
     Ok(vec![map(F::Add, Absorb::Neither, both.into())])
 }
 
