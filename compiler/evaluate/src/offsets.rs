@@ -31,10 +31,9 @@ fn bind_rows(entry: &Function, offsets: &Offsets, inputs: &[Tensor], lengths: &m
     let Some(symbol) = offsets.rows.as_symbol().filter(|symbol| lengths.symbol(symbol).is_none()) else {
         return;
     };
-    let axes =
+    let mut axes =
         entry.parameters.iter().zip(inputs).flat_map(|(own, input)| own.ty.axes.iter().zip(input.shape()));
-    let rows = axes.filter(|(axis, _)| entry.size(**axis) == offsets.rows).map(|(_, length)| *length).next();
-    if let Some(rows) = rows {
-        lengths.bind_symbol(symbol, rows);
+    if let Some((_, rows)) = axes.find(|(axis, _)| entry.size(**axis) == offsets.rows) {
+        lengths.bind_symbol(symbol, *rows);
     }
 }

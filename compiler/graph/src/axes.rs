@@ -1,7 +1,8 @@
-//! The axes that an operation names.
+//! The axes and sizes that an operation names.
 
 use crate::function::AxisId;
 use crate::operation::Operation;
+use crate::size::Size;
 
 impl Operation {
     /// Calls `visit` with every axis of the operation's own function that it names, in the order written. Axes of called functions are not among them.
@@ -66,6 +67,50 @@ impl Operation {
         let mut axes = Vec::new();
         self.clone().each_axis(&mut |axis| axes.push(*axis));
         axes
+    }
+
+    /// Calls `visit` with every size that the operation names.
+    pub fn each_size(&mut self, visit: &mut dyn FnMut(&mut Size)) {
+        match self {
+            Operation::SizeOf(size)
+            | Operation::Slice { start: size, .. }
+            | Operation::Pad { before: size, .. }
+            | Operation::LargestMask { count: size, .. }
+            | Operation::Expect { count: size, .. } => visit(size),
+            Operation::Window { stride, dilation, before, .. } => {
+                [stride, dilation, before].into_iter().for_each(visit);
+            }
+            Operation::Parameter(_)
+            | Operation::Constant(_)
+            | Operation::Table(_)
+            | Operation::Coordinate(_)
+            | Operation::Map { .. }
+            | Operation::Cast(_)
+            | Operation::Reduce { .. }
+            | Operation::Rename { .. }
+            | Operation::Merge { .. }
+            | Operation::Split { .. }
+            | Operation::Concatenate { .. }
+            | Operation::Gather { .. }
+            | Operation::ScatterAdd { .. }
+            | Operation::Scatter { .. }
+            | Operation::ArgMax { .. }
+            | Operation::CumulativeSum { .. }
+            | Operation::Sort { .. }
+            | Operation::Call { .. }
+            | Operation::Repeat { .. }
+            | Operation::Fold { .. }
+            | Operation::Pack { .. }
+            | Operation::Unpack { .. }
+            | Operation::SegmentReduce { .. } => {}
+        }
+    }
+
+    /// Whether every size that the operation names is a number.
+    pub fn has_known_sizes(&self) -> bool {
+        let mut known = true;
+        self.clone().each_size(&mut |size| known &= size.as_constant().is_some());
+        known
     }
 
     /// The operation with its axes called otherwise; lists that are kept sorted are sorted again.

@@ -7,26 +7,20 @@ use crate::operation::Operation;
 /// a claim. `function` has the axes.
 pub fn keeps_invariance(function: &Function, operation: &Operation, ty: &Type) -> bool {
     let known = |axis: &AxisId| is_known(function, *axis);
-    ty.axes.iter().all(known)
-        && match operation {
-            Operation::SizeOf(size)
-            | Operation::Slice { start: size, .. }
-            | Operation::Pad { before: size, .. }
-            | Operation::LargestMask { count: size, .. } => size.as_constant().is_some(),
-            Operation::Window { stride, dilation, before, .. } => {
-                [stride, dilation, before].iter().all(|size| size.as_constant().is_some())
-            }
-            Operation::Reduce { axes, .. } => axes.iter().all(known),
-            Operation::Parameter(_)
-            | Operation::Expect { .. }
-            | Operation::Call { .. }
-            | Operation::Repeat { .. }
-            | Operation::Fold { .. }
-            | Operation::Pack { .. }
-            | Operation::Unpack { .. }
-            | Operation::SegmentReduce { .. } => false,
-            _ => true,
-        }
+    let fits = match operation {
+        Operation::Parameter(_)
+        | Operation::Expect { .. }
+        | Operation::Call { .. }
+        | Operation::Repeat { .. }
+        | Operation::Fold { .. }
+        | Operation::Pack { .. }
+        | Operation::Unpack { .. }
+        | Operation::SegmentReduce { .. } => false,
+        // The operand may lack one of them.
+        Operation::Reduce { axes, .. } => axes.iter().all(known),
+        _ => true,
+    };
+    fits && ty.axes.iter().all(known) && operation.has_known_sizes()
 }
 
 /// Whether the entries along an axis are as many in every step.

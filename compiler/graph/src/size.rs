@@ -154,29 +154,35 @@ impl Size {
         if self.is_never_negative() {
             return true;
         }
-        let found = self.terms.iter().find_map(|(atoms, coefficient)| {
-            let mut places = atoms.iter().enumerate();
-            places.find_map(|(place, atom)| {
-                let (a, b, one_is_enough) = match atom {
-                    Atom::Minimum(a, b) => (a, b, *coefficient < 0),
-                    Atom::Maximum(a, b) => (a, b, *coefficient > 0),
-                    _ => return None,
-                };
-                let mut others = atoms.clone();
-                others.remove(place);
-                let term = Size { terms: BTreeMap::from([(atoms.clone(), *coefficient)]) };
-                let rest = Size { terms: BTreeMap::from([(others, *coefficient)]) };
-                let fits = rest.terms.keys().flatten().all(Atom::is_never_negative);
-                fits.then(|| (self.subtract(&term), rest.multiply(a), rest.multiply(b), one_is_enough))
-            })
-        });
-        let Some((rest, a, b, one_is_enough)) = found.filter(|_| *left > 0) else { return false };
+        let found = self.terms.iter().find_map(|(atoms, coefficient)| self.replaced(atoms, *coefficient));
+        let Some((a, b, one_is_enough)) = found.filter(|_| *left > 0) else { return false };
         *left -= 1;
-        let first = rest.add(&a).is_proven_not_negative(left);
+        let first = a.is_proven_not_negative(left);
         if first == one_is_enough {
             return first;
         }
-        rest.add(&b).is_proven_not_negative(left)
+        b.is_proven_not_negative(left)
+    }
+
+    /// The size with a minimum or maximum in one of its terms replaced by either of the two, and whether it is at least as much as it is with either
+    /// (and not: with one of them). `None` if there is no such factor beside others that are never negative.
+    fn replaced(&self, atoms: &[Atom], coefficient: i64) -> Option<(Size, Size, bool)> {
+        atoms.iter().enumerate().find_map(|(place, atom)| {
+            let (a, b, one_is_enough) = match atom {
+                Atom::Minimum(a, b) => (a, b, coefficient < 0),
+                Atom::Maximum(a, b) => (a, b, coefficient > 0),
+                _ => return None,
+            };
+            let mut others = atoms.to_vec();
+            others.remove(place);
+            if !others.iter().all(Atom::is_never_negative) {
+                return None;
+            }
+            let term = Size { terms: BTreeMap::from([(atoms.to_vec(), coefficient)]) };
+            let factor = Size { terms: BTreeMap::from([(others, coefficient)]) };
+            let rest = self.subtract(&term);
+            Some((rest.add(&factor.multiply(a)), rest.add(&factor.multiply(b)), one_is_enough))
+        })
     }
 
     /// The atom it is, if it is just that.

@@ -90,16 +90,15 @@ pub fn verify(module: &Module) -> Result<(), Vec<VerifyError>> {
             Verifier { module, function, index: index as u32, node: None, errors: &mut errors };
         verifier.function();
     }
+    let mut report = |function: &str, problem| {
+        errors.push(VerifyError { function: function.to_owned(), node: None, problem });
+    };
     match module.entry() {
-        None => errors.push(VerifyError { function: String::new(), node: None, problem: Problem::NoEntry }),
+        None => report("", Problem::NoEntry),
         Some(entry) => {
-            errors.extend(module.offsets.iter().filter(|offsets| !fits(entry, offsets)).map(|offsets| {
-                VerifyError {
-                    function: entry.name.clone(),
-                    node: None,
-                    problem: Problem::Offsets(offsets.parameter),
-                }
-            }))
+            for offsets in module.offsets.iter().filter(|offsets| !can_hold(entry, offsets)) {
+                report(&entry.name, Problem::Offsets(offsets.parameter));
+            }
         }
     }
     if errors.is_empty() {
@@ -110,7 +109,7 @@ pub fn verify(module: &Module) -> Result<(), Vec<VerifyError>> {
 }
 
 /// Whether the parameter can hold offsets.
-fn fits(entry: &Function, offsets: &Offsets) -> bool {
+fn can_hold(entry: &Function, offsets: &Offsets) -> bool {
     entry.parameters.get(offsets.parameter as usize).is_some_and(|parameter| {
         let (kind, ty) = (parameter.kind, &parameter.ty);
         kind == ParameterKind::Input && ty.element == Element::I64 && ty.axes.len() == 1

@@ -172,72 +172,8 @@ fn translate(
     axes: &BTreeMap<AxisId, AxisId>,
     substitution: &Substitution,
 ) -> Operation {
-    let axis = |axis: &mut AxisId| {
-        if let Some(outside) = axes.get(axis) {
-            *axis = *outside;
-        }
-    };
-    let size = |size: &mut Size| *size = size.substitute(&|name| substitution.get(name).cloned());
     let mut operation = operation.clone();
-    match &mut operation {
-        Operation::Coordinate(a)
-        | Operation::Gather { axis: a }
-        | Operation::ArgMax { axis: a }
-        | Operation::CumulativeSum { axis: a }
-        | Operation::Sort { axis: a }
-        | Operation::Pack { into: a }
-        | Operation::Unpack { from: a, .. } => axis(a),
-        Operation::SizeOf(s) => size(s),
-        Operation::Reduce { axes, .. } => axes.iter_mut().for_each(axis),
-        Operation::Rename { from, to } => {
-            axis(from);
-            axis(to);
-        }
-        Operation::Merge { from, into } | Operation::Concatenate { from, into } => {
-            from.iter_mut().for_each(axis);
-            axis(into);
-        }
-        Operation::Split { from, into } => {
-            axis(from);
-            into.iter_mut().for_each(axis);
-        }
-        Operation::Slice { from, into, start: s } | Operation::Pad { from, into, before: s, .. } => {
-            axis(from);
-            axis(into);
-            size(s);
-        }
-        Operation::Window { from, places, taps, stride, dilation, before, .. } => {
-            [from, places, taps].into_iter().for_each(axis);
-            [stride, dilation, before].into_iter().for_each(size);
-        }
-        Operation::ScatterAdd { over, into } | Operation::Scatter { over, axis: into } => {
-            over.iter_mut().for_each(axis);
-            axis(into);
-        }
-        Operation::LargestMask { count, axis: a } => {
-            size(count);
-            axis(a);
-        }
-        Operation::Expect { count, axes } => {
-            size(count);
-            axes.iter_mut().for_each(axis);
-        }
-        Operation::Call { axes, .. } | Operation::Fold { axes, .. } => {
-            axes.iter_mut().for_each(|(_, outside)| axis(outside));
-        }
-        Operation::Repeat { axes, over, .. } => {
-            axes.iter_mut().for_each(|(_, outside)| axis(outside));
-            axis(over);
-        }
-        Operation::SegmentReduce { from, over, .. } => {
-            axis(from);
-            over.iter_mut().for_each(axis);
-        }
-        Operation::Parameter(_)
-        | Operation::Constant(_)
-        | Operation::Table(_)
-        | Operation::Map { .. }
-        | Operation::Cast(_) => {}
-    }
+    operation.each_axis(&mut |axis| *axis = axes.get(axis).copied().unwrap_or(*axis));
+    operation.each_size(&mut |size| *size = size.substitute(&|name| substitution.get(name).cloned()));
     operation
 }
