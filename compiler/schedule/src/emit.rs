@@ -29,8 +29,8 @@ pub(crate) struct Emitter<'a> {
     pub panels: BTreeMap<NodeId, Panels>,
     /// How many entries ahead of those that are read panels are asked for; 0 where they are not.
     pub ahead: i64,
-    /// Where axes end for now, before they end as a whole.
-    pub ends: BTreeMap<AxisId, Value>,
+    /// An axis, and where it ends for now, before it ends as a whole.
+    pub end: Option<(AxisId, Value)>,
     /// An axis that is gone along, and how many places ahead of those that are read lanes are asked for.
     pub beyond: Option<(AxisId, i64)>,
     memo: HashMap<Key, Value>,
@@ -40,8 +40,7 @@ impl<'a> Emitter<'a> {
     pub fn new(scene: &'a Scene<'a>, faults: &'a mut Faults, target: &'a Target, lanes: u32) -> Self {
         let w = Writer::new(target.fused_multiply_add);
         let (buffers, panels, memo) = (Vec::new(), BTreeMap::new(), HashMap::new());
-        let ends = BTreeMap::new();
-        Emitter { w, scene, faults, target, lanes, buffers, panels, ahead: 0, ends, beyond: None, memo }
+        Emitter { w, scene, faults, target, lanes, buffers, panels, ahead: 0, end: None, beyond: None, memo }
     }
 
     /// The parameter for a buffer of the program.
@@ -202,8 +201,8 @@ impl<'a> Emitter<'a> {
 
     /// Where an axis ends: its size, or the rows found while running.
     pub fn extent(&mut self, axis: AxisId) -> Value {
-        if let Some(end) = self.ends.get(&axis) {
-            return *end;
+        if let Some((_, end)) = self.end.filter(|(ended, _)| *ended == axis) {
+            return end;
         }
         match self.scene.packings.get(&axis).cloned() {
             Some(packing) => {

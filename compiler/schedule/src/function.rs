@@ -13,7 +13,7 @@ use crate::scatter::scatter;
 use crate::scene::{Packing, RowsOf, Scene, Storage};
 use crate::selection::{expect, scatter_add, Selection};
 use crate::sizes::product;
-use moe_graph::{AxisId, Element, Function, Module, Node, NodeId, Operation, Scalar};
+use moe_graph::{AxisId, Element, Function, Module, Node, NodeId, Operation, Scalar, Size};
 use moe_kernel::Target;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,8 +73,10 @@ impl<'a, 's> Planner<'a, 's> {
         let function = self.scene.function;
         for id in self.decisions.live.clone() {
             let node = function.node(id).ok_or(ScheduleError::Malformed("no such node"))?;
-            if let (Operation::Expect { count, axes }, false) = (&node.operation, self.is_counted(id, node)) {
-                expect(&self.scene, self.assembly, self.target, node, count, axes)?;
+            if let Operation::Expect { count, axes } = &node.operation {
+                if !self.is_counted(id, node, count, axes) {
+                    expect(&self.scene, self.assembly, self.target, node, count, axes)?;
+                }
             }
             if self.decisions.stored.contains(&id) && !self.scene.storages.contains_key(&id) {
                 self.store(id, node)?;
@@ -85,8 +87,7 @@ impl<'a, 's> Planner<'a, 's> {
     }
 
     /// Whether packing by a claim counts its entries anyway, up to as many as it claims.
-    fn is_counted(&self, claim: NodeId, node: &Node) -> bool {
-        let Operation::Expect { count, axes } = &node.operation else { return false };
+    fn is_counted(&self, claim: NodeId, node: &Node, count: &Size, axes: &[AxisId]) -> bool {
         self.scene.packings.iter().any(|(axis, packing)| {
             packing.mask == claim
                 && matches!(packing.rows_of, RowsOf::Prefix(_))

@@ -89,11 +89,9 @@ impl Emitter<'_> {
             return Stretch { begin: self.w.index(0), end, whole: Some(whole) };
         }
         let whole_blocks = size.is_some_and(|size| size % length == 0);
-        let length = self.w.index(length);
-        let begin = self.w.multiply(number, length);
-        let last = self.w.add(begin, length);
+        let [begin, last] = self.w.span(number, length);
         let end = if whole_blocks { last } else { self.block_end(axis, begin, last, end) };
-        Stretch { begin, end, whole: whole_blocks.then(|| self.w.known(length)).flatten() }
+        Stretch { begin, end, whole: whole_blocks.then_some(length) }
     }
 
     /// Where a block of an axis ends that begins at `begin` and goes to `last` at most. Blocks are numbered as far as the axis may reach; where

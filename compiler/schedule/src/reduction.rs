@@ -156,7 +156,7 @@ impl Reduction<'_> {
         let nothing = e.w.constant(identity(self.kind, element), lanes);
         let order = self.order(None);
         let start = vec![nothing; points.len()];
-        let ended = self.end_early(e, points)?;
+        e.end = self.early_end(e, points)?;
         let sums = e.reduce(&order, Innermost::SINGLE, start, &mut |e, at, values, _| {
             let points: Vec<Point> = points.iter().map(|point| extended(point, at)).collect();
             match self.packed {
@@ -164,14 +164,12 @@ impl Reduction<'_> {
                 None => self.step(e, &points, &values),
             }
         });
-        ended.into_iter().for_each(|axis| {
-            e.ends.remove(&axis);
-        });
+        e.end = None;
         sums
     }
 
-    /// Where rows are the first entries along the axis that is reduced, lets it end with them; gives the axis.
-    fn end_early(&self, e: &mut Emitter, points: &[Point]) -> Result<Option<AxisId>, ScheduleError> {
+    /// Where rows are the first entries along the axis that is reduced: the axis, and where they end.
+    fn early_end(&self, e: &mut Emitter, points: &[Point]) -> Result<Option<(AxisId, Value)>, ScheduleError> {
         let (Some(packed), Some(point)) = (self.packed, points.first()) else { return Ok(None) };
         let packing = self.scene.packing(packed)?.clone();
         let RowsOf::Prefix(prefix) = packing.rows_of else { return Ok(None) };
@@ -180,9 +178,7 @@ impl Reduction<'_> {
             return Ok(None);
         }
         let (begin, end) = e.stretch(&packing, point)?;
-        let count = e.w.subtract(end, begin);
-        e.ends.insert(prefix.axis, count);
-        Ok(Some(prefix.axis))
+        Ok(Some((prefix.axis, e.w.subtract(end, begin))))
     }
 
     fn step(&self, e: &mut Emitter, points: &[Point], values: &[Value]) -> Result<Vec<Value>, ScheduleError> {

@@ -460,6 +460,13 @@ impl Writer {
         self.binary(BinaryOperation::Divide, a, b)
     }
 
+    /// Where the block with this number begins, and where the next one does, blocks being `length` long.
+    pub fn span(&mut self, number: Value, length: i64) -> [Value; 2] {
+        let length = self.index(length);
+        let begin = self.multiply(number, length);
+        [begin, self.add(begin, length)]
+    }
+
     /// The quotient by a positive number and the remainder of an index that is not negative.
     pub fn digits(&mut self, a: Value, divisor: i64) -> [Value; 2] {
         let (base, number) = self.split(a);

@@ -40,8 +40,7 @@ pub(super) fn schedule(
     }
     emitter.output(product.storage);
     let places = emitter.contraction(&Tiles { product, contraction })?;
-    let mut kernel = product.written(scene, &mut assembly.symbols, emitter, &places)?;
-    kernel.extent = kernel.extent.multiply(active);
+    let kernel = product.written(scene, &mut assembly.symbols, emitter, &places, active)?;
     assembly.launch(kernel)
 }
 
@@ -122,9 +121,7 @@ impl Emitter<'_> {
         let inner = self.w.size(&product(&sizes));
         let end = self.extent(*first);
         let end = self.w.multiply(end, inner);
-        let length = self.w.index(block);
-        let begin = self.w.multiply(number, length);
-        let last = self.w.add(begin, length);
+        let [begin, last] = self.w.span(number, block);
         let end = self.block_end(*first, begin, last, end);
         Ok(Some(Stretch { begin, end, whole: None }))
     }

@@ -12,7 +12,7 @@ use crate::error::ScheduleError;
 use crate::nest::{blocks, extended, extent_of, Stretch};
 use crate::point::{Coordinate, Point};
 use crate::pointwise::written;
-use crate::scene::{computed, Scene, Storage};
+use crate::scene::{computed, Scene};
 use crate::sizes::{ceiling, product};
 use moe_graph::{AxisId, NodeId, Size};
 use moe_kernel::{Comparison, Target, Value};
@@ -61,8 +61,7 @@ impl Layout<'_> {
         let points = product(&scene.sizes(&self.reduced));
         let width = Size::constant(self.width);
         let length = product(&scene.sizes(&outer)).multiply(&count).multiply(&points).multiply(&width);
-        let buffer = assembly.scratch(self.name, element, length);
-        let storage = Storage { buffer, name: self.name.to_owned(), element, layout: Vec::new() };
+        let storage = assembly.storage(self.name, element, Vec::new(), length);
         let (column, reduced) = (self.column, self.reduced.clone());
         let panels = Panels { storage, outer, column, reduced, count, width: self.width };
         let first = self.reduced.first().map_or(Size::constant(1), |axis| scene.size(*axis));
@@ -71,7 +70,7 @@ impl Layout<'_> {
         let mut places = scene.sizes(&panels.outer);
         places.extend([blocks(&first, PLACES), blocks(&vectors, together)]);
         let mut emitter = Emitter::new(scene, &mut assembly.faults, target, self.lanes);
-        emitter.buffer(buffer, self.name, element, true);
+        emitter.output(&panels.storage);
         self.items(&mut emitter, &panels, &places, &vectors, together)?;
         let rest = self.reduced.get(1..).unwrap_or_default();
         let entries = PLACES.saturating_mul(together).saturating_mul(self.lanes.into());
@@ -101,9 +100,7 @@ impl Layout<'_> {
             return Err(ScheduleError::Malformed("a product over nothing"));
         };
         let stretch = e.block(*first, PLACES, number);
-        let length = e.w.index(together);
-        let begin = e.w.multiply(group, length);
-        let last = e.w.add(begin, length);
+        let [begin, last] = e.w.span(group, together);
         let lanes = i64::from(self.lanes);
         let exact = e.scene.size(self.column).as_constant().is_some_and(|columns| {
             columns % (lanes * together) == 0 && columns % self.width == 0 && !e.scene.is_ragged(self.column)

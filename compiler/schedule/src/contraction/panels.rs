@@ -298,15 +298,14 @@ impl<'e, 'a> Filling<'e, 'a> {
             let term = w.multiply(digit, axis.stride);
             from = w.add(from, term);
         }
-        let side = w.index(SIDE_BY_SIDE);
-        let first = w.multiply(group, side);
-        let last = w.add(first, side);
+        let [first, last] = w.span(group, SIDE_BY_SIDE);
         let last = w.minimum(last, count);
         let before = w.multiply(point, count);
         let lanes = w.index(i64::from(self.key.lanes));
         let filled = w.multiply(last, lanes);
         let whole = w.compare(Comparison::LessEqual, filled, column.size);
         let missing = w.subtract(last, first);
+        let side = w.index(SIDE_BY_SIDE);
         let all = w.compare(Comparison::Equal, missing, side);
         let whole = w.and(whole, all);
         let mut choice = w.open_if(whole);

@@ -93,8 +93,7 @@ impl Product<'_> {
         emitter.panels = panels;
         emitter.output(self.storage);
         let places = self.items(&mut emitter, shape)?;
-        let mut kernel = self.written(scene, &mut assembly.symbols, emitter, &places)?;
-        kernel.extent = kernel.extent.multiply(active);
+        let kernel = self.written(scene, &mut assembly.symbols, emitter, &places, active)?;
         assembly.launch(kernel)
     }
 

@@ -95,13 +95,14 @@ impl Product<'_> {
         })
     }
 
-    /// The kernel, with places of items of these sizes.
+    /// The kernel, with places of items of these sizes, launched `active` times: once or not at all.
     pub fn written(
         &self,
         scene: &Scene,
         symbols: &mut Symbols,
         emitter: Emitter,
         places: &[Size],
+        active: &Size,
     ) -> Result<Written, ScheduleError> {
         let first = self.first()?;
         let mut axes: Vec<AxisId> = self.storage.layout.clone();
@@ -109,7 +110,7 @@ impl Product<'_> {
         let flops = operations(scene, symbols, &axes, 2 * self.contractions.len() as i64);
         let work = Size::constant(1 << 20);
         let name = if first.grouped.is_some() { "grouped_product" } else { "product" };
-        let mut kernel = written(emitter, name, extent_of(places), work, flops);
+        let mut kernel = written(emitter, name, extent_of(places).multiply(active), work, flops);
         kernel.span = self.nodes.first().and_then(|id| scene.function.node(*id)).and_then(|node| node.span);
         Ok(kernel)
     }

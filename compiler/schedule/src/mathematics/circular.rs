@@ -3,6 +3,7 @@
 //! Up to 2^20 π/2 the multiple of π/2 is taken off in four parts (Cody and Waite 1980, chapter 8); beyond, the bits of 2/π that
 //! matter are multiplied with x exactly, as integers (Payne and Hanek 1983, "Radian reduction for trigonometric functions").
 
+use super::format::{format, is_wide, Format};
 use super::polynomial::polynomial;
 use crate::writer::Writer;
 use moe_graph::Element;
@@ -73,12 +74,11 @@ pub(super) fn cosine(w: &mut Writer, x: Value) -> Value {
 
 /// The sine of x plus so many quarter turns.
 fn turned(w: &mut Writer, x: Value, quarters: i64) -> Value {
-    let element = w.ty(x).element;
+    let Format { float, integer, .. } = format(w, x);
     let wide = w.convert(x, Element::F64);
     let (n, r) = reduced(w, wide);
-    let r = w.convert(r, element);
-    let (narrow, integer) = (element == Element::F32, Element::I32);
-    let n = if narrow { w.convert(n, integer) } else { n };
+    let r = w.convert(r, float);
+    let n = w.convert(n, integer);
     let quarters = w.integer(n, quarters);
     let n = w.add(n, quarters);
     let (sine, cosine) = (near_sine(w, r), near_cosine(w, r));
@@ -90,10 +90,6 @@ fn turned(w: &mut Writer, x: Value, quarters: i64) -> Value {
     let is_negative = w.compare(Comparison::NotEqual, second, zero);
     let negative = w.unary(UnaryOperation::Negate, value);
     w.select(is_negative, negative, value)
-}
-
-fn is_wide(w: &Writer, r: Value) -> bool {
-    w.ty(r).element == Element::F64
 }
 
 fn near_sine(w: &mut Writer, r: Value) -> Value {
@@ -108,7 +104,8 @@ fn near_sine(w: &mut Writer, r: Value) -> Value {
         1.0 / 355_687_428_096_000.0,
     ];
     let square = w.multiply(r, r);
-    let series = polynomial(w, square, terms.get(..if is_wide(w, r) { 8 } else { 4 }).unwrap_or_default());
+    let terms = terms.get(..if is_wide(w, r) { 8 } else { 4 }).unwrap_or_default();
+    let series = polynomial(w, square, terms);
     let cube = w.multiply(square, r);
     w.multiply_add(cube, series, r)
 }
@@ -124,7 +121,8 @@ fn near_cosine(w: &mut Writer, r: Value) -> Value {
         1.0 / 20_922_789_888_000.0,
     ];
     let square = w.multiply(r, r);
-    let series = polynomial(w, square, terms.get(..if is_wide(w, r) { 7 } else { 4 }).unwrap_or_default());
+    let terms = terms.get(..if is_wide(w, r) { 7 } else { 4 }).unwrap_or_default();
+    let series = polynomial(w, square, terms);
     let fourth = w.multiply(square, square);
     let minus_half = w.number(r, -0.5);
     let one = w.number(r, 1.0);

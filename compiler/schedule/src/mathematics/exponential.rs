@@ -1,14 +1,10 @@
 //! Exponentials: x = k ln 2 + r with |r| ≤ ln 2 / 2, a Taylor polynomial of e^r, times 2^k (Cody and Waite 1980, chapter 6).
 
+use super::format::{format, is_wide};
 use super::polynomial::{clamped, nearest, polynomial, scaled, two_to};
 use crate::writer::Writer;
-use moe_graph::Element;
 use moe_kernel::{Comparison, Value};
 use std::f64::consts::LOG2_E;
-
-/// ln 2 in two parts, the first with so few bits that its product with an exponent is exact.
-const LN_2_F64: [f64; 2] = [0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10];
-const LN_2_F32: [f64; 2] = [0.693_359_375, -2.121_944_400_546_905_8e-4];
 
 /// 1/n! from n = 0.
 const TAYLOR: [f64; 15] = [
@@ -31,8 +27,7 @@ const TAYLOR: [f64; 15] = [
 
 /// The nearest k, as an integer, and r.
 fn reduced(w: &mut Writer, x: Value) -> (Value, Value) {
-    let wide = w.ty(x).element == Element::F64;
-    let [high, low] = if wide { LN_2_F64 } else { LN_2_F32 };
+    let [high, low] = format(w, x).ln_2;
     let scale = w.number(x, LOG2_E);
     let product = w.multiply(x, scale);
     let (nearest, k) = nearest(w, product);
@@ -43,7 +38,7 @@ fn reduced(w: &mut Writer, x: Value) -> (Value, Value) {
 }
 
 pub(super) fn exponential(w: &mut Writer, x: Value) -> Value {
-    let wide = w.ty(x).element == Element::F64;
+    let wide = is_wide(w, x);
     let (low, high) = if wide { (-750.0, 710.0) } else { (-105.0, 89.0) };
     let x = clamped(w, x, low, high);
     let (k, r) = reduced(w, x);
@@ -76,8 +71,8 @@ pub(super) const NEAR: f64 = 40.0;
 /// e^x - 1 = 2^k (e^r - 1) + (2^k - 1) for x between -[`NEAR`] and it.
 pub(super) fn minus_one_near(w: &mut Writer, x: Value) -> Value {
     let (k, r) = reduced(w, x);
-    let wide = w.ty(x).element == Element::F64;
-    let p = polynomial(w, r, TAYLOR.get(2..if wide { 15 } else { 9 }).unwrap_or_default());
+    let terms = TAYLOR.get(2..if is_wide(w, x) { 15 } else { 9 }).unwrap_or_default();
+    let p = polynomial(w, r, terms);
     let square = w.multiply(r, r);
     let fraction = w.multiply_add(square, p, r);
     let scale = two_to(w, k);

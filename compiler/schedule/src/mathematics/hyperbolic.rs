@@ -1,9 +1,9 @@
 //! The hyperbolic tangent and the error function.
 
 use super::exponential::{exponential, minus_one_near, NEAR};
+use super::format::{format, is_wide, Format};
 use super::polynomial::{clamped, polynomial};
 use crate::writer::Writer;
-use moe_graph::Element;
 use moe_kernel::{Comparison, UnaryOperation, Value};
 use std::f64::consts::FRAC_2_SQRT_PI;
 
@@ -21,16 +21,12 @@ pub(super) fn tangent(w: &mut Writer, x: Value) -> Value {
 
 /// The value, which has no sign, with the sign of x.
 fn signed(w: &mut Writer, x: Value, value: Value) -> Value {
-    let ty = w.ty(x);
-    let (integer, sign) = match ty.element {
-        Element::F32 => (Element::I32, i64::from(i32::MIN)),
-        _ => (Element::I64, i64::MIN),
-    };
+    let Format { float, integer, sign, .. } = format(w, x);
     let (bits, value) = (w.reinterpret(x, integer), w.reinterpret(value, integer));
     let sign = w.integer(bits, sign);
     let sign = w.and(bits, sign);
     let value = w.or(value, sign);
-    w.reinterpret(value, ty.element)
+    w.reinterpret(value, float)
 }
 
 /// erf(√z) / √z for z from 0 to 1: Chebyshev interpolation, error 3e-21, computed for this program.
@@ -93,7 +89,7 @@ const FAR_F32: [f64; 7] = [
 ];
 
 pub(super) fn error_function(w: &mut Writer, x: Value) -> Value {
-    let wide = w.ty(x).element == Element::F64;
+    let wide = is_wide(w, x);
     let (near_series, far_series, middle, end): (&[f64], &[f64], f64, f64) =
         if wide { (&NEAR_SERIES, &FAR, 3.0, 6.0) } else { (&NEAR_F32, &FAR_F32, 2.0, 4.0) };
     let magnitude = w.unary(UnaryOperation::Absolute, x);

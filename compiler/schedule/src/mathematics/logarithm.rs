@@ -1,14 +1,10 @@
 //! Logarithms: x = m 2^e with m between √½ and √2, then the series of 2 artanh s with s = (m - 1) / (m + 1).
 
+use super::format::{format, is_wide, Format};
 use super::polynomial::polynomial;
 use crate::writer::Writer;
-use moe_graph::Element;
 use moe_kernel::{BinaryOperation, Comparison, Value};
 use std::f64::consts::SQRT_2;
-
-/// ln 2 in two parts, the first with so few bits that its product with an exponent is exact; and for `f32`.
-const LN_2_F32: [f64; 2] = [0.693_359_375, -2.121_944_400_546_905_8e-4];
-pub(super) const LN_2: [f64; 2] = [0.693_147_180_369_123_8, 1.908_214_929_270_587_7e-10];
 
 /// 2 artanh(s) / s - 2, divided by s²: 2/3, 2/5, …
 pub(super) const SERIES: [f64; 11] = [
@@ -25,19 +21,9 @@ pub(super) const SERIES: [f64; 11] = [
     2.0 / 23.0,
 ];
 
-/// How a float lies in its bits: the integer type as wide, how many bits the fraction has, what is added to the exponent, the least normal
-/// number.
-fn format(w: &Writer, x: Value) -> (Element, i64, i64, f64) {
-    match w.ty(x).element {
-        Element::F32 => (Element::I32, 23, 127, f64::from(f32::MIN_POSITIVE)),
-        _ => (Element::I64, 52, 1023, f64::MIN_POSITIVE),
-    }
-}
-
 /// The fraction m and the exponent e (as a float) of a positive number.
 pub(super) fn split(w: &mut Writer, x: Value) -> (Value, Value) {
-    let (integer, fraction_bits, bias, least) = format(w, x);
-    let element = w.ty(x).element;
+    let Format { float, integer, fraction_bits, bias, least, .. } = format(w, x);
     // Numbers below the normal ones are brought among them first.
     let least = w.number(x, least);
     let is_small = w.compare(Comparison::Less, x, least);
@@ -54,13 +40,13 @@ pub(super) fn split(w: &mut Writer, x: Value) -> (Value, Value) {
     let mantissa = w.and(bits, mantissa_bits);
     let one_bits = w.integer(bits, bias << fraction_bits);
     let mantissa = w.or(mantissa, one_bits);
-    let m = w.reinterpret(mantissa, element);
+    let m = w.reinterpret(mantissa, float);
     let limit = w.number(m, SQRT_2);
     let is_high = w.compare(Comparison::Greater, m, limit);
     let half = w.number(m, 0.5);
     let halved = w.multiply(m, half);
     let m = w.select(is_high, halved, m);
-    let e = w.convert(exponent, element);
+    let e = w.convert(exponent, float);
     let one = w.number(e, 1.0);
     let above = w.add(e, one);
     let e = w.select(is_high, above, e);
@@ -77,12 +63,12 @@ pub(super) fn logarithm(w: &mut Writer, x: Value) -> Value {
     let sum = w.add(two, f);
     let s = w.divide(f, sum);
     let square = w.multiply(s, s);
-    let wide = w.ty(x).element == Element::F64;
-    let series = polynomial(w, square, SERIES.get(..if wide { 11 } else { 5 }).unwrap_or_default());
+    let terms = SERIES.get(..if is_wide(w, x) { 11 } else { 5 }).unwrap_or_default();
+    let series = polynomial(w, square, terms);
     // ln(1 + f) = f - s (f - s² series): what is taken away is small beside f.
     let product = w.multiply(square, series);
     let difference = w.subtract(f, product);
-    let [high, low] = if wide { LN_2 } else { LN_2_F32 };
+    let [high, low] = format(w, x).ln_2;
     let low = w.number(x, low);
     let small = w.multiply(e, low);
     let away = w.multiply(s, difference);

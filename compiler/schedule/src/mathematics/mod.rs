@@ -4,6 +4,7 @@
 
 mod circular;
 mod exponential;
+mod format;
 mod hyperbolic;
 mod logarithm;
 mod polynomial;

@@ -1,7 +1,7 @@
 //! Polynomials, and pieces that several functions use.
 
+use super::format::{format, Format};
 use crate::writer::Writer;
-use moe_graph::Element;
 use moe_kernel::{BinaryOperation, Comparison, Value};
 
 /// The polynomial with these coefficients, the constant term first, by Horner's rule.
@@ -19,13 +19,12 @@ pub(super) fn polynomial(w: &mut Writer, x: Value, coefficients: &[f64]) -> Valu
 
 /// Two to the power of an integer of the float's width, which must be the exponent of a normal number.
 pub(super) fn two_to(w: &mut Writer, exponent: Value) -> Value {
-    let wide = w.ty(exponent).element == Element::I64;
-    let (bias, bits, float) = if wide { (1023, 52, Element::F64) } else { (127, 23, Element::F32) };
-    let bias = w.integer(exponent, bias);
+    let format = format(w, exponent);
+    let bias = w.integer(exponent, format.bias);
     let biased = w.add(exponent, bias);
-    let bits = w.integer(exponent, bits);
+    let bits = w.integer(exponent, format.fraction_bits);
     let shifted = w.binary(BinaryOperation::ShiftLeft, biased, bits);
-    w.reinterpret(shifted, float)
+    w.reinterpret(shifted, format.float)
 }
 
 /// `x` times two to the power of an integer, in two steps so that the result may be as small or large as the type allows.
@@ -38,22 +37,12 @@ pub(super) fn scaled(w: &mut Writer, x: Value, exponent: Value) -> Value {
     w.multiply(product, second)
 }
 
-/// The integer type as wide as a float.
-fn integer_of(w: &Writer, x: Value) -> Element {
-    if w.ty(x).element == Element::F64 {
-        Element::I64
-    } else {
-        Element::I32
-    }
-}
-
 /// The integer nearest to a number that is far below 2^22, as a float and as an integer. Added to 1.5 times the power of two from which on
 /// floats are whole, it is rounded, and stands in the lowest bits; a conversion would have to look after numbers that do not fit.
 pub(super) fn nearest(w: &mut Writer, x: Value) -> (Value, Value) {
-    let magnitude = if w.ty(x).element == Element::F64 { 52 } else { 23 };
-    let shift = w.number(x, 1.5 * f64::powi(2.0, magnitude));
+    let Format { integer, fraction_bits, .. } = format(w, x);
+    let shift = w.number(x, 1.5 * f64::powi(2.0, fraction_bits as i32));
     let shifted = w.add(x, shift);
-    let integer = integer_of(w, x);
     let (bits, zero) = (w.reinterpret(shifted, integer), w.reinterpret(shift, integer));
     (w.subtract(shifted, shift), w.subtract(bits, zero))
 }

@@ -1,7 +1,8 @@
 //! Powers: a^b = e^(b ln a), with ln a and its product with b carried in two numbers each where the type is `f64`.
 
 use super::exponential::exponential;
-use super::logarithm::{split, LN_2, SERIES};
+use super::format::DOUBLE;
+use super::logarithm::{split, SERIES};
 use super::polynomial::{clamped, polynomial};
 use crate::writer::Writer;
 use moe_graph::Element;
@@ -91,7 +92,7 @@ fn logarithm(w: &mut Writer, x: Value) -> (Value, Value) {
     let cube = w.multiply(square, s);
     let tail = w.multiply(cube, series);
     let (double, double_low) = (w.multiply(s, two), w.multiply(s_low, two));
-    let [high, low] = LN_2;
+    let [high, low] = DOUBLE.ln_2;
     let (high, low) = (w.number(x, high), w.number(x, low));
     let large = w.multiply(e, high);
     let small = w.multiply(e, low);

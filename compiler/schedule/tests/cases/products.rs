@@ -1,7 +1,9 @@
 //! Products of two inputs: laid in panels while running where there are rows enough, read as they lie where not.
 
-use crate::support::{expected, model, plan, random, run, sized, Machine, Split, AVX2, AVX512, CRANELIFT};
-use moe_runtime::{Element, Tensor};
+use crate::support::{
+    check_rows, expected, model, plan, random, rough, run, sized, Split, AVX2, AVX512, CRANELIFT,
+};
+use moe_graph::Element;
 
 /// How many launches lay operands in panels.
 fn laid(plan: &moe_kernel::Plan) -> usize {
@@ -74,28 +76,10 @@ fn a_row_does_not_depend_on_how_many_there_are() {
         None,
         true,
     );
-    // Numbers whose sums are rounded.
-    let rough = |shape: Vec<usize>, seed| {
-        let entries = random(Element::F32, shape.clone(), seed).to_f64();
-        let entries: Vec<f32> = entries
-            .iter()
-            .enumerate()
-            .map(|(at, value)| (*value as f32 + 0.37) * (1.0 + 0.001 * (at * 7 % 101) as f32))
-            .collect();
-        Tensor::from_f32(shape, &entries).unwrap()
-    };
-    let (x, y) = (rough(vec![40, 130], 1), rough(vec![130, 260], 2));
+    let given = [(vec![40, 130], 1), (vec![130, 260], 2)]
+        .map(|(shape, seed)| rough(&random(Element::F32, shape, seed), 7));
     for target in [AVX2, AVX512] {
-        let plan = plan(&module, &target);
-        let of = |rows: usize| {
-            let few =
-                Tensor::new(Element::F32, vec![rows, 130], x.bytes()[..rows * 130 * 4].to_vec()).unwrap();
-            Machine::new(&plan, &module, &[few, y.clone()], Split::Whole).run().unwrap()[0].to_f64()
-        };
-        let all = of(40);
-        for rows in [1, 5, 31, 32, 39] {
-            assert_eq!(of(rows), all[..rows * 260], "{rows} rows");
-        }
+        check_rows(&module, &given, 1, &target, &[1, 5, 31, 32, 39]);
     }
 }
 

@@ -334,6 +334,31 @@ pub fn check(module: &Module, sizes: &[&[(&str, i64)]], look: impl Fn(&[&str])) 
     }
 }
 
+/// That the first rows of the first output have the same bits where there are no others. Of the inputs the first so many have the rows first.
+pub fn check_rows(module: &Module, given: &[Tensor], inputs: usize, target: &Target, counts: &[usize]) {
+    let plan = plan(module, target);
+    let run = |given: &[Tensor], split| Machine::new(&plan, module, given, split).run().unwrap().remove(0);
+    let all = run(given, Split::Whole);
+    for count in counts {
+        let first = |tensor: &Tensor| {
+            let shape = [&[*count], &tensor.shape()[1..]].concat();
+            let bytes = tensor.bytes().len() / tensor.shape()[0] * count;
+            Tensor::new(tensor.element(), shape, tensor.bytes()[..bytes].to_vec()).unwrap()
+        };
+        let mut fewer = given.to_vec();
+        fewer.iter_mut().take(inputs).for_each(|tensor| *tensor = first(tensor));
+        assert_eq!(run(&fewer, Split::Odd), first(&all), "{count} rows on {target:?}");
+    }
+}
+
+/// Numbers whose sums are rounded, so that the order of every sum shows.
+pub fn rough(tensor: &Tensor, step: usize) -> Tensor {
+    let rough =
+        |(at, value): (usize, &f64)| (*value as f32 + 0.37) * (1.0 + 0.001 * (at * step % 101) as f32);
+    let entries: Vec<f32> = tensor.to_f64().iter().enumerate().map(rough).collect();
+    Tensor::from_f32(tensor.shape().to_vec(), &entries).unwrap()
+}
+
 /// Small multiples of a quarter, so that all sums are exact.
 pub fn random(element: moe_graph::Element, shape: Vec<usize>, seed: u64) -> Tensor {
     let mut random = moe_generate::Random::new(seed);
