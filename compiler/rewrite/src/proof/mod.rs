@@ -124,7 +124,7 @@ pub enum Line {
         left: NodeId,
         /// What it is equal to.
         right: NodeId,
-        /// What the rule's conditions use: values, and the lines that say what is known of them.
+        /// What the rule's conditions use: values, and the lines that say what is known of them. Of two facts of one value the first counts.
         uses: Vec<(NodeId, u32)>,
     },
 }

@@ -355,14 +355,18 @@ impl<'a> Writer<'a> {
     fn step(&mut self, step: usize) -> Result<(), String> {
         let application: &Application = self.recorder.log.applications.get(step).ok_or("no such step")?;
         let (left, right) = self.recorder.sides.get(step).copied().ok_or("no such step")?;
-        let mut uses = BTreeSet::new();
+        // What is needed for a fact comes before what is needed for a sign, which may say another fact of the same value: that it is 0, or -0.
+        let mut uses = Vec::new();
         for (id, evidence) in &application.read {
             for number in evidence.numbers() {
-                uses.insert((self.node(self.recorder.of(*id)?)?, self.known(number)?));
+                let used = (self.node(self.recorder.of(*id)?)?, self.known(number)?);
+                if !uses.contains(&used) {
+                    uses.push(used);
+                }
             }
         }
         let (rule, left, right) = (application.rule.to_owned(), self.node(left)?, self.node(right)?);
-        self.proof.lines.push(Line::Step { rule, left, right, uses: uses.into_iter().collect() });
+        self.proof.lines.push(Line::Step { rule, left, right, uses });
         Ok(())
     }
 

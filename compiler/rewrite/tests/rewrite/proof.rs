@@ -1,6 +1,7 @@
 //! Proofs: made for what is chosen, checked anew, read back, and refused when somebody has changed them.
 
 use crate::language::elaborate;
+use crate::model::{shape, Model};
 use moe_graph::Module;
 use moe_rewrite::{check_proof, prove, rules, Line, Options, Proof};
 
@@ -110,6 +111,20 @@ fn a_proof_with_any_step_left_out_is_refused() {
         let Line::Step { left, right, .. } = &mut lines(&mut changed)[place] else { continue };
         *right = *left;
         assert!(check_proof(&changed).is_err(), "without line {place}");
+    }
+}
+
+/// A sum of -0 over no axis is 0, and is -0 too: the class that is both has a fact from one and a sign from the other.
+#[test]
+fn a_fact_counts_before_one_that_a_sign_came_with() {
+    for prefer_rewritten in [false, true] {
+        let mut model = Model::new(&shape(&[("E", 3)]));
+        let (x, one, zero) = (model.input("x", &["N", "E"]), model.number(1.0), model.number(-0.0));
+        let shifted = model.add(x, one);
+        let product = model.multiply(shifted, zero);
+        let sum = model.sum("E", product);
+        model.output(sum);
+        prove(&model.module(), &Options { prefer_rewritten, ..Options::default() }).unwrap();
     }
 }
 
