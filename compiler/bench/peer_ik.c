@@ -1,12 +1,15 @@
-// ik_llama.cpp's ggml, its fused operator for mixtures: peer_ik FOLDER ROWS THREADS SECONDS OUTPUT
-// Reads the weights of workload.py, writes the answer as raw float32 and prints the median and the shortest time of a call in ms.
+// ik_llama.cpp's ggml, its fused operator for mixtures: peer_ik FOLDER ROWS THREADS SECONDS OUTPUT [narrow]
+// With `narrow` the experts' weights are bf16, their rows interleaved as the library likes them best. Reads the weights of workload.py, writes the answer as raw float32 and prints the median and the shortest time of a call in ms.
 #include "ggml.h"
 #include "ggml-alloc.h"
 #include "ggml-backend.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+
+void iqk_repack_tensor(struct ggml_tensor *);
 
 enum { LAYERS = 8, EXPERTS = 8, KEPT = 2, WIDTH = 512, HIDDEN = 1792 };
 
@@ -26,14 +29,17 @@ static long data;
 
 // The next matrices of the file, each turned round: it holds [in, out], the library wants rows of [out].
 static void turned(struct ggml_tensor *to, int count, long in, long out, long offset) {
-    float *from = malloc(4 * in * out), *whole = malloc(4 * in * out * count);
+    long size = to->type == GGML_TYPE_BF16 ? 2 : 4;
+    char *from = malloc(size * in * out), *whole = malloc(size * in * out * count);
     fseek(weights, data + offset, SEEK_SET);
     for (int matrix = 0; matrix < count; matrix++) {
-        if (fread(from, 4, in * out, weights) != (size_t)(in * out)) exit(3);
+        if (fread(from, size, in * out, weights) != (size_t)(in * out)) exit(3);
         for (long i = 0; i < in; i++)
-            for (long o = 0; o < out; o++) whole[(matrix * out + o) * in + i] = from[i * out + o];
+            for (long o = 0; o < out; o++)
+                memcpy(whole + ((matrix * out + o) * in + i) * size, from + (i * out + o) * size, size);
     }
     ggml_backend_tensor_set(to, whole, 0, ggml_nbytes(to));
+    if (size == 2) iqk_repack_tensor(to);
     free(from);
     free(whole);
 }
@@ -43,7 +49,9 @@ int main(int count, char **words) {
     int rows = atoi(words[2]), threads = atoi(words[3]);
     double seconds = atof(words[4]);
     char path[4096];
-    snprintf(path, sizeof path, "%s/weights.safetensors", words[1]);
+    int narrow = count > 6 && !strcmp(words[6], "narrow");
+    enum ggml_type type = narrow ? GGML_TYPE_BF16 : GGML_TYPE_F32;
+    snprintf(path, sizeof path, "%s/%s.safetensors", words[1], narrow ? "narrow" : "weights");
     uint64_t header;
     if (!(weights = fopen(path, "rb")) || fread(&header, 8, 1, weights) != 1) return 3;
     data = 8 + (long)header;
@@ -55,13 +63,13 @@ int main(int count, char **words) {
     struct ggml_tensor *gate[LAYERS], *inner[LAYERS], *up[LAYERS], *down[LAYERS];
     for (int l = 0; l < LAYERS; l++) {
         gate[l] = ggml_new_tensor_2d(held, GGML_TYPE_F32, WIDTH, EXPERTS);
-        inner[l] = ggml_new_tensor_3d(held, GGML_TYPE_F32, WIDTH, HIDDEN, EXPERTS);
-        up[l] = ggml_new_tensor_3d(held, GGML_TYPE_F32, WIDTH, HIDDEN, EXPERTS);
-        down[l] = ggml_new_tensor_3d(held, GGML_TYPE_F32, HIDDEN, WIDTH, EXPERTS);
+        inner[l] = ggml_new_tensor_3d(held, type, WIDTH, HIDDEN, EXPERTS);
+        up[l] = ggml_new_tensor_3d(held, type, WIDTH, HIDDEN, EXPERTS);
+        down[l] = ggml_new_tensor_3d(held, type, HIDDEN, WIDTH, EXPERTS);
     }
     ggml_backend_buffer_t memory = ggml_backend_alloc_ctx_tensors(held, backend);
     ggml_backend_buffer_set_usage(memory, GGML_BACKEND_BUFFER_USAGE_WEIGHTS);
-    long gates = 4l * WIDTH * EXPERTS, experts = 4l * EXPERTS * WIDTH * HIDDEN;
+    long gates = 4l * WIDTH * EXPERTS, experts = (narrow ? 2l : 4l) * EXPERTS * WIDTH * HIDDEN;
     for (int l = 0; l < LAYERS; l++) {
         long at = LAYERS * gates;
         turned(gate[l], 1, WIDTH, EXPERTS, l * gates);

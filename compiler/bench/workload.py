@@ -1,7 +1,7 @@
 """The workloads: sizes, weights and inputs drawn from a seed, and the answers in float64.
 
 `python workload.py FOLDER` writes for the mixtures `weights.safetensors` and for each number of rows `x<N>.npy` and
-`y<N>.npy`; for a product `left.npy`, `right.npy` and `product.npy`; for a chain of matrix-vector products
+`y<N>.npy`; for those whose experts are bf16 `narrow.safetensors` and `narrow<N>.npy`; for a product `left.npy`, `right.npy` and `product.npy`; for a chain of matrix-vector products
 `chain.safetensors`, `row.npy` and `chain.npy`.
 """
 import json
@@ -24,18 +24,40 @@ CHAIN = {"layers": (8, 4096, 4096)}
 
 
 def stacks(path, shapes):
-    """The tensors of a file, mapped."""
+    """The tensors of a file in float32."""
     with open(path, "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
     data = np.memmap(path, mode="r", offset=8 + length)
-    at = {name: entry["data_offsets"] for name, entry in header.items()}
-    return [data[at[name][0] : at[name][1]].view(np.float32).reshape(shape) for name, shape in shapes.items()]
+
+    def stack(name, shape):
+        begin, end = header[name]["data_offsets"]
+        if header[name]["dtype"] == "BF16":
+            return Widened(data[begin:end].view(np.uint16).reshape(shape))
+        return data[begin:end].view(np.float32).reshape(shape)
+
+    return [stack(name, shape) for name, shape in shapes.items()]
 
 
-def weights(folder):
+class Widened:
+    """A stack of bf16 of which layers are read as float32."""
+
+    def __init__(self, upper_halves):
+        self.upper_halves = upper_halves
+
+    def __getitem__(self, layer):
+        return (self.upper_halves[layer].astype(np.uint32) << 16).view(np.float32)
+
+
+def rounded(values):
+    """The upper halves of float32 values, rounded to nearest, ties to even."""
+    bits = values.view(np.uint32)
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
+
+
+def weights(folder, name="weights"):
     """The mixtures' weights."""
-    return stacks(os.path.join(folder, "weights.safetensors"), SHAPES)
+    return stacks(os.path.join(folder, f"{name}.safetensors"), SHAPES)
 
 
 def chain(folder):
@@ -43,13 +65,14 @@ def chain(folder):
     return stacks(os.path.join(folder, "chain.safetensors"), CHAIN)[0]
 
 
-def draw(path, shapes):
-    """Writes weights whose layers keep the size of what goes through them."""
+def draw(path, shapes, narrow=("no such name",)):
+    """Writes weights whose layers keep the size of what goes through them; in bf16 those whose names begin so."""
     random = np.random.default_rng(20)
     header, end = {}, 0
     for name, shape in shapes.items():
-        begin, end = end, end + 4 * int(np.prod(shape))
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+        size, element = (2, "BF16") if name.startswith(narrow) else (4, "F32")
+        begin, end = end, end + size * int(np.prod(shape))
+        header[name] = {"dtype": element, "shape": shape, "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 64 + 56)
     with open(path, "wb") as file:
@@ -57,7 +80,8 @@ def draw(path, shapes):
         for name, shape in shapes.items():
             scale = np.float32(shape[-2] ** -0.5 * (0.25 if name.endswith("down") else 1))
             for layer in range(shape[0]):
-                (random.standard_normal(shape[1:], dtype=np.float32) * scale).tofile(file)
+                values = random.standard_normal(shape[1:], dtype=np.float32) * scale
+                (rounded(values) if name.startswith(narrow) else values).tofile(file)
 
 
 def mixture(x, gate, inner, up, down, kept=KEPT):
@@ -98,14 +122,17 @@ def main(folder):
     draw(os.path.join(folder, "weights.safetensors"), SHAPES)
     random = np.random.default_rng(21)
     single_products(folder, random)
+    draw(os.path.join(folder, "narrow.safetensors"), SHAPES, ("layers.experts",))
     inputs = random.standard_normal((max(ROWS), WIDTH), dtype=np.float32)
-    answer = inputs.astype(np.float64)
-    read = weights(folder)
-    for layer in range(LAYERS):
-        answer = mixture(answer, *(stack[layer].astype(np.float64) for stack in read))
     for rows in ROWS:
         np.save(os.path.join(folder, f"x{rows}.npy"), inputs[:rows])
-        np.save(os.path.join(folder, f"y{rows}.npy"), answer[:rows])
+    for name, result in (("weights", "y"), ("narrow", "narrow")):
+        answer = inputs.astype(np.float64)
+        read = weights(folder, name)
+        for layer in range(LAYERS):
+            answer = mixture(answer, *(stack[layer].astype(np.float64) for stack in read))
+        for rows in ROWS:
+            np.save(os.path.join(folder, f"{result}{rows}.npy"), answer[:rows])
 
 
 if __name__ == "__main__":

@@ -229,9 +229,14 @@ impl Elaborator<'_> {
             self.no_common_axis(left, right, axis, span);
             return None;
         }
-        let left = &self.factor(left, right, axis, span)?;
-        let product = self.map(ScalarFunction::Multiply, &[left, right], span)?;
-        self.reduce(ReduceKind::Sum, &[axis], &product, span)
+        let left = self.factor(left, right, axis, span)?;
+        // Products of 16-bit floats are exact in `f32`, where they are summed.
+        let element = left.element;
+        let wide = if element.is_float() && element.bytes() == 2 { Element::F32 } else { element };
+        let (left, right) = (self.cast(&left, wide, span)?, self.cast(right, wide, span)?);
+        let product = self.map(ScalarFunction::Multiply, &[&left, &right], span)?;
+        let sum = self.reduce(ReduceKind::Sum, &[axis], &product, span)?;
+        self.cast(&sum, element, span)
     }
 
     fn no_common_axis(&mut self, left: &Tensor, right: &Tensor, axis: AxisKey, span: Span) {

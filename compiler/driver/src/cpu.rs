@@ -10,10 +10,14 @@ pub fn target(cpu: &str) -> Option<Target> {
     Some(match cpu {
         NATIVE => native(),
         "x86-64" | "x86-64-v2" => {
-            Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false }
+            Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false, pairs: false }
         }
-        "x86-64-v3" => Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true },
-        "x86-64-v4" => Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add: true },
+        "x86-64-v3" => {
+            Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true, pairs: false }
+        }
+        "x86-64-v4" => {
+            Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add: true, pairs: false }
+        }
         _ => return None,
     })
 }
@@ -23,17 +27,17 @@ fn native() -> Target {
     use std::is_x86_feature_detected as has;
     let fused_multiply_add = has!("fma");
     if has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
-        Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add }
+        Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add, pairs: has!("avx512bf16") }
     } else if has!("avx2") {
-        Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add }
+        Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add, pairs: false }
     } else {
-        Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add }
+        Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add, pairs: false }
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn native() -> Target {
-    Target { vector_bytes: 16, vector_registers: 32, fused_multiply_add: true }
+    Target { vector_bytes: 16, vector_registers: 32, fused_multiply_add: true, pairs: false }
 }
 
 /// What distinguishes machines for which `cpu` may mean different code.

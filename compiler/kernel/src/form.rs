@@ -213,6 +213,9 @@ pub enum Operation {
     Select(Value, Value, Value),
     /// `a * b + c`, rounded once; floats only.
     MultiplyAdd(Value, Value, Value),
+    /// `c` with the products of the halves of `a` and `b` added, which are two `bf16` in each `u32` lane; `c` and the result are `f32`. The
+    /// products are exact; sums are rounded, the two products may come in either order, and subnormal numbers may count as zeros.
+    AddPairs(Value, Value, Value),
     /// To the result's element type. Float to integer truncates and saturates, NaN becomes 0; to a narrower float and from
     /// integer to float rounds once, to nearest even (64-bit integers to 16-bit floats: to `f64` first); to `bool` is "not
     /// zero", true for NaN; from `bool` is 0 or 1; between integers wraps.
@@ -265,7 +268,7 @@ impl Operation {
             | Operation::ReduceLanes(_, a)
             | Operation::Extract(a, _) => visit(a),
             Operation::Binary(_, a, b) | Operation::Compare(_, a, b) => [a, b].into_iter().for_each(visit),
-            Operation::Select(a, b, c) | Operation::MultiplyAdd(a, b, c) => {
+            Operation::Select(a, b, c) | Operation::MultiplyAdd(a, b, c) | Operation::AddPairs(a, b, c) => {
                 [a, b, c].into_iter().for_each(visit);
             }
             Operation::Load { index: at, mask, .. } | Operation::Gather { indices: at, mask, .. } => {
@@ -360,4 +363,6 @@ pub struct Target {
     pub vector_registers: u32,
     /// Whether `a * b + c` with one rounding is one instruction.
     pub fused_multiply_add: bool,
+    /// Whether [`Operation::AddPairs`] is one instruction.
+    pub pairs: bool,
 }

@@ -149,6 +149,7 @@ impl Printer<'_> {
             Operation::Compare(comparison, a, b) => format!("{} {a}, {b}", comparison.name()),
             Operation::Select(condition, a, b) => format!("select {condition}, {a}, {b}"),
             Operation::MultiplyAdd(a, b, c) => format!("multiply_add {a}, {b}, {c}"),
+            Operation::AddPairs(a, b, c) => format!("add_pairs {a}, {b}, {c}"),
             Operation::Convert(a) => format!("convert {a}"),
             Operation::Reinterpret(a) => format!("reinterpret {a}"),
             Operation::Load { buffer, index, mask } => {

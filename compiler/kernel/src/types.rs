@@ -131,6 +131,13 @@ impl<'a> Declarations<'a> {
                 takes(UnaryOperation::SquareRoot.takes(result.element), "multiply_add", result)?;
                 [a, b, c].into_iter().try_for_each(|operand| self.expect(operand, result))
             }
+            Operation::AddPairs(a, b, c) => {
+                same("the result's type", result.element, Element::F32)?;
+                [a, b]
+                    .into_iter()
+                    .try_for_each(|pairs| self.expect(pairs, result.with_element(Element::U32)))?;
+                self.expect(c, result)
+            }
             Operation::Convert(a) => {
                 let operand = self.value(a)?;
                 self.expect(a, result.with_element(operand.element))

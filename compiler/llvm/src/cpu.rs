@@ -120,6 +120,8 @@ pub struct Capabilities {
     pub rounding: bool,
     /// Whether `f16` is converted from and to `f32` by instructions.
     pub half_conversion: bool,
+    /// Whether products of pairs of `bf16` are summed by an instruction.
+    pub pairs: bool,
 }
 
 impl Cpu {

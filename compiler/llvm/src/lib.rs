@@ -27,6 +27,7 @@ pub fn target(cpu: &str) -> Result<Target, LlvmError> {
         vector_bytes: capabilities.vector_bytes,
         vector_registers: capabilities.vector_registers,
         fused_multiply_add: capabilities.fused_multiply_add,
+        pairs: capabilities.pairs,
     })
 }
 

@@ -36,6 +36,12 @@ define void @half(ptr %p) #0 {
   store half %n, ptr %p, align 2
   ret void
 }
+define void @pairs(ptr %p) #0 {
+  %v = load <16 x float>, ptr %p, align 4
+  %n = fptrunc <16 x float> %v to <16 x bfloat>
+  store <16 x bfloat> %n, ptr %p, align 2
+  ret void
+}
 declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
 declare float @llvm.floor.f32(float)
 attributes #0 = { nounwind "prefer-vector-width"="512" }
@@ -58,6 +64,8 @@ pub(crate) fn capabilities(cpu: &Cpu) -> Result<Capabilities, LlvmError> {
         vector_registers: if wide || cpu.is_aarch64() { 32 } else { 16 },
         fused_multiply_add: !calls("fmaf"),
         rounding: !calls("floorf"),
+        // The instructions that round to `bf16` come with those that sum products of it, where vectors are as wide.
+        pairs: wide && assembly.contains("vcvtneps2bf16"),
         half_conversion: !(calls("__extendhfsf2") || calls("__gnu_h2f_ieee") || calls("__truncsfhf2")),
     })
 }

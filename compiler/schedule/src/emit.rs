@@ -27,6 +27,8 @@ pub(crate) struct Emitter<'a> {
     pub buffers: Vec<u32>,
     /// Weights that are read from panels.
     pub panels: BTreeMap<NodeId, Panels>,
+    /// The scene in which the sides of contractions are pairs, where they are.
+    pub pairs: Option<&'a Scene<'a>>,
     /// How many entries ahead of those that are read panels are asked for; 0 where they are not.
     pub ahead: i64,
     /// An axis, and where it ends for now, before it ends as a whole.
@@ -40,7 +42,8 @@ impl<'a> Emitter<'a> {
     pub fn new(scene: &'a Scene<'a>, faults: &'a mut Faults, target: &'a Target, lanes: u32) -> Self {
         let w = Writer::new(target.fused_multiply_add);
         let (buffers, panels, memo) = (Vec::new(), BTreeMap::new(), HashMap::new());
-        Emitter { w, scene, faults, target, lanes, buffers, panels, ahead: 0, end: None, beyond: None, memo }
+        let (pairs, ahead, end, beyond) = (None, 0, None, None);
+        Emitter { w, scene, faults, target, lanes, buffers, panels, pairs, ahead, end, beyond, memo }
     }
 
     /// The parameter for a buffer of the program.
@@ -354,6 +357,8 @@ impl<'a> Emitter<'a> {
                 let value = scalar::map(&mut self.w, *function, *absorb, &operands)?;
                 Ok(scalar::rounded_after(&mut self.w, *function, node.ty.element, value))
             }
+            // Pairs are widened where they are multiplied.
+            Operation::Cast(_) if !self.scene.pairs.is_empty() => self.operand(node, 0, point),
             Operation::Cast(element) => {
                 let value = self.operand(node, 0, point)?;
                 let from = self.operand_element(node)?;

@@ -174,6 +174,12 @@ impl<'a> Decider<'a> {
         }
     }
 
+    /// Whether a value has fewer bytes than what it is converted from: it is converted once, and not each time it is read.
+    fn narrows(&self, node: &Node) -> bool {
+        let operand = node.operands.first().and_then(|id| self.node(*id));
+        operand.is_some_and(|operand| node.ty.element.bytes() < operand.ty.element.bytes())
+    }
+
     /// Stores what a value is a view of, if that would be worked out.
     fn store_base(&mut self, id: NodeId) {
         let Some(node) = self.node(id) else { return };
@@ -181,7 +187,9 @@ impl<'a> Decider<'a> {
             Operation::Window { .. } | Operation::Expect { .. } | Operation::Gather { .. } => {
                 node.operands.iter().for_each(|id| self.store_base(*id));
             }
-            view if is_view(view) => node.operands.iter().for_each(|id| self.store_base(*id)),
+            view if is_view(view) && !self.narrows(node) => {
+                node.operands.iter().for_each(|id| self.store_base(*id))
+            }
             Operation::Pack { .. } => node.operands.iter().skip(1).for_each(|id| self.store_base(*id)),
             Operation::Constant(_) | Operation::Coordinate(_) | Operation::SizeOf(_) => {}
             _ => {

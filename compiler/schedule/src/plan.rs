@@ -17,7 +17,7 @@ use moe_runtime::program::{
     AxisDescription, Buffer, Form, KernelDescription, Observation, Offsets, Place, Program, SizeExpression,
     StateDescription, Step, Symbol, TensorDescription, WeightDescription, WeightSource, FORMAT_VERSION,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to plan, and for what.
 pub struct PlanRequest<'a> {
@@ -345,7 +345,8 @@ impl<'a> Edge<'a> {
         targets: &[Delivery],
     ) -> Result<(), ScheduleError> {
         let (function, origin) = (source.function, self.request.origin);
-        let scene = Scene { function, storages, packings: BTreeMap::new(), origin };
+        let (packings, pairs) = (BTreeMap::new(), BTreeSet::new());
+        let scene = Scene { function, storages, packings, origin, pairs };
         deliver(source.module, self.request.target, &mut self.assembly, scene, targets)
     }
 

@@ -276,7 +276,8 @@ impl Planner<'_, '_> {
                 storages.extend(storage.map(|storage| (id, storage)));
             }
         }
-        let scene = Scene { function, storages, packings, origin: self.scene.origin };
+        let pairs = BTreeSet::new();
+        let scene = Scene { function, storages, packings, origin: self.scene.origin, pairs };
         deliver(self.module, self.target, self.assembly, scene, targets)
     }
 

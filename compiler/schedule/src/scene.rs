@@ -2,8 +2,9 @@
 
 use crate::error::ScheduleError;
 use crate::prefix::Prefix;
+use crate::sizes::ceiling;
 use moe_graph::{AxisId, Element, Function, Node, NodeId, Size};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A value in memory: row-major over `layout`, constant along other axes.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -57,6 +58,23 @@ pub(crate) struct Scene<'a> {
     /// By packed axis.
     pub packings: BTreeMap<AxisId, Packing>,
     pub origin: &'a dyn Fn(moe_grammar::Span) -> String,
+    /// Axes along which pairs of entries are counted, of values that are `bf16` in memory and are widened; none in most scenes.
+    pub pairs: BTreeSet<AxisId>,
+}
+
+impl<'a> Scene<'a> {
+    /// The scene in which these values lie in pairs along these axes.
+    pub fn by_pairs(&self, pairs: BTreeSet<AxisId>, values: BTreeMap<NodeId, Storage>) -> Scene<'a> {
+        let mut storages = self.storages.clone();
+        storages.extend(values);
+        Scene {
+            function: self.function,
+            storages,
+            packings: self.packings.clone(),
+            origin: self.origin,
+            pairs,
+        }
+    }
 }
 
 impl Scene<'_> {
@@ -65,7 +83,12 @@ impl Scene<'_> {
     }
 
     pub fn size(&self, axis: AxisId) -> Size {
-        self.function.size(axis)
+        let size = self.function.size(axis);
+        if self.pairs.contains(&axis) {
+            ceiling(&size, 2)
+        } else {
+            size
+        }
     }
 
     pub fn sizes(&self, axes: &[AxisId]) -> Vec<Size> {

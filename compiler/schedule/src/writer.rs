@@ -148,7 +148,9 @@ impl Writer {
             | Operation::ReduceLanes(_, a)
             | Operation::Extract(a, _) => (vec![*a], true),
             Operation::Binary(_, a, b) | Operation::Compare(_, a, b) => (vec![*a, *b], true),
-            Operation::Select(a, b, c) | Operation::MultiplyAdd(a, b, c) => (vec![*a, *b, *c], true),
+            Operation::Select(a, b, c) | Operation::MultiplyAdd(a, b, c) | Operation::AddPairs(a, b, c) => {
+                (vec![*a, *b, *c], true)
+            }
             Operation::Load { buffer, index, mask } => {
                 ([*index].into_iter().chain(*mask).collect(), constant(buffer))
             }
@@ -527,6 +529,13 @@ impl Writer {
         let lanes = self.lanes(a).max(self.lanes(b)).max(self.lanes(c));
         let (a, b, c) = (self.splat(a, lanes), self.splat(b, lanes), self.splat(c, lanes));
         self.define(Operation::MultiplyAdd(a, b, c), self.ty(a))
+    }
+
+    /// `c` with the products of pairs of `bf16` added.
+    pub fn add_pairs(&mut self, a: Value, b: Value, c: Value) -> Value {
+        let lanes = self.lanes(a).max(self.lanes(b)).max(self.lanes(c));
+        let (a, b, c) = (self.splat(a, lanes), self.splat(b, lanes), self.splat(c, lanes));
+        self.define(Operation::AddPairs(a, b, c), self.ty(c))
     }
 
     pub fn convert(&mut self, a: Value, element: Element) -> Value {

@@ -281,6 +281,30 @@ impl Lowering<'_> {
         self.bits_as(floats, signed)
     }
 
+    /// `c` with the products of pairs of `bf16`, the halves of 32-bit lanes, added.
+    pub(super) fn add_pairs(&mut self, of: ValueType, operands: [Value; 3]) -> Lowered {
+        let operands = operands.map(|operand| self.value(operand));
+        self.each(of, &operands, |this, parts| match *parts {
+            [a, b, c] => {
+                let (a, b) = (this.bf16_halves(a, c), this.bf16_halves(b, c));
+                a.into_iter().zip(b).fold(c, |sum, (a, b)| {
+                    let product = this.builder.ins().fmul(a, b);
+                    this.builder.ins().fadd(sum, product)
+                })
+            }
+            _ => first(parts),
+        })
+    }
+
+    /// The lower and upper halves of 32-bit lanes as the floats, of the type of `like`, that they are.
+    fn bf16_halves(&mut self, pairs: ir::Value, like: ir::Value) -> [ir::Value; 2] {
+        let lower = self.shifted(pairs, 16, true);
+        let mask = self.number_like(pairs, 0xffff_0000);
+        let upper = self.builder.ins().band(pairs, mask);
+        let floats = self.type_of(like);
+        [lower, upper].map(|bits| self.bits_as(floats, bits))
+    }
+
     /// Single precision to the bits of 16-bit floats in 32-bit lanes, rounded to nearest even.
     fn single_to_half(&mut self, to: Element, a: ir::Value) -> ir::Value {
         let bits = self.bits_as(as_integers(self.type_of(a)), a);

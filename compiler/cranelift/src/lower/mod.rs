@@ -224,6 +224,7 @@ impl<'a> Lowering<'a> {
                     _ => this.begin,
                 })
             }
+            Operation::AddPairs(a, b, c) => self.add_pairs(of, [a, b, c]),
             Operation::Convert(a) => self.convert(of, a),
             Operation::Reinterpret(a) => {
                 let lane = registers::lane_type(of.element);

@@ -166,6 +166,17 @@ fn choices(lanes: u32) -> Vec<Case> {
     cases
 }
 
+/// Pairs of `bf16` of few bits, so that no sum is rounded.
+fn products_of_pairs(lanes: u32) -> Case {
+    let half = |number: u64| u64::from(((number % 33) as f32 / 4.0 - 4.0).to_bits() >> 16);
+    let pairs = |step: u64| (0..64).map(|place| half(place * step) | half(place + step) << 16).collect();
+    let of = ValueType::vector(Element::U32, lanes);
+    case("add_pairs", of, Element::F32, &[pairs(7), pairs(5)], |b, x, y| {
+        let one = b.number(of.with_element(Element::F32), 1.0);
+        b.add_pairs(x, y, one)
+    })
+}
+
 fn conversions(lanes: u32) -> Vec<Case> {
     let mut cases = Vec::new();
     for from in Element::ALL {
@@ -214,6 +225,7 @@ fn everything(lanes: u32) -> Vec<Case> {
         comparisons(lanes),
         choices(lanes),
         conversions(lanes),
+        vec![products_of_pairs(lanes)],
         reductions(lanes),
     ]
     .into_iter()

@@ -39,6 +39,27 @@ model Plain[D = 24, R = 40, E = 4, K = 2](x: f32[N, D]) -> f32[N, F] {
 }
 ";
 
+/// Experts whose weights are `bf16`, and so is what goes into their layers.
+const NARROW: &str = "moe 1
+use std::activation::silu
+use std::gate::top_k::top_k
+
+expert narrow[H](x: bf16[.., D]) -> f32[.., D] {
+    weight gate, up: bf16[D, H]
+    weight down: bf16[H, D]
+    let x = x as f32
+    let h = (silu(x @ (gate as f32)) * (x @ (up as f32))) as bf16
+    (h as f32) @ (down as f32)
+}
+
+model Narrow[D = 32, H = 48, E = 4, K = 2](x: f32[N, D]) -> f32[N, D] {
+    part gate = top_k[E, K]
+    part experts = [narrow[H]; E]
+    let g = gate(x)
+    x + sum e: E { g[_, e] * experts[e](x as bf16) }
+}
+";
+
 fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(format!("{name}/{name}.moe"))
 }
@@ -120,7 +141,7 @@ fn rows_of_examples_have_the_same_bits_in_any_batch() {
 #[test]
 fn rows_of_mixtures_have_the_same_bits_in_any_batch() {
     let folder = tempfile::tempdir().unwrap();
-    for text in [TWO, PLAIN] {
+    for text in [TWO, PLAIN, NARROW] {
         let path = folder.path().join("model.moe");
         std::fs::write(&path, text).unwrap();
         check(&path);

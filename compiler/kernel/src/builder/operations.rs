@@ -161,6 +161,11 @@ impl Builder {
         self.define(self.type_of(a), Operation::MultiplyAdd(a, b, c))
     }
 
+    /// `c` with the products of pairs of `bf16` added.
+    pub fn add_pairs(&mut self, a: Value, b: Value, c: Value) -> Value {
+        self.define(self.type_of(c), Operation::AddPairs(a, b, c))
+    }
+
     /// To another element type; a value that has it already is left as it is.
     pub fn convert(&mut self, a: Value, element: Element) -> Value {
         let of = self.type_of(a);

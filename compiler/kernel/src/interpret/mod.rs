@@ -194,6 +194,12 @@ impl<'a> Machine<'a> {
             }),
             Operation::Select(condition, a, b) => self.select(result, condition, a, b),
             Operation::MultiplyAdd(a, b, c) => self.multiply_add(of.element, result, [a, b, c]),
+            Operation::AddPairs(a, b, c) => {
+                let pairs = self.lanes(a).iter().zip(self.lanes(b));
+                for ((result, (a, b)), c) in result.iter().zip(pairs).zip(self.lanes(c)) {
+                    result.set(number::add_pairs(a.get(), b.get(), c.get()));
+                }
+            }
             Operation::Convert(a) => {
                 let from = self.of(a).element;
                 map(result, self.lanes(a), |a| convert(a, from, of.element));

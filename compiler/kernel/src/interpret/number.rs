@@ -25,6 +25,13 @@ pub(crate) trait Number: Copy + PartialOrd {
     }
 }
 
+/// The bits of an `f32` with the products of two pairs of `bf16` added, the lower halves first.
+pub(crate) fn add_pairs(a: u64, b: u64, sum: u64) -> u64 {
+    let halves = |bits: u64| [(bits as u32) << 16, bits as u32 & 0xffff_0000].map(f32::from_bits);
+    let products = halves(a).into_iter().zip(halves(b)).map(|(a, b)| a * b);
+    products.fold(f32::from_bits(sum as u32), |sum, product| sum + product).write()
+}
+
 const NOT_TAKEN: &str = "the operation is not defined on its type";
 
 macro_rules! float {

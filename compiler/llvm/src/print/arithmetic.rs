@@ -231,4 +231,18 @@ impl Printer<'_> {
         }
         Ok(self.emulated_multiply_add(&a, &b, &c, of_value.lanes))
     }
+
+    /// `c` with the products of pairs of `bf16` added.
+    pub(super) fn add_pairs(&mut self, a: Value, b: Value, c: Value) -> Result<String, LlvmError> {
+        let lanes = self.type_of(c)?.lanes;
+        let (a, b, c) = (self.name(a)?, self.name(b)?, self.name(c)?);
+        if !self.capabilities.pairs || !matches!(lanes, 4 | 8 | 16) {
+            return Ok(self.emulated_add_pairs(&a, &b, &c, lanes));
+        }
+        let (bits, halves) = (types::of("i32", lanes), types::of("bf16", 2 * lanes));
+        let [a, b] = [a, b].map(|pairs| self.step(format!("llvm.bitcast {pairs} : {bits} to {halves}")));
+        let (name, sums) = (format!("llvm.x86.avx512bf16.dpbf16ps.{}", 32 * lanes), types::of("f32", lanes));
+        let ty = format!("({sums}, {halves}, {halves}) -> {sums}");
+        Ok(self.last(format!("llvm.call_intrinsic \"{name}\"({c}, {a}, {b}) : {ty}")))
+    }
 }

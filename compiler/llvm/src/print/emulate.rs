@@ -65,6 +65,24 @@ impl Printer<'_> {
         steps.cast("arith.bitcast", &bits, "i32", "f32")
     }
 
+    /// The lower and upper halves of a lane as the `f32`s that they are.
+    fn bf16_halves(&mut self, pairs: &str, lanes: u32) -> [String; 2] {
+        let mut steps = Steps { printer: self, lanes };
+        let lower = steps.with("arith.shli", pairs, 16, "i32");
+        let upper = steps.with("arith.andi", pairs, -0x1_0000, "i32");
+        [lower, upper].map(|bits| steps.cast("arith.bitcast", &bits, "i32", "f32"))
+    }
+
+    /// `c` with the products of the halves of `a` and `b` added.
+    pub(super) fn emulated_add_pairs(&mut self, a: &str, b: &str, c: &str, lanes: u32) -> String {
+        let (a, b) = (self.bf16_halves(a, lanes), self.bf16_halves(b, lanes));
+        let mut steps = Steps { printer: self, lanes };
+        a.iter().zip(&b).fold(c.to_owned(), |sum, (a, b)| {
+            let product = steps.two("arith.mulf", a, b, "f32");
+            steps.two("arith.addf", &sum, &product, "f32")
+        })
+    }
+
     /// The upper half of an `f32`, rounded to nearest, ties to even. NaN keeps its upper bits and becomes quiet. Done
     /// with integers on every processor: the instruction for it takes subnormal numbers for zero.
     pub(super) fn f32_to_bf16(&mut self, name: &str, lanes: u32) -> String {

@@ -116,12 +116,14 @@ fn what_processors_can_do() {
         vector_bytes,
         vector_registers,
         fused_multiply_add,
+        pairs: false,
     };
     assert_eq!(target("x86-64"), expected(16, 16, false));
     assert_eq!(target("x86-64-v2"), expected(16, 16, false));
     assert_eq!(target("ivybridge"), expected(32, 16, false));
     assert_eq!(target("x86-64-v3"), expected(32, 16, true));
     assert_eq!(target("skylake-avx512"), expected(64, 32, true));
+    assert_eq!(target("znver4"), Target { pairs: true, ..expected(64, 32, true) });
     assert_eq!(target("neoverse-n1"), expected(16, 32, true));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::agree::{check, processors, Case};
 use crate::numbers;
-use moe_kernel::{BinaryOperation, Buffer, Builder, Comparison, UnaryOperation, Value};
+use moe_kernel::{BinaryOperation, Buffer, Builder, Comparison, UnaryOperation, Value, ValueType};
 use moe_runtime::Element;
 
 const COUNT: usize = 512;
@@ -249,6 +249,30 @@ fn a_product_sum_is_rounded_once() {
         let (kernel, buffers) = (kernel.clone(), buffers.clone());
         vec![Case { kernel, buffers, sizes: vec![], begin: 0, end: COUNT as i64 }]
     });
+}
+
+/// Pairs of few bits, so that no sum is rounded.
+fn pairs(lanes: u32) -> Case {
+    let mut sweep = Sweep::new(format!("pairs_{lanes}"), lanes);
+    let [a, b] = [5, 6].map(|seed| {
+        let mut random = numbers::Random(seed);
+        let mut number = || ((random.below(33) as f32 - 16.0) / 4.0).to_bits() >> 16;
+        let entries = (0..COUNT).flat_map(|_| (number() | number() << 16).to_le_bytes());
+        sweep.contents.push(entries.collect());
+        sweep.build.buffer(format!("pairs {seed}"), Element::U32)
+    });
+    let output = sweep.output(Element::F32, "sums".to_owned());
+    sweep.finish(|build, index| {
+        let [a, b] = [a, b].map(|buffer| build.load(buffer, index, lanes));
+        let one = build.number(ValueType::vector(Element::F32, lanes), 1.0);
+        let sum = build.add_pairs(a, b, one);
+        build.store(output, index, sum);
+    })
+}
+
+#[test]
+fn products_of_pairs_agree() {
+    on_all_processors(|_| [1, 2, 4, 8, 16].map(pairs).into());
 }
 
 #[test]

@@ -101,6 +101,21 @@ fn a_register_tile_stays_in_registers() {
 }
 
 #[test]
+fn products_of_pairs_are_one_instruction_where_there_is_one() {
+    let mut build = Builder::new("pairs");
+    let pairs = build.buffer("pairs", Element::U32);
+    let sums = build.written("sums", Element::F32);
+    let zero = build.index(0);
+    let (a, c) = (build.load(pairs, zero, 16), build.load(sums, zero, 16));
+    let sum = build.add_pairs(a, a, c);
+    build.store(sums, zero, sum);
+    let kernels = [build.finish().unwrap()];
+    let assembly = |cpu| moe_llvm::assembly(&kernels, cpu).unwrap();
+    assert!(assembly("znver4").contains("vdpbf16ps"));
+    assert!(!assembly("x86-64-v4").contains("vdpbf16ps"));
+}
+
+#[test]
 fn a_product_and_a_sum_stay_two_roundings() {
     let assembly = moe_llvm::assembly(&[axpy()], "x86-64-v4").unwrap();
     assert!(assembly.contains("vmulps") && assembly.contains("vaddps") && !assembly.contains("vfmadd"));

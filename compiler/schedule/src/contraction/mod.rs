@@ -3,6 +3,7 @@
 mod classify;
 mod grid;
 mod lay;
+mod pairs;
 mod panels;
 mod product;
 mod shape;

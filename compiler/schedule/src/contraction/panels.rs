@@ -14,7 +14,7 @@ use crate::scene::{Scene, Storage};
 use crate::sizes::rounded_up;
 use crate::writer::INDEX;
 use moe_graph::{AxisId, Element, NodeId, Operation, Size};
-use moe_kernel::{Comparison, Statement, Target, Value, ValueType};
+use moe_kernel::{BinaryOperation, Comparison, Statement, Target, Value, ValueType};
 use moe_runtime::program::{Place, SizeExpression};
 
 /// A value in panels, as a function reads it. Axes are those of the value.
@@ -42,6 +42,8 @@ pub(crate) struct Panelled {
     column: Strided,
     lanes: u32,
     count: i64,
+    /// Whether entries of two places along the last reduced axis are one, of 32 bits.
+    pairs: bool,
 }
 
 /// An axis as it lies in memory.
@@ -115,6 +117,7 @@ pub(crate) fn panelled<'s>(
         column,
         lanes,
         count,
+        pairs: false,
     };
     Some(RightSide { storage, source, outer, key })
 }
@@ -126,16 +129,19 @@ impl RightSide<'_> {
         scene: &Scene,
         assembly: &mut Assembly,
         target: &Target,
+        pairs: bool,
     ) -> Result<(NodeId, Panels), ScheduleError> {
         let RightSide { storage, source: Source { weight, column, reduced }, outer, key } = self;
+        let key = Panelled { pairs, ..key };
+        let element = if pairs { Element::U32 } else { storage.element };
         let (length, lanes, count) = (key.length(), key.lanes, key.count);
         let whole = match assembly.packed.get(&key) {
             Some(whole) => *whole,
             None => prepare(scene, assembly, target, storage, key)?,
         };
-        let buffer = part(assembly, storage, whole, length);
+        let buffer = part(assembly, storage, whole, length, element);
         let name = format!("{} in panels", storage.name);
-        let storage = Storage { buffer, name, element: storage.element, layout: Vec::new() };
+        let storage = Storage { buffer, name, element, layout: Vec::new() };
         let (count, width) = (Size::constant(count), i64::from(lanes));
         Ok((weight, Panels { storage, outer, column, reduced, count, width }))
     }
@@ -180,8 +186,17 @@ impl Panelled {
         self.outer.iter().map(|axis| axis.size).product()
     }
 
+    /// The reduced axes as panels have them.
+    fn steps(&self) -> Vec<Strided> {
+        let mut steps = self.reduced.clone();
+        if let Some(last) = steps.last_mut().filter(|_| self.pairs) {
+            *last = Strided { size: last.size / 2, stride: last.stride * 2 };
+        }
+        steps
+    }
+
     fn reduced_points(&self) -> i64 {
-        self.reduced.iter().map(|axis| axis.size).product()
+        self.steps().iter().map(|axis| axis.size).product()
     }
 
     /// The entries of one round.
@@ -191,17 +206,17 @@ impl Panelled {
 }
 
 /// The buffer of the panels as a function reads it: all, or the part of the round.
-fn part(assembly: &mut Assembly, storage: &Storage, whole: u32, length: i64) -> u32 {
+fn part(assembly: &mut Assembly, storage: &Storage, whole: u32, length: i64, element: Element) -> u32 {
     let Some(draft) = assembly.buffers.get(storage.buffer as usize).cloned() else { return whole };
     let Home::Round { buffer, depth, stride } = &draft.home else { return whole };
     let outer = Storage { buffer: *buffer, ..storage.clone() };
     let outer_length = stride.as_constant().unwrap_or(0) / draft.element.bytes() as i64;
     let parts = draft.length.as_constant().filter(|own| *own > 0).map_or(0, |own| outer_length / own);
-    let buffer = part(assembly, &outer, whole, length * parts);
-    let stride = Size::constant(length * parts * draft.element.bytes() as i64);
+    let buffer = part(assembly, &outer, whole, length * parts, element);
+    let stride = Size::constant(length * parts * element.bytes() as i64);
     let (depth, length) = (*depth, Size::constant(length));
     let home = Home::Round { buffer, depth, stride };
-    assembly.buffer(Draft { name: draft.name, element: draft.element, length, home, kept: false })
+    assembly.buffer(Draft { name: draft.name, element, length, home, kept: false })
 }
 
 /// How many panels are filled side by side.
@@ -215,12 +230,12 @@ fn prepare(
     storage: &Storage,
     key: Panelled,
 ) -> Result<u32, ScheduleError> {
-    let element = storage.element;
+    let element = if key.pairs { Element::U32 } else { storage.element };
     let length = Size::constant(key.length().saturating_mul(key.rounds));
     let name = format!("{} in panels", storage.name);
     let buffer = assembly.buffer(Draft { name, element, length, home: Home::Prepared, kept: false });
     let mut emitter = Emitter::new(scene, &mut assembly.faults, target, key.lanes);
-    let extent = Filling::new(&mut emitter, &key, element, [buffer, key.weight]).items();
+    let extent = Filling::new(&mut emitter, &key, storage.element, [buffer, key.weight]).items();
     let work = Size::constant(key.reduced_points().saturating_mul(SIDE_BY_SIDE));
     let extent = Size::constant(extent);
     let kernel = written(emitter, "panels", extent, work, SizeExpression::Constant(0));
@@ -233,6 +248,7 @@ fn prepare(
 struct Filling<'e, 'a> {
     e: &'e mut Emitter<'a>,
     key: &'e Panelled,
+    /// The element type of the weight.
     element: Element,
     output: u32,
     input: u32,
@@ -247,7 +263,8 @@ struct Known {
 
 impl<'e, 'a> Filling<'e, 'a> {
     fn new(e: &'e mut Emitter<'a>, key: &'e Panelled, element: Element, [output, input]: [u32; 2]) -> Self {
-        let output = e.buffer(output, "panels", element, true);
+        let laid = if key.pairs { Element::U32 } else { element };
+        let output = e.buffer(output, "panels", laid, true);
         let input = e.buffer(input, "weight", element, false);
         Filling { e, key, element, output, input }
     }
@@ -274,7 +291,7 @@ impl<'e, 'a> Filling<'e, 'a> {
         let groups = rounded_up(self.key.count, SIDE_BY_SIDE);
         let extent = outer.iter().map(|axis| axis.size).product::<i64>() * groups;
         let outer: Vec<Known> = outer.iter().map(|axis| self.known(*axis)).collect();
-        let reduced: Vec<Known> = self.key.reduced.clone().iter().map(|axis| self.known(*axis)).collect();
+        let reduced: Vec<Known> = self.key.steps().iter().map(|axis| self.known(*axis)).collect();
         let (groups, count) = (self.size(groups), self.size(self.key.count));
         let column = Known {
             size: self.size(self.key.column.size),
@@ -288,12 +305,12 @@ impl<'e, 'a> Filling<'e, 'a> {
         let (begin, end) = (self.e.w.begin(), self.e.w.end());
         let open = self.e.w.open_loop(begin, end, 1, &[]);
         let w = &mut self.e.w;
-        let group = w.binary(moe_kernel::BinaryOperation::Remainder, open.index, groups);
+        let group = w.binary(BinaryOperation::Remainder, open.index, groups);
         let mut rest = w.divide(open.index, groups);
         let point = rest;
         let mut from = w.index(0);
         for axis in outer.iter().rev() {
-            let digit = w.binary(moe_kernel::BinaryOperation::Remainder, rest, axis.size);
+            let digit = w.binary(BinaryOperation::Remainder, rest, axis.size);
             rest = w.divide(rest, axis.size);
             let term = w.multiply(digit, axis.stride);
             from = w.add(from, term);
@@ -344,15 +361,18 @@ impl<'e, 'a> Filling<'e, 'a> {
             });
             let term = w.multiply(begin, column.stride);
             let address = w.add(source, term);
-            let value = if w.known(column.stride) == Some(1) {
-                w.load(self.input, address, mask, self.key.lanes)
-            } else {
-                let numbers = w.lane_indices(zero, self.key.lanes);
-                let numbers = w.multiply(numbers, column.stride);
-                let indices = w.add(numbers, address);
-                let ty = ValueType { element: self.element, lanes: self.key.lanes };
-                w.define(moe_kernel::Operation::Gather { buffer: self.input, indices, mask }, ty)
+            let value = self.columns(address, column, mask);
+            let value = match (self.key.pairs, reduced.last()) {
+                (true, Some(last)) => {
+                    let two = self.e.w.index(2);
+                    let half = self.e.w.divide(last.stride, two);
+                    let other = self.e.w.add(address, half);
+                    let other = self.columns(other, column, mask);
+                    self.pair(value, other)
+                }
+                _ => value,
             };
+            let w = &mut self.e.w;
             let panel = w.add(before, panel);
             let panel = w.multiply(panel, points);
             let row = w.add(panel, place);
@@ -362,6 +382,35 @@ impl<'e, 'a> Filling<'e, 'a> {
         for open in open.into_iter().rev() {
             self.e.w.close_loop(open, &[]);
         }
+    }
+}
+
+impl Filling<'_, '_> {
+    /// The entries of a vector of columns, from an address on.
+    fn columns(&mut self, address: Value, column: Known, mask: Option<Value>) -> Value {
+        let w = &mut self.e.w;
+        if w.known(column.stride) == Some(1) {
+            return w.load(self.input, address, mask, self.key.lanes);
+        }
+        let zero = w.index(0);
+        let numbers = w.lane_indices(zero, self.key.lanes);
+        let numbers = w.multiply(numbers, column.stride);
+        let indices = w.add(numbers, address);
+        let ty = ValueType { element: self.element, lanes: self.key.lanes };
+        w.define(moe_kernel::Operation::Gather { buffer: self.input, indices, mask }, ty)
+    }
+
+    /// Two `bf16` as the halves of 32 bits, the first in the lower one.
+    fn pair(&mut self, first: Value, second: Value) -> Value {
+        let w = &mut self.e.w;
+        let [first, second] = [first, second].map(|half| {
+            let wide = w.convert(half, Element::F32);
+            w.reinterpret(wide, Element::U32)
+        });
+        let (bits, upper) = (w.integer(first, 16), w.integer(second, 0xffff_0000));
+        let lower = w.binary(BinaryOperation::ShiftRight, first, bits);
+        let upper = w.binary(BinaryOperation::And, second, upper);
+        w.or(lower, upper)
     }
 }
 

@@ -8,6 +8,7 @@
 use super::classify::Contraction;
 use super::grid::{self, Places};
 use super::lay::laid_if;
+use super::pairs::by_pairs;
 use super::panels::{panelled, Panels};
 use super::shape::Shape;
 use super::tile::Product;
@@ -45,34 +46,52 @@ pub(crate) fn schedule(
     if !product.contractions.iter().all(alike) {
         return Ok(false);
     }
-    let columns = scene.size(first.column);
-    let reduced = sizes::product(&scene.sizes(&first.reduced));
     let count = product.contractions.len() as i64;
-    let Some(shape) = Shape::new(target, product.element, count, columns, &reduced) else { return Ok(false) };
+    let shape = |scene: &Scene| {
+        let reduced = sizes::product(&scene.sizes(&first.reduced));
+        Shape::new(target, product.element, count, scene.size(first.column), &reduced)
+    };
+    let Some(single) = shape(scene) else { return Ok(false) };
     let contractions: Vec<Contraction> = product
         .contractions
         .iter()
         .map(|contraction| Contraction { reduced: first.by_columns(scene), ..contraction.clone() })
         .collect();
     let by_columns = Product { contractions: &contractions, ..*product };
-    let right = contractions.iter().map(|own| panelled(scene, assembly, own, shape.lanes));
+    let right = contractions.iter().map(|own| panelled(scene, assembly, own, single.lanes));
     if let Some(right) = right.collect::<Option<Vec<_>>>() {
-        let panels =
-            right.into_iter().map(|own| own.panels(scene, assembly, target)).collect::<Result<_, _>>()?;
-        by_columns.launch(scene, assembly, target, &shape, panels, &Size::constant(1))?;
+        let pairs = by_pairs(scene, target, &by_columns);
+        let paired = pairs.as_ref().and_then(|pairs| Some((pairs, shape(pairs)?)));
+        let shape = paired.as_ref().map_or(&single, |(_, shape)| shape);
+        let pairs = paired.as_ref().map(|(pairs, _)| *pairs);
+        let panels = right
+            .into_iter()
+            .map(|own| own.panels(scene, assembly, target, pairs.is_some()))
+            .collect::<Result<_, _>>()?;
+        let sides = Sides { panels, pairs };
+        by_columns.launch(scene, assembly, target, shape, sides, &Size::constant(1))?;
         return Ok(true);
     }
     let Some(active) = laid_if(scene, product) else { return Ok(false) };
     if active.as_constant().is_none() && count > 1 {
         return Ok(false);
     }
-    let panels = by_columns.lay(scene, assembly, target, &shape, &active)?;
-    by_columns.launch(scene, assembly, target, &shape, panels, &active)?;
+    let panels = by_columns.lay(scene, assembly, target, &single, &active)?;
+    let sides = Sides { panels, pairs: None };
+    by_columns.launch(scene, assembly, target, &single, sides, &active)?;
     if active.as_constant().is_none() {
         let otherwise = Size::constant(1).subtract(&active);
         grid::schedule(scene, assembly, target, product, &otherwise)?;
     }
     Ok(true)
+}
+
+/// How the sides of a product are read.
+struct Sides<'a> {
+    /// Right sides, and the left one where it is laid too.
+    panels: BTreeMap<NodeId, Panels>,
+    /// The scene in which all are pairs.
+    pairs: Option<&'a Scene<'a>>,
 }
 
 /// Where the vectors of a tile begin, and which of their lanes are columns.
@@ -86,11 +105,11 @@ impl Product<'_> {
         assembly: &mut Assembly,
         target: &Target,
         shape: &Shape,
-        panels: BTreeMap<NodeId, Panels>,
+        sides: Sides,
         active: &Size,
     ) -> Result<(), ScheduleError> {
         let mut emitter = Emitter::new(scene, &mut assembly.faults, target, shape.lanes);
-        emitter.panels = panels;
+        (emitter.panels, emitter.pairs) = (sides.panels, sides.pairs);
         emitter.output(self.storage);
         let places = self.items(&mut emitter, shape)?;
         let kernel = self.written(scene, &mut assembly.symbols, emitter, &places, active)?;

@@ -69,6 +69,8 @@ impl Product<'_> {
         let count = self.contractions.len();
         let start = vec![zero; points.len() * count];
         let reduced = &self.first()?.reduced;
+        let outer = e.scene;
+        e.scene = e.pairs.unwrap_or(outer);
         let sums = e.reduce(reduced, innermost, start, &mut |e, at, sums, mask| {
             let mut next = Vec::with_capacity(sums.len());
             let each =
@@ -81,6 +83,7 @@ impl Product<'_> {
             }
             Ok(next)
         })?;
+        e.scene = outer;
         points.iter().zip(sums.chunks(count.max(1))).try_for_each(|(point, sums)| {
             for (node, sum) in self.nodes.iter().zip(sums) {
                 let sum = match innermost {
@@ -215,6 +218,9 @@ fn step(
     }
     let left = e.emit(contraction.left, &left_point)?;
     let right = e.emit(contraction.right, &right_point)?;
+    if !e.scene.pairs.is_empty() {
+        return Ok(e.w.add_pairs(left, right, sum));
+    }
     let is_plain = contraction.absorbs == [false, false] && !is_storage(element);
     if is_plain && mask.is_none() {
         return Ok(e.w.multiply_add(left, right, sum));

@@ -3,6 +3,7 @@ mod examples;
 mod generated;
 mod mathematics;
 mod mixtures;
+mod pairs;
 mod prepare;
 mod products;
 mod programs;

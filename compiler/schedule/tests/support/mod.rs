@@ -12,9 +12,12 @@ use std::collections::BTreeMap;
 
 pub use sources::{agree, first_model, model, sized};
 
-pub const CRANELIFT: Target = Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false };
-pub const AVX2: Target = Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true };
-pub const AVX512: Target = Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add: true };
+pub const CRANELIFT: Target =
+    Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false, pairs: false };
+pub const AVX2: Target =
+    Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true, pairs: false };
+pub const AVX512: Target =
+    Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add: true, pairs: false };
 
 /// How a launch's items are split.
 #[derive(Clone, Copy, Debug, PartialEq)]
