@@ -10,7 +10,7 @@ use crate::sizes;
 use serde::{Deserialize, Serialize};
 
 /// The version of this form. A program and a runtime of different versions refuse each other.
-pub const FORMAT_VERSION: u32 = 5;
+pub const FORMAT_VERSION: u32 = 6;
 
 /// The machine code of a kernel.
 ///
@@ -307,6 +307,15 @@ pub struct Form {
     pub step: Vec<Step>,
 }
 
+/// What a machine does at most on all its cores, in a second.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Peak {
+    /// Additions and multiplications of `f32`.
+    pub operations: u64,
+    /// Bytes read from memory and written.
+    pub bytes: u64,
+}
+
 /// A compiled model, without its machine code.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Program {
@@ -318,6 +327,8 @@ pub struct Program {
     pub backend: String,
     /// Whether it was asked for that a row has the same bits in any batch; then there is one form.
     pub deterministic: bool,
+    /// What the machine that it was compiled on does at most, if that was measured.
+    pub peak: Option<Peak>,
     /// The free sizes.
     pub symbols: Vec<Symbol>,
     /// The inputs.

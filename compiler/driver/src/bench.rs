@@ -101,6 +101,9 @@ fn measure(
     let timed = time(&mut context, inputs, request.repeat, None)?;
     text.push_str(&timed.text);
     text.push_str(&profile_table(program, &timed.launches));
+    if program.peak.is_none() {
+        text.push_str("after `moe info --measure` there is a column for how near each kernel comes to what this machine can do\n");
+    }
     if let Some(trace) = trace {
         write_trace(&context, &timed.launches, trace)?;
     }

@@ -1,6 +1,7 @@
 //! From a chosen model to its plan: elaborate, rewrite, schedule.
 
 use crate::backend::Backend;
+use crate::cpu::NATIVE;
 use crate::machine::Machine;
 use crate::options;
 use crate::session::{Failure, Selection, Session};
@@ -153,6 +154,7 @@ impl Compiled {
         let target = backend.target(cpu).map_err(Failure::plain)?;
         let mut plan = self.plan(session, selection, &target, observe)?;
         plan.program.backend = format!("{} for {cpu}", backend.name());
+        plan.program.peak = self.machine.peak().filter(|_| cpu == NATIVE);
         Ok(plan)
     }
 

@@ -11,6 +11,7 @@ use crate::cache::Cache;
 use moe_diagnostics::Diagnostic;
 use moe_rewrite::MachineDescription;
 use moe_runtime::files::PendingFile;
+use moe_runtime::program::Peak;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -91,6 +92,13 @@ impl Machine {
         }
         PendingFile::whole(path, print(description).as_bytes()).map_err(|error| failed(&error.message()))?;
         Ok(Machine { description, file: Some(path.to_path_buf()) })
+    }
+
+    /// What the machine does at most, if that was measured.
+    pub fn peak(&self) -> Option<Peak> {
+        let [operations, bytes] =
+            [self.description.arithmetic, self.description.bandwidth].map(|speed| (speed * 1e9) as u64);
+        self.file.as_ref().map(|_| Peak { operations, bytes })
     }
 
     /// Where the speeds come from, in words.

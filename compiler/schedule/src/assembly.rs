@@ -71,6 +71,17 @@ pub(crate) struct Written {
     pub flops: SizeExpression,
     /// Bytes read and written; `None`: all of the buffers.
     pub bytes: Option<Size>,
+    /// The buffers of which a part is read for each segment that has rows.
+    pub by_segment: Option<BySegment>,
+}
+
+/// Buffers that segments of packed rows read their parts of: those without rows read none.
+pub(crate) struct BySegment {
+    /// The numbers of the kernel's buffers.
+    pub buffers: Vec<u32>,
+    pub segments: Size,
+    /// How many rows there are, as counted while running.
+    pub rows: SizeExpression,
 }
 
 /// The items that a thread takes at a time should be worth this many operations.
@@ -174,8 +185,7 @@ impl Assembly {
     }
 
     fn launched(&mut self, written: Written) -> Launch {
-        let bytes = written.bytes.clone().unwrap_or_else(|| self.bytes_of(&written.buffers));
-        let bytes = self.symbols.expression(&bytes);
+        let bytes = self.moved(&written);
         let sizes = written.sizes.iter().map(|size| self.symbols.expression(size)).collect();
         let extent = self.symbols.expression(&written.extent);
         let work = written.work.as_constant().unwrap_or(SHARE).max(1);
@@ -183,6 +193,25 @@ impl Assembly {
         let (buffers, flops) = (written.buffers.clone(), written.flops.clone());
         let kernel = self.kernel(written);
         Launch { kernel, buffers, sizes, extent, grain, flops, bytes }
+    }
+
+    /// The bytes that a kernel reads and writes; of segments at most as many as there are rows have some.
+    fn moved(&mut self, written: &Written) -> SizeExpression {
+        let Some(BySegment { buffers, segments, rows }) = &written.by_segment else {
+            let bytes = written.bytes.clone().unwrap_or_else(|| self.bytes_of(&written.buffers));
+            return self.symbols.expression(&bytes);
+        };
+        let rest: Vec<u32> = written.buffers.iter().copied().filter(|id| !buffers.contains(id)).collect();
+        let [rest, parts] = [&rest, buffers].map(|own| self.bytes_of(own));
+        let [rest, parts, segments] = [&rest, &parts, segments].map(|size| self.symbols.expression(size));
+        let two = |make: fn(Box<_>, Box<_>) -> _, a, b| make(Box::new(a), Box::new(b));
+        let with_rows = two(SizeExpression::Minimum, segments.clone(), rows.clone());
+        let part = two(
+            SizeExpression::FloorDivide,
+            parts,
+            two(SizeExpression::Maximum, segments, SizeExpression::Constant(1)),
+        );
+        two(SizeExpression::Add, rest, two(SizeExpression::Multiply, with_rows, part))
     }
 
     fn bytes_of(&self, buffers: &[u32]) -> Size {

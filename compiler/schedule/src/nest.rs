@@ -3,7 +3,7 @@
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
 use crate::point::{Coordinate, Point};
-use crate::scene::Scene;
+use crate::scene::{Packing, Scene};
 use crate::sizes::{ceiling, product, Symbols};
 use crate::writer::{OpenIf, OpenLoop};
 use moe_graph::{AxisId, Size};
@@ -326,9 +326,14 @@ pub(crate) fn operations(
     let fixed = product(&fixed).multiply(&Size::constant(factor));
     let start = symbols.expression(&fixed);
     axes.iter().filter_map(|axis| scene.packings.get(axis)).fold(start, |product_so_far, packing| {
-        let segments = product(&scene.sizes(packing.segments()));
-        let entry = Box::new(symbols.expression(&segments));
-        let count = SizeExpression::Counted { buffer: packing.offsets, entry };
+        let count = rows_found(scene, symbols, packing);
         SizeExpression::Multiply(Box::new(product_so_far), Box::new(count))
     })
+}
+
+/// How many rows a packing has, as counted while running.
+pub(crate) fn rows_found(scene: &Scene, symbols: &mut Symbols, packing: &Packing) -> SizeExpression {
+    let segments = product(&scene.sizes(packing.segments()));
+    let entry = Box::new(symbols.expression(&segments));
+    SizeExpression::Counted { buffer: packing.offsets, entry }
 }

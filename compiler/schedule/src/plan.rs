@@ -91,6 +91,7 @@ fn empty(request: &PlanRequest) -> Program {
         model: request.model.to_owned(),
         backend: String::new(),
         deterministic: false,
+        peak: None,
         symbols: Vec::new(),
         inputs: Vec::new(),
         offsets: Vec::new(),

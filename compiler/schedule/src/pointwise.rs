@@ -46,6 +46,7 @@ pub(crate) fn written(
         work,
         flops,
         bytes: None,
+        by_segment: None,
     }
 }
 

@@ -51,14 +51,23 @@ pub fn write_trace(context: &Context, launches: &[TimedLaunch], mut file: Pendin
     file.commit()
 }
 
-/// A line for each kernel, the slowest first: its calls, time and share of it, and how fast it worked and moved bytes.
+/// A line for each kernel, the slowest first: its calls, time and share of it, how fast it worked and moved bytes and, where the machine's peak is
+/// known, how much of its time that would have taken at the peak (`f32` operations or bytes, whichever takes longer).
 pub fn profile_table(program: &Program, launches: &[TimedLaunch]) -> String {
     let whole = launches.last().map_or(Duration::ZERO, |last| last.begin + last.length);
     let lines = lines(program, launches, whole);
     let width = lines.iter().map(|line| line.name.len()).max().unwrap_or(0);
+    let of_peak = |text: &str| program.peak.map_or_else(String::new, |_| format!("  {text:>7}"));
     let mut text = format!(
-        "{:width$}  {:>6}  {:>10}  {:>6}  {:BAR$}  {:>9}  {:>7}\n",
-        "kernel", "calls", "time", "share", "", "GFLOP/s", "GB/s"
+        "{:width$}  {:>6}  {:>10}  {:>6}  {:BAR$}  {:>9}  {:>7}{}\n",
+        "kernel",
+        "calls",
+        "time",
+        "share",
+        "",
+        "GFLOP/s",
+        "GB/s",
+        of_peak("of peak")
     );
     for Line { name, work, time } in &lines {
         let seconds = time.as_secs_f64();
@@ -72,15 +81,27 @@ pub fn profile_table(program: &Program, launches: &[TimedLaunch]) -> String {
             }
         };
         text.push_str(&format!(
-            "{name:width$}  {:>6}  {:>7.3} ms  {:>5.1}%  {bar:BAR$}  {:>9}  {:>7}\n",
+            "{name:width$}  {:>6}  {:>7.3} ms  {:>5.1}%  {bar:BAR$}  {:>9}  {:>7}{}\n",
             work.calls,
             seconds * 1e3,
             share * 100.0,
             rate(work.flops),
-            rate(work.bytes)
+            rate(work.bytes),
+            of_peak(&least(program, *work).map_or_else(String::new, |least| percent(least / seconds)))
         ));
     }
     text
+}
+
+/// The seconds that work takes at the machine's peak; `None` for no work.
+fn least(program: &Program, work: Counts) -> Option<f64> {
+    let peak = program.peak.filter(|_| work.flops > 0 || work.bytes > 0)?;
+    let at = |amount: u64, speed: u64| amount as f64 / speed.max(1) as f64;
+    Some(at(work.flops, peak.operations).max(at(work.bytes, peak.bytes)))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0}%", share * 100.0)
 }
 
 fn lines<'a>(program: &'a Program, launches: &[TimedLaunch], whole: Duration) -> Vec<Line<'a>> {

@@ -129,6 +129,23 @@ fn a_profile_has_each_launch_and_a_line_for_each_kernel() {
 }
 
 #[test]
+fn a_profile_says_how_near_the_peak_each_kernel_came() {
+    let folder = Folder::new();
+    let (x, trace) = (folder.npy("x.npy", &rows(1)), folder.path("trace.json"));
+    let arguments = ["--input", &x, "--profile", &trace].map(str::to_owned);
+    let with = |peak| {
+        let text = run_of(Program { peak, ..scaling() }, Some(scaling_weights()), &arguments).unwrap();
+        let of = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        (of("kernel"), of("all"))
+    };
+    let (head, all) = with(Some(Peak { operations: 1, bytes: u64::MAX }));
+    assert!(head.ends_with("of peak"), "{head}");
+    let share: f64 = all.split_whitespace().last().unwrap().trim_end_matches('%').parse().unwrap();
+    assert!(share > 1e5, "eight operations at one a second take eight seconds, and did not: {all}");
+    assert!(with(None).0.ends_with("GB/s"));
+}
+
+#[test]
 fn names_that_are_wrong_are_said_before_anything_is_done() {
     let folder = Folder::new();
     let x = folder.npy("x.npy", &rows(1));

@@ -123,6 +123,7 @@ pub fn empty() -> Program {
         model: "Test".into(),
         backend: "rust".into(),
         deterministic: false,
+        peak: None,
         symbols: vec![Symbol { name: "N".into() }],
         inputs: Vec::new(),
         offsets: Vec::new(),

@@ -179,7 +179,8 @@ fn a_bench_says_where_the_time_goes() {
     let lines: Vec<&str> = said.out.lines().collect();
     assert!(lines[0].ends_with("cranelift for native, threads = 1, N = 7"), "{}", said.out);
     assert!(lines[1].starts_with("time: shortest ") && lines[1].ends_with(" of 3"), "{}", said.out);
-    assert!(lines.last().unwrap().starts_with("all "), "{}", said.out);
+    let [.., all, hint] = lines[..] else { panic!("{}", said.out) };
+    assert!(all.starts_with("all ") && hint.contains("moe info --measure"), "{}", said.out);
     let trace: serde_json::Value =
         serde_json::from_slice(&fs::read(person.path("trace.json")).unwrap()).unwrap();
     assert!(trace["traceEvents"].as_array().unwrap().len() > 1);

@@ -1,15 +1,15 @@
 //! Register tiles: a few rows times a few vectors of columns, summed over the reduced axes, stored with what is computed from them.
 
 use super::classify::{Contraction, Form};
-use crate::assembly::Written;
+use crate::assembly::{BySegment, Written};
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{extended, extent_of, operations, Innermost, Stretch};
+use crate::nest::{extended, extent_of, operations, rows_found, Innermost, Stretch};
 use crate::point::{parts, Coordinate, Point};
 use crate::pointwise::written;
 use crate::scalar::{absorbed, rounded};
 use crate::scene::{computed, is_storage, Scene, Storage};
-use crate::sizes::Symbols;
+use crate::sizes::{product, Symbols};
 use moe_graph::{AxisId, Element, NodeId, Scalar, ScalarFunction, Size};
 use moe_kernel::{BinaryOperation, Value};
 
@@ -113,10 +113,27 @@ impl Product<'_> {
         let flops = operations(scene, symbols, &axes, 2 * self.contractions.len() as i64);
         let work = Size::constant(1 << 20);
         let name = if first.grouped.is_some() { "grouped_product" } else { "product" };
+        let packed = first.grouped.filter(|_| !emitter.panels.is_empty());
+        let by_segment = packed.map(|packed| by_segment(scene, symbols, &emitter, packed)).transpose()?;
         let mut kernel = written(emitter, name, extent_of(places).multiply(active), work, flops);
+        kernel.by_segment = by_segment;
         kernel.span = self.nodes.first().and_then(|id| scene.function.node(*id)).and_then(|node| node.span);
         Ok(kernel)
     }
+}
+
+/// The weights in panels that segments of packed rows read their parts of.
+fn by_segment(
+    scene: &Scene,
+    symbols: &mut Symbols,
+    emitter: &Emitter,
+    packed: AxisId,
+) -> Result<BySegment, ScheduleError> {
+    let packing = scene.packing(packed)?;
+    let segments = product(&scene.sizes(packing.segments()));
+    let rows = rows_found(scene, symbols, packing);
+    let buffers = emitter.panels.values().map(|panels| panels.storage.buffer).collect();
+    Ok(BySegment { buffers, segments, rows })
 }
 
 /// One contraction whose operands are read as they lie.
