@@ -13,6 +13,7 @@ use crate::scatter::scatter;
 use crate::scene::{Packing, RowsOf, Scene, Storage};
 use crate::selection::{expect, scatter_add, Selection};
 use crate::sizes::product;
+use crate::uses::behind;
 use moe_graph::{AxisId, Element, Function, Module, Node, NodeId, Operation, Scalar, Size};
 use moe_kernel::Target;
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +72,7 @@ impl<'a, 's> Planner<'a, 's> {
     /// Adds the launches for all that is stored.
     pub fn run(&mut self) -> Result<(), ScheduleError> {
         let function = self.scene.function;
-        for id in self.decisions.live.clone() {
+        for id in self.order() {
             let node = function.node(id).ok_or(ScheduleError::Malformed("no such node"))?;
             if let Operation::Expect { count, axes } = &node.operation {
                 if !self.is_counted(id, node, count, axes) {
@@ -84,6 +85,19 @@ impl<'a, 's> Planner<'a, 's> {
             self.pack_masks(id)?;
         }
         Ok(())
+    }
+
+    /// What is live, in the order in which it is worked out: that of the graph, but masks that say where rows of the edge lie come first. Those rows
+    /// are there without them, and how many there are is known by them.
+    fn order(&self) -> Vec<NodeId> {
+        let function = self.scene.function;
+        let ordered = ordered(function);
+        let packings = self.scene.packings.iter().filter(|(axis, _)| ordered.contains(axis));
+        let masks = behind(function, packings.map(|(_, packing)| packing.mask).collect());
+        let (mut first, others): (Vec<NodeId>, Vec<NodeId>) =
+            self.decisions.live.iter().partition(|id| masks.contains(id));
+        first.extend(others);
+        first
     }
 
     /// Whether packing by a claim counts its entries anyway, up to as many as it claims.

@@ -77,7 +77,13 @@ const LOOP: &str = "model M(x: f32[B, T[B], D = 6]) -> f32[B, T[B], D] {
     h
 }";
 
-const MODELS: [(&str, &str); 11] = [
+/// What of the rows of an input is there before anything says where they lie.
+const ENTRIES: &str = "model M(x: f32[B, T[B], D = 3]) -> (one: f32[B, T[B]], all: f32) {
+    let one = x[_, _, 2]
+    (one = one, all = sum(one, over (B, T)))
+}";
+
+const MODELS: [(&str, &str); 12] = [
     ("pool", POOL),
     ("layers", LAYERS),
     ("shared", SHARED),
@@ -89,6 +95,7 @@ const MODELS: [(&str, &str); 11] = [
     ("cross", CROSS),
     ("choice", CHOICE),
     ("loop", LOOP),
+    ("entries", ENTRIES),
 ];
 
 struct Compiled {
