@@ -33,20 +33,26 @@ impl Elaborator<'_> {
         self.with_fact(tensor, node).unwrap_or(node)
     }
 
-    /// A value that came in from outside, with what is known of it there: its mask comes in too, and the mask's degrees are verified
-    /// while running.
+    /// A value that came in from outside, with what is known of it there: where it may be other than its background comes in too, as a mask whose
+    /// degrees are verified while running.
     fn with_fact(&mut self, tensor: &Tensor, node: NodeId) -> Option<NodeId> {
         let current = self.levels.current();
-        let outside = self.levels.get(tensor.level)?;
+        let outside = self.levels.get_mut(tensor.level)?;
         let fact = outside.builder.fact(tensor.node)?.clone();
-        let SupportExpression::Mask(key) = fact.support.expression else { return None };
-        let place = outside.builder.function().node(NodeId(key))?.span.unwrap_or_default();
+        let is_mask = matches!(fact.support.expression, SupportExpression::Mask(_));
+        // What is made of several masks is worth a value of its own where it says how much is left out.
+        if fact.support.is_empty() || (!is_mask && fact.support.degrees.is_empty()) {
+            return None;
+        }
+        let add = &mut |operation, operands: Vec<NodeId>| outside.builder.add(operation, &operands).ok();
+        let mask = fact.support.expression.realize(&NodeId, add)?;
+        let place = outside.builder.function().node(mask)?.span.unwrap_or_default();
         let mut degrees = Vec::new();
         for (axes, count) in &fact.support.degrees {
             let keys: Option<Vec<AxisKey>> = axes.iter().map(|axis| outside.key(*axis)).collect();
             degrees.push((keys?, count.clone()));
         }
-        let mask = Tensor { node: NodeId(key), element: Element::Bool, ..tensor.clone() };
+        let mask = Tensor { node: mask, element: Element::Bool, ..tensor.clone() };
         let mask = self.levels.bring(&mask, current, &self.axes);
         let mut verified = mask;
         for (axes, count) in degrees {

@@ -3,7 +3,7 @@
 use moe_evaluate::{evaluate, Options};
 use moe_graph::{
     verify, Absorb, AxisId, Builder, Element, Fact, Function, Module, NodeId, Operation, OutputKind,
-    ReduceKind, ScalarFunction, SupportExpression, SupportOperand,
+    ReduceKind, ScalarFunction,
 };
 use moe_runtime::Tensor;
 
@@ -82,7 +82,8 @@ impl Extended {
 
     /// That the background is off the support, and that each degree is within its bound.
     fn claims(&mut self, node: NodeId, fact: &Fact) -> Option<(NodeId, Vec<NodeId>)> {
-        let support = self.support(&fact.support.expression)?;
+        let add = &mut |operation, operands: Vec<NodeId>| self.add(operation, &operands);
+        let support = fact.support.expression.realize(&NodeId, add)?;
         let background = self.add(Operation::Constant(fact.background), &[])?;
         let same = self.map(ScalarFunction::Equal, &[node, background])?;
         let either = self.map(ScalarFunction::Or, &[same, support])?;
@@ -97,40 +98,6 @@ impl Extended {
             degrees.push(self.everywhere(within)?);
         }
         Some((background, degrees))
-    }
-
-    /// A support as a truth value of the graph.
-    fn support(&mut self, expression: &SupportExpression) -> Option<NodeId> {
-        match expression {
-            SupportExpression::Empty => self.add(Operation::Constant(moe_graph::Scalar::boolean(false)), &[]),
-            SupportExpression::Mask(node) => Some(NodeId(*node)),
-            SupportExpression::Union(parts) => self.joined(ScalarFunction::Or, parts),
-            SupportExpression::Intersection(parts) => self.joined(ScalarFunction::And, parts),
-            SupportExpression::Apply(operation, operands) => {
-                let operands = operands.iter().map(|operand| match operand {
-                    SupportOperand::Support(expression) => self.support(expression),
-                    SupportOperand::Value(node) => Some(NodeId(*node)),
-                });
-                let operands: Vec<NodeId> = operands.collect::<Option<_>>()?;
-                self.add((**operation).clone(), &operands)
-            }
-        }
-    }
-
-    fn joined<'a>(
-        &mut self,
-        function: ScalarFunction,
-        parts: impl IntoIterator<Item = &'a SupportExpression>,
-    ) -> Option<NodeId> {
-        let mut joined = None;
-        for part in parts {
-            let node = self.support(part)?;
-            joined = Some(match joined {
-                None => node,
-                Some(other) => self.map(function, &[other, node])?,
-            });
-        }
-        joined
     }
 }
 

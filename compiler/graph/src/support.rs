@@ -6,7 +6,7 @@
 
 use crate::function::AxisId;
 use crate::operation::{Operation, ReduceKind};
-use crate::{Scalar, Size};
+use crate::{Absorb, Scalar, ScalarFunction, Size};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The sizes of axes, as the rules need them.
@@ -267,6 +267,19 @@ impl Support {
     }
 }
 
+/// Supports as one `bool` value, brought together by a function.
+fn joined<T: Copy>(
+    function: ScalarFunction,
+    parts: &BTreeSet<SupportExpression>,
+    value: &dyn Fn(u32) -> T,
+    add: &mut dyn FnMut(Operation, Vec<T>) -> Option<T>,
+) -> Option<T> {
+    let parts: Vec<T> = parts.iter().map(|part| part.realize(value, add)).collect::<Option<_>>()?;
+    let mut parts = parts.into_iter();
+    let first = parts.next()?;
+    parts.try_fold(first, |a, b| add(Operation::Map { function, absorb: Absorb::Neither }, vec![a, b]))
+}
+
 impl SupportExpression {
     /// Whether it is true only where `other` is, as far as the expressions show.
     pub fn implies(&self, other: &SupportExpression) -> bool {
@@ -289,6 +302,29 @@ impl SupportExpression {
             || self.projected().is_some_and(|(inner, over)| {
                 over.iter().all(|axis| !axes.contains(axis)) && inner.implies_over(other, axes)
             })
+    }
+
+    /// The support as a `bool` value: of the values that it names, as `value` finds them, and operations that `add` puts on them. `None` where
+    /// one of these comes to nothing.
+    pub fn realize<T: Copy>(
+        &self,
+        value: &dyn Fn(u32) -> T,
+        add: &mut dyn FnMut(Operation, Vec<T>) -> Option<T>,
+    ) -> Option<T> {
+        match self {
+            SupportExpression::Empty => add(Operation::Constant(Scalar::boolean(false)), Vec::new()),
+            SupportExpression::Mask(mask) => Some(value(*mask)),
+            SupportExpression::Union(parts) => joined(ScalarFunction::Or, parts, value, add),
+            SupportExpression::Intersection(parts) => joined(ScalarFunction::And, parts, value, add),
+            SupportExpression::Apply(operation, operands) => {
+                let operands = operands.iter().map(|operand| match operand {
+                    SupportOperand::Support(inner) => inner.realize(value, add),
+                    SupportOperand::Value(other) => Some(value(*other)),
+                });
+                let operands = operands.collect::<Option<_>>()?;
+                add((**operation).clone(), operands)
+            }
+        }
     }
 
     /// What was projected, and along which axes.

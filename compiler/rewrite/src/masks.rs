@@ -8,8 +8,7 @@ use crate::classes::{Classes, Growing};
 use crate::language::{class, key, Term};
 use egg::Id;
 use moe_graph::{
-    Absorb, Axis, AxisId, Element, Operation, ReduceKind, ScalarFunction, Size, Support, SupportExpression,
-    SupportOperand,
+    Axis, AxisId, Element, Operation, ReduceKind, Size, Support, SupportExpression, SupportOperand,
 };
 use std::collections::BTreeSet;
 
@@ -232,29 +231,10 @@ fn moved(axes: &mut BTreeSet<AxisId>, from: &[AxisId], into: &[AxisId], rows: Si
 
 /// The support as a `bool` value.
 pub fn realize(graph: &mut dyn Growing, expression: &SupportExpression) -> Option<Id> {
-    let folded = |graph: &mut dyn Growing, parts: &BTreeSet<SupportExpression>, function| {
-        let parts: Option<Vec<Id>> = parts.iter().map(|part| realize(graph, part)).collect();
-        let operation = Operation::Map { function, absorb: Absorb::Neither };
-        let mut parts = parts?.into_iter();
-        let first = parts.next()?;
-        parts.try_fold(first, |a, b| graph.grow(Term { operation: operation.clone(), operands: vec![a, b] }))
-    };
-    match expression {
-        SupportExpression::Empty => None,
-        SupportExpression::Mask(mask) => Some(class(*mask)),
-        SupportExpression::Union(parts) => folded(graph, parts, ScalarFunction::Or),
-        SupportExpression::Intersection(parts) => folded(graph, parts, ScalarFunction::And),
-        SupportExpression::Apply(operation, operands) => {
-            let operands: Option<Vec<Id>> = operands
-                .iter()
-                .map(|operand| match operand {
-                    SupportOperand::Support(inner) => realize(graph, inner),
-                    SupportOperand::Value(value) => Some(class(*value)),
-                })
-                .collect();
-            graph.grow(Term { operation: (**operation).clone(), operands: operands? })
-        }
+    if *expression == SupportExpression::Empty {
+        return None;
     }
+    expression.realize(&class, &mut |operation, operands| graph.grow(Term { operation, operands }))
 }
 
 /// Whether a value whose support this is can be packed by the mask.

@@ -270,6 +270,24 @@ model M[D = 4, H = 8, E = 8, K = 2, L = 3](x: f32[N, D]) -> f32[N, D] {{
 }
 
 #[test]
+fn a_bound_of_several_masks_is_known_inside_too() {
+    let module = elaborate(&format!(
+        "{USES}
+model M[D = 4, E = 5, K = 2](x: f32[N, D], n: i64) -> f32[N, D] {{
+    part gate = top_k[E, K]
+    let mixed = sum(gate(x), over E) * x
+    let kept = where(largest_mask[3](mixed, over D), mixed, 0)
+    fold n with y = x {{
+        let same: f32[N, 3 of D] = kept * 0.5
+        same + y
+    }}
+}}"
+    ));
+    assert_eq!(module.functions.len(), 2);
+    moe_graph::verify(&module).unwrap();
+}
+
+#[test]
 fn the_language_computes_what_it_says() {
     let text = include_str!("language.moe");
     let program = program(text);
