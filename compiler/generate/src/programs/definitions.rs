@@ -4,7 +4,7 @@ use super::body::{Body, Kind};
 use super::library;
 use super::maker::{Maker, Step, INPUT};
 use super::value::{type_text, Axis, AxisKind, Bound, Value};
-use super::{arithmetic, loops, movement, reductions};
+use super::{arithmetic, loops, movement, ragged, reductions};
 use moe_graph::Element;
 
 /// How deep definitions stand in one another.
@@ -23,6 +23,8 @@ pub(crate) enum Role {
     Reading,
     /// An expert of `f32[.., T, D]`.
     Sequence,
+    /// An expert of `f32[.., B, T[B], D]`.
+    Stretches,
 }
 
 /// A definition of the program.
@@ -128,6 +130,17 @@ const SEQUENCE: &[(usize, Step)] = &[
     (1, movement::window),
 ];
 
+const STRETCHES: &[(usize, Step)] = &[
+    (2, arithmetic::unary),
+    (2, arithmetic::binary),
+    (2, movement::attention),
+    (2, reductions::dense),
+    (2, reductions::reduction),
+    (1, movement::running),
+    (1, movement::kept),
+    (2, ragged::step),
+];
+
 /// A definition of a role for features of a length: one there is, or a new one.
 pub(crate) fn definition(maker: &mut Maker, role: Role, length: usize) -> Option<Definition> {
     let known: Vec<Definition> =
@@ -145,7 +158,9 @@ fn made(maker: &mut Maker, role: Role, length: usize) -> Option<Definition> {
     let (word, stem, feature) = match role {
         Role::Pointwise => ("fn", "act", "an own function"),
         Role::Layer => ("layer", "block", "an own layer"),
-        Role::Expert | Role::Reading | Role::Sequence => ("expert", "worker", "an own expert"),
+        Role::Expert | Role::Reading | Role::Sequence | Role::Stretches => {
+            ("expert", "worker", "an own expert")
+        }
     };
     maker.met(feature);
     let name = maker.name(stem);
@@ -155,6 +170,10 @@ fn made(maker: &mut Maker, role: Role, length: usize) -> Option<Definition> {
     if role == Role::Sequence {
         let name = maker.name("T");
         axes.push(Axis { size: name.clone(), name, length: 8, kind: AxisKind::Free, declared: true });
+    }
+    if role == Role::Stretches {
+        maker.met("an expert of ragged sequences");
+        axes.extend(ragged::stretches());
     }
     if role != Role::Pointwise {
         axes.push(feature_axis(maker, length));
@@ -169,6 +188,7 @@ fn made(maker: &mut Maker, role: Role, length: usize) -> Option<Definition> {
     let steps = match role {
         Role::Pointwise => POINTWISE,
         Role::Sequence => SEQUENCE,
+        Role::Stretches => STRETCHES,
         _ => STEPS,
     };
     maker.steps(steps, count);

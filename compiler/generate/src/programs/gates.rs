@@ -9,6 +9,9 @@ use super::value::{type_text, Axis, AxisKind, Bound, Value};
 /// A gate of the rows of `x` along an axis of experts.
 pub(crate) fn gate(maker: &mut Maker, x: &Value, experts: &Axis) -> Option<Value> {
     let count = 1 + maker.random.below(experts.length.min(3));
+    if !x.ragged().is_empty() {
+        maker.met("gates over ragged rows");
+    }
     match maker.random.below(7) {
         0 => given(maker, x, experts, count),
         1 | 2 => {
@@ -158,8 +161,8 @@ pub(crate) fn random(maker: &mut Maker, like: &str) -> String {
 
 /// A gate that looks at all rows: `C of N`, alone or with `K of E`.
 fn of_all_rows(maker: &mut Maker, x: &Value, experts: &Axis, count: usize) -> Option<Value> {
-    let rows =
-        x.axes.iter().rev().nth(1).filter(|axis| axis.kind == AxisKind::Free && axis.declared).cloned();
+    let counted = |axis: &&Axis| axis.declared && (axis.kind == AxisKind::Free || axis.is_ragged());
+    let rows = x.axes.iter().rev().nth(1).filter(counted).cloned();
     let Some(rows) = rows else { return own(maker, x, experts, count) };
     let capacity = 1 + maker.random.below(4);
     let both = maker.random.once_in(2);
@@ -181,7 +184,7 @@ fn of_all_rows(maker: &mut Maker, x: &Value, experts: &Axis, count: usize) -> Op
     let length = x.axes.last()?.length;
     let outer = maker.enter(Kind::Part);
     let features = feature_axis(maker, length);
-    let own_rows = Axis { name: "N".to_owned(), size: "N".to_owned(), declared: true, ..rows };
+    let own_rows = Axis { name: "N".to_owned(), size: "N".to_owned(), kind: AxisKind::Free, ..rows };
     maker.parameter("x", float, vec![Axis::rest(), own_rows, features.clone()]);
     let ty = float.name();
     maker.line(&format!("weight w: {ty}[{}, E]", features.name));

@@ -31,6 +31,8 @@ pub enum Contents {
         /// How many are not zero.
         count: usize,
     },
+    /// Where the rows of each place of an axis begin, and where the last end. The size by the name of the input says how many rows there are.
+    Offsets,
 }
 
 /// An input of a model.
@@ -55,6 +57,10 @@ impl Input {
             .iter()
             .map(|axis| axis.length.or_else(|| sizes.get(&axis.name).copied()))
             .collect::<Option<_>>()?;
+        if self.contents == Contents::Offsets {
+            let ends = offsets(&mut random, *shape.first()?, sizes.get(&self.name).copied()?);
+            return tensor(self.element, vec![ends.len()], &ends);
+        }
         let count: usize = shape.iter().product();
         let mut values: Vec<f64> = match &self.contents {
             Contents::Numbers | Contents::Bounded { .. } => {
@@ -62,6 +68,7 @@ impl Input {
             }
             Contents::Below(end) => (0..count).map(|_| random.below(*end) as f64).collect(),
             Contents::Distinct(end) => distinct(&mut random, *end, count),
+            Contents::Offsets => return None,
         };
         if let Contents::Bounded { axis, count } = self.contents {
             bound(&mut random, &shape, axis, count, &mut values);
@@ -121,6 +128,16 @@ fn distinct(random: &mut Random, end: usize, count: usize) -> Vec<f64> {
         all.swap(place, random.below(place + 1));
     }
     (0..count).map(|place| all.get(place % end.max(1)).copied().unwrap_or(0) as f64).collect()
+}
+
+/// Offsets that cut rows into stretches, often one of them into all rows.
+fn offsets(random: &mut Random, stretches: usize, rows: usize) -> Vec<f64> {
+    let whole = random.once_in(5);
+    let mut cuts: Vec<usize> =
+        (1..stretches).map(|_| if whole { rows * random.below(2) } else { random.below(rows + 1) }).collect();
+    cuts.sort_unstable();
+    let last = (stretches > 0).then_some(rows);
+    [0].into_iter().chain(cuts).chain(last).map(|end| end as f64).collect()
 }
 
 /// Leaves `count` entries along an axis and makes the others zero.

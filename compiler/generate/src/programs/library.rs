@@ -22,6 +22,9 @@ const FUNCTIONS: &[(&str, bool)] = &[
 const ALONG: &[&str] =
     &["std::nn::softmax::softmax", "std::nn::softmax::log_softmax", "std::gate::sparsemax::sparsemax"];
 
+/// Those of them that can go along a ragged axis.
+const RAGGED: &[&str] = &["std::nn::softmax::softmax", "std::nn::softmax::log_softmax"];
+
 /// Layers that keep the features' axis.
 const LAYERS: &[(&str, bool)] = &[
     ("std::nn::linear::linear", true),
@@ -88,11 +91,12 @@ pub(crate) fn function(maker: &mut Maker) -> Option<Value> {
     }
     if !maker.exact && maker.random.once_in(2) {
         let float = maker.float;
-        let value = maker.value(|value| value.element == float && value.axes.iter().any(Axis::is_static))?;
+        let fits = |axis: &Axis| axis.is_static() || axis.is_ragged();
+        let value = maker.value(|value| value.element == float && value.axes.iter().any(fits))?;
         let value = maker.squash(&value)?;
-        let axes: Vec<Axis> = value.axes.iter().filter(|axis| axis.is_static()).cloned().collect();
+        let axes: Vec<Axis> = value.axes.iter().filter(|axis| fits(axis)).cloned().collect();
         let axis = maker.random.pick(&axes)?;
-        let path = maker.random.pick(ALONG)?;
+        let path = maker.random.pick(if axis.is_ragged() { RAGGED } else { ALONG })?;
         let name = maker.uses(path);
         let text = format!("{name}({}, over {})", value.text, axis.name);
         return maker.bind(&text, value.element, value.axes, Bits { magnitude: 4, fraction: 0 });

@@ -3,7 +3,7 @@
 use super::body::{Body, Kind, Static};
 use super::definitions::Definition;
 use super::inputs::{Contents, Input, InputAxis};
-use super::value::{type_text, Axis, AxisKind, Bound, Value};
+use super::value::{is_whole, ragged, type_text, Axis, AxisKind, Bound, Value};
 pub(crate) use crate::bits::{Bits, INPUT};
 use crate::random::Random;
 use moe_graph::Element;
@@ -178,11 +178,11 @@ impl Maker {
         bits: Bits,
         bounds: Vec<Bound>,
     ) -> Option<Value> {
-        if !self.fits(bits, element) || !self.is_small(&axes) {
+        if !self.fits(bits, element) || !self.is_small(&axes) || !is_whole(&axes) {
             return None;
         }
         let text = self.name("v");
-        let asserted = self.random.once_in(if bounds.is_empty() { 4 } else { 2 });
+        let asserted = self.random.once_in(if bounds.is_empty() { 4 } else { 2 }) && ragged(&axes).len() < 2;
         let ty = if asserted { format!(": {}", type_text(element, &axes, &bounds)) } else { String::new() };
         self.line(&format!("let {text}{ty} = {expression}"));
         Some(Value { text, element, axes, bits, bounds, below: None })
@@ -279,12 +279,8 @@ impl Maker {
         axes: &[Axis],
         contents: Contents,
     ) -> Option<Value> {
-        let input = |axis: &Axis| InputAxis {
-            name: axis.name.clone(),
-            length: (axis.kind != AxisKind::Free).then_some(axis.length),
-        };
         let declared = axes.iter().all(|axis| axis.declared && axis.size == axis.name);
-        if self.body.kind != Kind::Model || !declared || !self.is_small(axes) {
+        if self.body.kind != Kind::Model || !declared || !self.is_small(axes) || !is_whole(axes) {
             return None;
         }
         let text = self.name(stem);
@@ -293,13 +289,44 @@ impl Maker {
                 (vec![Bound { count, axes: vec![axes.get(axis)?.name.clone()] }], None)
             }
             Contents::Below(end) | Contents::Distinct(end) => (Vec::new(), Some(end)),
-            Contents::Numbers => (Vec::new(), None),
+            Contents::Numbers | Contents::Offsets => (Vec::new(), None),
         };
         self.body.parameters.push(format!("{text}: {}", type_text(element, axes, &bounds)));
-        let axes_of_input = axes.iter().map(input).collect();
-        self.body.inputs.push(Input { name: text.clone(), element, axes: axes_of_input, contents });
+        self.edge(&text, element, axes, contents);
         let axes = axes.to_vec();
         Some(Value { text, element, axes, bits: INPUT, bounds, below })
+    }
+
+    /// What a model is run on for an input: packed rows where there is a ragged axis, and, behind the first of these, the offsets.
+    fn edge(&mut self, name: &str, element: Element, axes: &[Axis], contents: Contents) {
+        let packed = |axis: &&Axis| !axes.iter().any(|own| own.over() == Some(axis.name.as_str()));
+        let at_edge: Vec<&Axis> = axes.iter().filter(packed).collect();
+        let contents = match contents {
+            Contents::Bounded { axis, count } => {
+                let axis = axes.iter().take(axis).filter(packed).count();
+                Contents::Bounded { axis, count }
+            }
+            other => other,
+        };
+        let input = |axis: &&Axis| InputAxis {
+            name: axis.name.clone(),
+            length: (!axis.is_ragged() && axis.kind != AxisKind::Free).then_some(axis.length),
+        };
+        let own = at_edge.iter().map(input).collect();
+        self.body.inputs.push(Input { name: name.to_owned(), element, axes: own, contents });
+        for axis in axes {
+            let Some(over) = axis.over() else { continue };
+            if self.body.inputs.iter().all(|input| input.name != axis.name) {
+                let over = InputAxis { name: over.to_owned(), length: None };
+                let (name, axes) = (axis.name.clone(), vec![over]);
+                self.body.inputs.push(Input {
+                    name,
+                    element: Element::I64,
+                    axes,
+                    contents: Contents::Offsets,
+                });
+            }
+        }
     }
 
     /// A value with just these axes, as large as inputs are, made of what came about last and what nothing reads yet.

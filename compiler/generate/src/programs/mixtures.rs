@@ -209,7 +209,7 @@ fn chosen(maker: &mut Maker) -> Option<Value> {
 fn of_sequences(maker: &mut Maker) -> Option<Value> {
     let float = maker.float;
     let x = maker.value(|value| {
-        let free = |axis: &&Axis| axis.kind == AxisKind::Free;
+        let free = |axis: &&Axis| axis.kind == AxisKind::Free || axis.is_ragged();
         value.element == float
             && value.is_indexable()
             && value.axes.len() >= 3
@@ -225,7 +225,12 @@ fn of_sequences(maker: &mut Maker) -> Option<Value> {
     let text = format!("limited(sum({}, over {}))", x.text, places.name);
     let whole = maker.bind(&text, float, rows, INPUT)?;
     let g = gates::gate(maker, &whole, &experts)?;
-    let definition = definition(maker, Role::Sequence, features.length)?;
+    let role = if places.is_ragged() { Role::Stretches } else { Role::Sequence };
+    let over = x.axes.first().is_some_and(|first| places.over() == Some(first.name.as_str()));
+    if places.is_ragged() && !(over && x.axes.len() == 3) {
+        return None;
+    }
+    let definition = definition(maker, role, features.length)?;
     maker.met("an expert of whole sequences");
     let (part, e) = (maker.name("experts"), maker.name("e"));
     let name = instance(maker, &definition);

@@ -16,6 +16,7 @@ mod maker;
 mod mixtures;
 mod models;
 mod movement;
+mod ragged;
 mod reductions;
 mod states;
 mod value;
@@ -138,6 +139,21 @@ pub const FEATURES: &[&str] = &[
     "a table",
     "a block as an expression",
     "a padded ragged axis",
+    "a ragged axis",
+    "two ragged axes",
+    "a reduction over a ragged axis",
+    "a reduction over all ragged rows",
+    "an index along a ragged axis",
+    "a sum of sequences",
+    "the lengths of a ragged axis",
+    "what is there of a ragged axis",
+    "the last along a ragged axis",
+    "the largest along a ragged axis",
+    "weights along a ragged axis",
+    "attention along a ragged axis",
+    "a lookup by ragged rows",
+    "gates over ragged rows",
+    "an expert of ragged sequences",
     "a gate of the library",
     "an expert of the library",
     "a layer of the library",

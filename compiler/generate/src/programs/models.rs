@@ -4,7 +4,7 @@ use super::body::{Body, Kind};
 use super::inputs::Contents;
 use super::maker::{Maker, Step};
 use super::value::{type_text, Axis, AxisKind, Value};
-use super::{arithmetic, definitions, library, loops, mixtures, movement, reductions, states, Model};
+use super::{arithmetic, definitions, library, loops, mixtures, movement, ragged, reductions, states, Model};
 use std::collections::BTreeMap;
 
 /// What models are made of.
@@ -36,6 +36,7 @@ const STEPS: &[(usize, Step)] = &[
     (3, movement::scatter),
     (5, movement::padded),
     (2, movement::kept),
+    (4, ragged::step),
     (5, definitions::call_layer),
     (2, definitions::call_function),
     (3, library::function),
@@ -47,11 +48,11 @@ const STEPS: &[(usize, Step)] = &[
     (1, states::observed),
 ];
 
-/// The longest that axes are whose length comes with the inputs: rows, sequences, places in them.
-const LONGEST: [(&str, usize); 3] = [("N", 17), ("B", 4), ("T", 8)];
+/// The longest that axes are whose length comes with the inputs: rows, sequences, places in them, of which a ragged axis has so many in all.
+const LONGEST: [(&str, usize); 4] = [("N", 17), ("B", 4), ("T", 8), ("S", 6)];
 
 /// The same in a program of long axes.
-const LONG: [(&str, usize); 3] = [("N", 70), ("B", 3), ("T", 20)];
+const LONG: [(&str, usize); 4] = [("N", 70), ("B", 3), ("T", 20), ("S", 15)];
 
 /// How many results a model has at most.
 const MOST_RESULTS: usize = 5;
@@ -67,9 +68,23 @@ pub(crate) fn model(maker: &mut Maker, place: usize) -> Model {
     }
 }
 
-fn free(maker: &Maker, name: &str) -> Axis {
+/// An axis whose length, or lengths, come with the inputs.
+pub(crate) fn free(maker: &Maker, name: &str, kind: AxisKind) -> Axis {
     let length = longest(maker).iter().find(|(own, _)| *own == name).map_or(8, |(_, length)| *length);
-    Axis { name: name.to_owned(), size: name.to_owned(), length, kind: AxisKind::Free, declared: true }
+    Axis { name: name.to_owned(), size: name.to_owned(), length, kind, declared: true }
+}
+
+/// Rows, sequences, or sequences each as long as it is.
+fn rows(maker: &mut Maker) -> Vec<Axis> {
+    let kind = match maker.random.below(6) {
+        0 => AxisKind::Free,
+        1 => AxisKind::Ragged { over: "B" },
+        _ => return vec![free(maker, "N", AxisKind::Free)],
+    };
+    if kind != AxisKind::Free {
+        maker.met("a ragged axis");
+    }
+    vec![free(maker, "B", AxisKind::Free), free(maker, "T", kind)]
 }
 
 fn longest(maker: &Maker) -> &'static [(&'static str, usize)] {
@@ -86,8 +101,8 @@ fn attempt(maker: &mut Maker, name: &str) -> Option<Model> {
     let length = maker.random.pick(lengths)?;
     let kind = if maker.random.once_in(2) { AxisKind::Static } else { AxisKind::Known };
     let features = Axis { name: "D".to_owned(), size: "D".to_owned(), length, kind, declared: true };
-    let sequences = maker.random.once_in(4);
-    let rows = if sequences { vec![free(maker, "B"), free(maker, "T")] } else { vec![free(maker, "N")] };
+    let rows = rows(maker);
+    let is_ragged = rows.iter().any(Axis::is_ragged);
     let axes: Vec<Axis> = rows.into_iter().chain([features]).collect();
     let float = maker.float;
     let x = maker.input("x", float, &axes, Contents::Numbers)?;
@@ -98,9 +113,14 @@ fn attempt(maker: &mut Maker, name: &str) -> Option<Model> {
         *first = first.replace("D]", &format!("D = {length}]"));
     }
     if maker.random.once_in(4) {
-        let fewer: Vec<Axis> = axes.iter().skip(maker.random.below(2)).cloned().collect();
+        let fewer: Vec<Axis> =
+            axes.iter().skip(maker.random.below(if is_ragged { 1 } else { 2 })).cloned().collect();
         let y = maker.input("y", float, &fewer, Contents::Numbers)?;
         maker.body.values.push(y);
+    }
+    if is_ragged {
+        let count = maker.random.below(4);
+        maker.steps(ragged::STEPS, count);
     }
     let count = 4 + maker.random.below(6);
     maker.steps(STEPS, count);
@@ -126,7 +146,10 @@ fn attempt(maker: &mut Maker, name: &str) -> Option<Model> {
 /// The last value and some of the others: their types and what they are. Axes that a type cannot name are renamed to some that it can.
 fn results(maker: &mut Maker) -> Option<Vec<(String, String)>> {
     let last = maker.body.values.len().saturating_sub(1);
-    let fits = |(place, value): &(usize, &Value)| *place == last || !maker.body.reads(&value.text);
+    // Files hold rows along one ragged axis.
+    let fits = |(place, value): &(usize, &Value)| {
+        value.ragged().len() < 2 && (*place == last || !maker.body.reads(&value.text))
+    };
     let mut candidates: Vec<Value> =
         maker.body.values.iter().enumerate().filter(fits).map(|(_, value)| value.clone()).collect();
     candidates.drain(..candidates.len().saturating_sub(MOST_RESULTS));
@@ -136,7 +159,10 @@ fn results(maker: &mut Maker) -> Option<Vec<(String, String)>> {
         let mut renames = Vec::new();
         let mut sizes: BTreeMap<String, String> = BTreeMap::new();
         for axis in &mut axes {
-            if !axis.declared {
+            if !axis.declared && axis.is_ragged() {
+                renames.push(format!("{} = {}", axis.size, axis.name));
+                axis.name = axis.size.clone();
+            } else if !axis.declared {
                 let name = maker.name("Out");
                 renames.push(format!("{name} = {}", axis.name));
                 sizes.insert(name.clone(), axis.size.clone());
@@ -176,5 +202,14 @@ fn runs(maker: &mut Maker, body: &Body) -> Vec<Vec<BTreeMap<String, usize>>> {
     if body.stateful {
         return vec![vec![step(2), step(1), step(2), step(0)], vec![step(1), step(2)]];
     }
-    vec![vec![step(2)], vec![step(1)], vec![step(0)], vec![step(2)]]
+    let runs = vec![vec![step(2)], vec![step(1)], vec![step(0)], vec![step(2)]];
+    let is_ragged = body.inputs.iter().any(|input| input.contents == Contents::Offsets);
+    // Sequences without an entry.
+    let empty = |step: &BTreeMap<String, usize>| -> BTreeMap<String, usize> {
+        let rows = |name: &str, length| if matches!(name, "T" | "S") { 0 } else { length };
+        step.iter().map(|(name, length)| (name.clone(), rows(name, *length))).collect()
+    };
+    let more: Vec<_> =
+        runs.iter().take(2).filter(|_| is_ragged).map(|run| run.iter().map(empty).collect()).collect();
+    runs.into_iter().chain(more).collect()
 }

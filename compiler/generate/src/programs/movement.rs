@@ -3,7 +3,7 @@
 use super::inputs::Contents;
 use super::maker::{union, Maker, INPUT};
 use super::reductions::{contracted, over};
-use super::value::{Axis, AxisKind, Bound, Value};
+use super::value::{is_whole, Axis, AxisKind, Bound, Value};
 use crate::bits::Bits;
 use moe_graph::Element;
 
@@ -64,6 +64,9 @@ pub(crate) fn attention(maker: &mut Maker) -> Option<Value> {
     }
     maker.met("attention");
     maker.met("renaming");
+    if rows.is_ragged() {
+        maker.met("attention along a ragged axis");
+    }
     let s = maker.name("S");
     let (x, t, d) = (&value.text, &rows.name, &features.name);
     let key = Axis { name: s.clone(), declared: false, ..rows.clone() };
@@ -132,7 +135,7 @@ pub(crate) fn slice(maker: &mut Maker) -> Option<Value> {
 
 /// Entries before and after.
 pub(crate) fn pad(maker: &mut Maker) -> Option<Value> {
-    let (value, axis) = along(maker, |axis| axis.kind != AxisKind::Static)?;
+    let (value, axis) = along(maker, |axis| axis.is_even() && axis.kind != AxisKind::Static)?;
     let value = maker.squash(&value)?;
     maker.met("pad");
     let (before, after) = (maker.random.below(3), maker.random.below(2));
@@ -153,7 +156,7 @@ fn longer(maker: &mut Maker, axis: &Axis, more: usize) -> Axis {
 
 /// Windows on an axis, and often a convolution with them.
 pub(crate) fn window(maker: &mut Maker) -> Option<Value> {
-    let (value, axis) = along(maker, |axis| axis.kind != AxisKind::Static)?;
+    let (value, axis) = along(maker, |axis| axis.is_even() && axis.kind != AxisKind::Static)?;
     let value = maker.squash(&value)?;
     maker.met("window");
     let taps = maker.random.pick(&[1, 2, 3])?;
@@ -184,7 +187,7 @@ pub(crate) fn window(maker: &mut Maker) -> Option<Value> {
 
 /// A value after another along an axis.
 pub(crate) fn concat(maker: &mut Maker) -> Option<Value> {
-    let (value, axis) = along(maker, |axis| axis.kind != AxisKind::Static)?;
+    let (value, axis) = along(maker, |axis| axis.is_even() && axis.kind != AxisKind::Static)?;
     let (element, text) = (value.element, value.text.clone());
     let others: Vec<String> = value.axes.iter().map(|axis| axis.name.clone()).collect();
     let other = maker.value(|other| {
@@ -254,13 +257,16 @@ pub(crate) fn split(maker: &mut Maker) -> Option<Value> {
 /// Sums up to each entry, or entries in their order.
 pub(crate) fn running(maker: &mut Maker) -> Option<Value> {
     let (value, axis) = along(maker, |_| true)?;
-    let (name, bits) = if maker.random.once_in(2) {
+    let (name, bits) = if axis.is_ragged() || maker.random.once_in(2) {
         maker.met("cumsum");
         ("cumsum", value.bits.sum_of(axis.length))
     } else {
         maker.met("sort");
         ("sort", value.bits)
     };
+    if !is_whole(&replaced(&value, &axis, &[])) {
+        return None;
+    }
     maker.bind(&format!("{name}({}, over {})", value.text, axis.name), value.element, value.axes, bits)
 }
 
@@ -276,8 +282,12 @@ pub(crate) fn largest_place(maker: &mut Maker) -> Option<Value> {
 /// Whole numbers from 0 to below an end: some that are there, an input, places, or some made of numbers.
 pub(crate) fn index(maker: &mut Maker, end: usize) -> Option<Value> {
     if maker.random.once_in(2) {
-        let axes: Vec<Axis> = maker.body.axes().into_iter().filter(Axis::is_input).collect();
-        let axes: Vec<Axis> = maker.random.pick(&axes).into_iter().collect();
+        let all = maker.body.axes();
+        let inputs: Vec<Axis> = all.iter().filter(|axis| axis.is_input()).cloned().collect();
+        let axis = maker.random.pick(&inputs);
+        let over = axis.as_ref().and_then(Axis::over);
+        let over = all.into_iter().filter(|own| over == Some(own.name.as_str()));
+        let axes: Vec<Axis> = over.chain(axis).collect();
         if let Some(found) = maker.input("index", Element::I64, &axes, Contents::Below(end)) {
             return Some(found);
         }
@@ -314,8 +324,14 @@ pub(crate) fn places(maker: &mut Maker) -> Option<Value> {
         maker.body.axes().into_iter().filter(|axis| !axis.is_rest() && axis.declared).collect();
     let axis = maker.random.pick(&axes)?;
     maker.met("coordinate");
-    let text = format!("coordinate({}) % 4", axis.name);
-    let places = maker.bind(&text, Element::I64, vec![axis], Bits::default())?;
+    let (text, axes) = match axis.over() {
+        Some(over) => {
+            let over = maker.body.axes().into_iter().find(|own| own.name == over)?;
+            (format!("abs({0} - 1 - coordinate({0})) % 4", axis.name), vec![over, axis])
+        }
+        None => (format!("coordinate({}) % 4", axis.name), vec![axis]),
+    };
+    let places = maker.bind(&text, Element::I64, axes, Bits::default())?;
     let places = Value { below: Some(4), ..places };
     if maker.random.once_in(2) {
         return Some(places);
@@ -339,6 +355,9 @@ pub(crate) fn lookup(maker: &mut Maker) -> Option<Value> {
     let table: Vec<Axis> = [rows].into_iter().chain(features.clone()).collect();
     let table = maker.weight("table", float, &table)?;
     maker.met("a lookup");
+    if !index.ragged().is_empty() {
+        maker.met("a lookup by ragged rows");
+    }
     let axes: Vec<Axis> = index.axes.iter().cloned().chain(features).collect();
     maker.bind(&format!("{}[{}]", table.text, index.text), float, axes, INPUT)
 }
@@ -381,9 +400,9 @@ pub(crate) fn scatter(maker: &mut Maker) -> Option<Value> {
 pub(crate) fn padded(maker: &mut Maker) -> Option<Value> {
     let float = maker.float;
     let value = maker.value(|value| {
-        value.element == float && value.axes.iter().filter(|axis| axis.is_input()).count() >= 2
+        value.element == float && value.axes.iter().filter(|axis| axis.is_free()).count() >= 2
     })?;
-    let free: Vec<Axis> = value.axes.iter().filter(|axis| axis.is_input()).cloned().collect();
+    let free: Vec<Axis> = value.axes.iter().filter(|axis| axis.is_free()).cloned().collect();
     let [rows, places, ..] = free.as_slice() else { return None };
     maker.met("a padded ragged axis");
     maker.met("coordinate");

@@ -48,7 +48,9 @@ fn kind(maker: &mut Maker, value: &Value, axes: &[Axis]) -> Option<(&'static str
     Some(match maker.random.below(8) {
         0 => ("max", value.bits),
         1 => ("min", value.bits),
-        2 if !maker.exact && axes.iter().all(Axis::is_static) => ("mean", value.bits),
+        2 if !maker.exact && axes.iter().all(|axis| axis.is_static() || axis.is_ragged()) => {
+            ("mean", value.bits)
+        }
         2 if known && count.is_power_of_two() => {
             let more = count.trailing_zeros();
             ("mean", Bits { fraction: value.bits.fraction + more, ..value.bits.sum_of(count) })
@@ -75,6 +77,9 @@ pub(crate) fn reduction(maker: &mut Maker) -> Option<Value> {
     let axes = some_axes(maker, &value)?;
     let (name, bits) = kind(maker, &value, &axes)?;
     maker.met("a reduction over axes");
+    if axes.iter().any(Axis::is_ragged) {
+        maker.met("a reduction over a ragged axis");
+    }
     let text = format!("{name}({}, {})", value.text, over(&axes));
     finish(maker, name, &text, &value, &axes, bits)
 }
@@ -125,6 +130,9 @@ pub(crate) fn over_index(maker: &mut Maker) -> Option<Value> {
     let head = if let [one] = heads.as_slice() { one.clone() } else { format!("({})", heads.join(", ")) };
     let (name, bits) = kind(maker, &value, &axes)?;
     maker.met("a reduction over an index");
+    if axes.iter().any(Axis::is_ragged) {
+        maker.met("an index along a ragged axis");
+    }
     let mut condition = String::new();
     if maker.random.once_in(3) && name != "mean" {
         maker.met("a reduction with a condition");

@@ -123,7 +123,7 @@ fn counting(maker: &mut Maker) -> Option<Value> {
 fn written(maker: &mut Maker) -> Option<Value> {
     let (value, features) = featured(maker)?;
     let rows = match value.axes.as_slice() {
-        [rows, _] if rows.is_input() => rows.clone(),
+        [rows, _] if rows.is_free() => rows.clone(),
         _ => return None,
     };
     maker.met("state");
@@ -166,7 +166,7 @@ fn written(maker: &mut Maker) -> Option<Value> {
 fn in_rounds(maker: &mut Maker) -> Option<Value> {
     let (value, features) = featured(maker)?;
     let rows = match value.axes.as_slice() {
-        [rows, _] if rows.is_input() => rows.clone(),
+        [rows, _] if rows.is_free() => rows.clone(),
         _ => return None,
     };
     maker.met("state");

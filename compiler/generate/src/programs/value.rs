@@ -23,6 +23,11 @@ pub(crate) enum AxisKind {
     Rest,
     /// When the program runs.
     Free,
+    /// When the program runs, for each place along another axis by itself: `T[B]`.
+    Ragged {
+        /// The name of the other axis.
+        over: &'static str,
+    },
     /// When the program is compiled, but not where the definition stands.
     Static,
     /// Where it is written.
@@ -44,13 +49,35 @@ impl Axis {
         matches!(self.kind, AxisKind::Static | AxisKind::Known)
     }
 
-    /// Whether it is one of rows, whose length comes with the inputs.
+    /// Whether it is one of rows, whose length, or lengths, come with the inputs.
     pub fn is_input(&self) -> bool {
-        self.kind == AxisKind::Free && self.declared && self.size == self.name
+        (self.kind == AxisKind::Free || self.is_ragged()) && self.declared && self.size == self.name
+    }
+
+    /// Whether it is one of rows, with one length.
+    pub fn is_free(&self) -> bool {
+        self.is_input() && !self.is_ragged()
     }
 
     pub fn is_known(&self) -> bool {
         self.kind == AxisKind::Known
+    }
+
+    /// The axis that its size depends on, if it has not one size.
+    pub fn over(&self) -> Option<&'static str> {
+        match self.kind {
+            AxisKind::Ragged { over } => Some(over),
+            _ => None,
+        }
+    }
+
+    pub fn is_ragged(&self) -> bool {
+        self.over().is_some()
+    }
+
+    /// Whether entries along it can be moved: it has one size.
+    pub fn is_even(&self) -> bool {
+        !self.is_rest() && !self.is_ragged()
     }
 }
 
@@ -84,6 +111,11 @@ impl Value {
         self.axes.iter().any(Axis::is_rest)
     }
 
+    /// The axes whose size depends on another.
+    pub fn ragged(&self) -> Vec<Axis> {
+        ragged(&self.axes)
+    }
+
     /// Whether the axes can be indexed by their places: open axes only in front.
     pub fn is_indexable(&self) -> bool {
         self.axes.iter().skip(1).all(|axis| !axis.is_rest())
@@ -114,6 +146,16 @@ impl Value {
     }
 }
 
+/// The axes whose size depends on another.
+pub(crate) fn ragged(axes: &[Axis]) -> Vec<Axis> {
+    axes.iter().filter(|axis| axis.is_ragged()).cloned().collect()
+}
+
+/// Whether all axes have a size beside each other.
+pub(crate) fn is_whole(axes: &[Axis]) -> bool {
+    axes.iter().filter_map(Axis::over).all(|over| axes.iter().any(|axis| axis.name == over))
+}
+
 /// A type as it is written.
 pub(crate) fn type_text(element: Element, axes: &[Axis], bounds: &[Bound]) -> String {
     if axes.is_empty() {
@@ -133,7 +175,10 @@ pub(crate) fn type_text(element: Element, axes: &[Axis], bounds: &[Bound]) -> St
                 joint = true;
             }
             Some(bound) => places.push(format!("{} of {}", bound.count, axis.name)),
-            None => places.push(axis.name.clone()),
+            None => places.push(match axis.over() {
+                Some(over) => format!("{}[{over}]", axis.name),
+                None => axis.name.clone(),
+            }),
         }
     }
     format!("{}[{}]", element.name(), places.join(", "))
