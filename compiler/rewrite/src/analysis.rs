@@ -9,6 +9,7 @@ use crate::language::{class, key, Term};
 use crate::masks::Candidate;
 use crate::sign::{sign, Sign};
 use crate::sizes::Nominal;
+use crate::statics::Places;
 use egg::{Analysis, DidMerge, EGraph, Id};
 use moe_graph::{
     infer, AxisId, Element, Fact, Function, Known, Operation, Scalar, Size, Support, SupportExpression,
@@ -93,6 +94,8 @@ pub struct Knowledge {
     pub checks: bool,
     /// The masks that values may be packed by.
     pub candidates: Vec<Candidate>,
+    /// Lists of places along axes.
+    pub places: Vec<Places>,
     /// Values whose bounds found no place among them.
     pub left_out: Vec<Id>,
     /// The sizes that the cost is worked out at.

@@ -15,6 +15,12 @@ pub trait Classes {
     fn terms(&self, id: Id) -> &[Term];
     /// The axes, given types and packed axes.
     fn knowledge(&self) -> &Knowledge;
+    /// Whether a value is the same in every step. A proof takes that for granted.
+    fn is_invariant(&self, id: Id) -> bool {
+        self.data(id).invariant.is_some() || self.knowledge().checks
+    }
+    /// Says that a condition looked at this term of a class.
+    fn rests_on(&self, _class: Id, _term: &Term) {}
 }
 
 impl Classes for Graph {
@@ -35,21 +41,27 @@ impl Classes for Graph {
     }
 }
 
-/// Classes that remember whose data were read: what an application of a rule rests on.
+/// Classes that remember whose data were read, and which of their terms: what an application of a rule rests on.
 pub struct Watched<'a> {
     classes: &'a dyn Classes,
     read: RefCell<BTreeSet<Id>>,
+    terms: RefCell<BTreeSet<(Id, Term)>>,
 }
 
 impl<'a> Watched<'a> {
     /// Nothing was read yet.
     pub fn new(classes: &'a dyn Classes) -> Self {
-        Watched { classes, read: RefCell::default() }
+        Watched { classes, read: RefCell::default(), terms: RefCell::default() }
     }
 
     /// The classes that were asked about.
     pub fn read(&self) -> BTreeSet<Id> {
         self.read.borrow().clone()
+    }
+
+    /// The terms that were looked at, with their classes.
+    pub fn terms(&self) -> BTreeSet<(Id, Term)> {
+        self.terms.borrow().clone()
     }
 }
 
@@ -69,6 +81,14 @@ impl Classes for Watched<'_> {
 
     fn knowledge(&self) -> &Knowledge {
         self.classes.knowledge()
+    }
+
+    fn is_invariant(&self, id: Id) -> bool {
+        self.classes.is_invariant(id)
+    }
+
+    fn rests_on(&self, class: Id, term: &Term) {
+        self.terms.borrow_mut().insert((class, term.clone()));
     }
 }
 

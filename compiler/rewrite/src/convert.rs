@@ -164,7 +164,9 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(source: &'a Function, loaded: &'a Loaded, chosen: &'a Chosen) -> Self {
         let mut builder = Builder::new(source.name.clone());
-        for Axis { name, size, ragged } in &source.axes {
+        let known = &loaded.graph.analysis;
+        let lists = known.places.iter().filter_map(|places| known.function.axis(places.into));
+        for Axis { name, size, ragged } in source.axes.iter().chain(lists) {
             if *ragged {
                 builder.ragged_axis(name.clone(), size.clone());
             } else {
@@ -217,7 +219,8 @@ impl<'a> Writer<'a> {
             Operation::Parameter(index) => NodeId(*index),
             Operation::Constant(value) => self.builder.constant(*value),
             Operation::Table(index) => {
-                let values = self.source.tables.get(*index as usize).cloned().ok_or_else(untyped)?;
+                let tables = &self.loaded.graph.analysis.tables;
+                let values = tables.get(*index as usize).cloned().ok_or_else(untyped)?;
                 self.builder.table(given().ok_or_else(untyped)?, values)
             }
             Operation::Call { .. } | Operation::Repeat { .. } | Operation::Fold { .. } => {

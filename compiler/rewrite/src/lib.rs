@@ -24,6 +24,7 @@ mod rules;
 mod saturate;
 mod sign;
 mod sizes;
+mod statics;
 mod totals;
 
 pub use dense::DenseWork;
@@ -347,6 +348,10 @@ fn explore(
     let first: Vec<&Rule> = rules.iter().copied().filter(|rule| !rule.packs).collect();
     let mut counts = vec![0; first.len()];
     saturate(graph, &first, limits, origins, &mut counts, log.as_deref_mut());
+    // Once the shape of things is clear, it is seen what is known to be nothing.
+    if statics::choose(graph) {
+        saturate(graph, &first, limits, origins, &mut counts, log.as_deref_mut());
+    }
     let mut counts = counts.into_iter();
     for (count, rule) in fired.iter_mut().zip(rules) {
         if !rule.packs {

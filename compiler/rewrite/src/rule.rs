@@ -198,7 +198,7 @@ impl Site<'_> {
     /// Whether it is the same in every step, so that what is made of it is worked out once. A proof takes that for granted too: rules may ask that
     /// it holds, and never that it does not.
     pub fn is_invariant(&self, name: &str) -> bool {
-        self.data(name).invariant.is_some() || self.graph.knowledge().checks
+        self.graph.is_invariant(self.class(name))
     }
 
     /// Whether it varies along any of the axes.

@@ -94,9 +94,10 @@ fn search(graph: &Graph, rules: &[&Rule], limit: usize, logged: bool) -> Vec<Ste
                 let watched = Watched::new(graph);
                 let site = if logged { site.with(&watched) } else { site };
                 let Ok(trees) = (entry.right)(&site) else { continue };
-                let (root, left, read) = (site.root, site.left, watched.read());
+                let (root, left) = (site.root, site.left);
                 steps.extend(trees.into_iter().map(|right| {
-                    let rests = logged.then(|| Application::new(graph, entry.name, &left, &right, &read));
+                    let rests =
+                        logged.then(|| Application::new(graph, entry.name, (&left, &right), &watched));
                     Step { rule, root, left: left.clone(), right, rests }
                 }));
             }

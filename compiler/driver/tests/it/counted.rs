@@ -250,6 +250,37 @@ model Pruned[D = 128, H = 128, R = 64, Kept = 16](x: f32[N, D]) -> f32[N, H] {
 }
 
 #[test]
+fn a_weight_that_keeps_two_of_four() {
+    let text = "moe 1
+model Kept[D = 128, H = 96](x: f32[N, D]) -> f32[N, H] {
+    weight weight: f32[D, H] = glorot
+    x @ where(coordinate(D) % 4 < 2, weight, 0)
+}
+";
+    // Half of the features are read, and half of the weight is kept.
+    within("two_of_four", text, 64, N * 2.0 * 64.0 * 96.0);
+}
+
+#[test]
+fn a_dense_mixture_with_dead_experts() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+use std::nn::softmax::softmax
+
+model Dead[D = 64, H = 96, E = 4](x: f32[N, D]) -> f32[N, D] {
+    weight router: f32[D, E] = glorot
+    weight bias: f32[E] = zeros
+    part experts = [swiglu[H]; E]
+    let live = where(coordinate(E) != 1, bias, -inf)
+    let g = softmax(x @ router + live, over E)
+    sum e: E { g[_, e] * experts[e](x) }
+}
+";
+    // The second of four experts can have no weight, so there are three, each with one score.
+    within("dead_expert", text, 64, N * (gate(3.0) + 3.0 * (SWIGLU + COMBINE)));
+}
+
+#[test]
 fn an_embedding_bag_of_one_hots() {
     let text = "moe 1
 use std::select::one_hot

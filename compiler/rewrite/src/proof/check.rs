@@ -10,7 +10,8 @@ use crate::masks::{realize, Candidate};
 use crate::rule::{structural, Rule, Tree};
 use crate::sign::{sign, Sign};
 use crate::sizes::Nominal;
-use moe_graph::{AxisId, Function, NodeId, Operation, ScalarFunction};
+use crate::statics::Places;
+use moe_graph::{AxisId, Function, NodeId, Operation, Scalar, ScalarFunction, Type};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Why a proof is not accepted.
@@ -68,11 +69,17 @@ impl<'a> Checker<'a> {
             Function { name: function.name.clone(), axes: function.axes.clone(), ..Function::default() };
         let nominal = Nominal { sizes: Default::default(), default: 1 };
         let tables = function.tables.clone();
+        let list = |node: &moe_graph::Node| match (&node.operation, node.ty.axes.as_slice()) {
+            (Operation::Table(table), [into]) => Some(Places { of: None, into: *into, table: *table }),
+            _ => None,
+        };
+        let places = function.nodes.iter().filter_map(list).collect();
         let mut bank = Bank::new(Knowledge {
             function: axes,
             tables,
             given,
             nominal,
+            places,
             checks: true,
             ..Knowledge::default()
         });
@@ -315,9 +322,22 @@ pub(super) fn same_terms(
         }
         let operands: Option<Vec<NodeId>> = node.operands.iter().map(|id| found.get(id).copied()).collect();
         let operation = with_packed_axis(&node.operation, old);
-        let term = operands.and_then(|operands| terms.get(&(operation, operands)).copied());
+        let term = match &operation {
+            // Tables are numbered as they come into use.
+            Operation::Table(index) => table(first, second.tables.get(*index as usize), &node.ty),
+            _ => operands.and_then(|operands| terms.get(&(operation, operands)).copied()),
+        };
         let missing = || format!("node %{} of `{}` is not among the proof's terms", id.0, second.name);
         found.insert(id, term.ok_or_else(missing)?);
     }
     Ok(found)
+}
+
+/// The node of a table with these values.
+fn table(function: &Function, values: Option<&Vec<Scalar>>, ty: &Type) -> Option<NodeId> {
+    let same = |node: &moe_graph::Node| {
+        matches!(node.operation, Operation::Table(own)
+            if node.ty == *ty && function.tables.get(own as usize) == values)
+    };
+    function.node_ids().zip(&function.nodes).find(|(_, node)| same(node)).map(|(id, _)| id)
 }

@@ -1,7 +1,8 @@
 //! What saturation did, noted so that a proof can be made of it.
 
 use crate::analysis::{Evidence, Graph};
-use crate::language::{class, Id};
+use crate::classes::Watched;
+use crate::language::{class, Id, Term};
 use crate::rule::Tree;
 use moe_graph::{SupportExpression, SupportOperand};
 use std::collections::BTreeSet;
@@ -30,6 +31,8 @@ pub struct Application {
     pub read: Vec<(Id, Evidence)>,
     /// Keys of masks in what was read, and the classes that they were in.
     pub keys: Vec<(Id, Id)>,
+    /// Terms of classes that the conditions looked at.
+    pub terms: Vec<(Id, Term)>,
 }
 
 impl Log {
@@ -54,10 +57,10 @@ impl Log {
 }
 
 impl Application {
-    /// An application as things stand, whose conditions read the data of these classes.
-    pub fn new(graph: &Graph, rule: &'static str, left: &Tree, right: &Tree, read: &BTreeSet<Id>) -> Self {
-        let mut keys = Vec::new();
-        for id in read {
+    /// An application as things stand, whose conditions read what was watched.
+    pub fn new(graph: &Graph, rule: &'static str, (left, right): (&Tree, &Tree), watched: &Watched) -> Self {
+        let (read, mut keys) = (watched.read(), Vec::new());
+        for id in &read {
             let fact = graph[*id].data.fact.as_ref();
             fact.into_iter().for_each(|fact| keys_of(&fact.support.expression, &mut keys));
         }
@@ -69,7 +72,8 @@ impl Application {
         }
         let read = read.iter().map(|id| (*id, graph[*id].data.evidence)).collect();
         let (left, right, keys) = (left.clone(), right.clone(), together(graph, keys));
-        Application { rule, left, right, read, keys }
+        let terms = watched.terms().into_iter().collect();
+        Application { rule, left, right, read, keys, terms }
     }
 }
 

@@ -54,7 +54,7 @@ impl Proof {
 fn begins(terms: &Function, proof: &FunctionProof, written: &Function) -> Result<(), String> {
     let same = terms.axes.starts_with(&written.axes)
         && terms.parameters == written.parameters
-        && terms.tables == written.tables;
+        && terms.tables.starts_with(&written.tables);
     if !same {
         return Err(format!("`{}` has other axes, parameters or tables", written.name));
     }
@@ -72,7 +72,10 @@ fn ends(terms: &Function, proof: &FunctionProof, written: &Function, made: &Func
     let size = |(old, new): &(AxisId, AxisId)| {
         terms.axis(*old).is_some_and(|old| made.axis(*new).is_some_and(|new| old.size == new.size))
     };
-    if made.parameters != written.parameters || !proof.axes.iter().all(size) {
+    let packed: Vec<AxisId> = proof.axes.iter().map(|(_, new)| *new).collect();
+    let same = |axis: AxisId| packed.contains(&axis) || terms.axis(axis) == made.axis(axis);
+    let all = (0..made.axes.len() as u32).map(AxisId).all(same);
+    if made.parameters != written.parameters || !proof.axes.iter().all(size) || !all {
         return Err(format!("what was made of `{}` has other parameters or axes", made.name));
     }
     let nodes = same_terms(terms, made, &proof.axes)?;

@@ -210,6 +210,10 @@ impl<'a> Recorder<'a> {
         self.need(right);
         let Some(application) = self.log.applications.get(step) else { return Ok(()) };
         self.same_keys(&application.keys)?;
+        for (class, term) in &application.terms {
+            let (class, term) = (self.of(*class)?, self.push(term)?);
+            self.need_equal(class, term)?;
+        }
         for (id, evidence) in &application.read {
             self.evidence(*id, *evidence)?;
         }
@@ -318,7 +322,7 @@ impl<'a> Writer<'a> {
             builder.parameter(parameter.name.clone(), parameter.kind, parameter.ty.clone());
         }
         let given = &recorder.bank.knowledge.given;
-        for (index, values) in function.tables.iter().enumerate() {
+        for (index, values) in recorder.bank.knowledge.tables.iter().enumerate() {
             if let Some(ty) = given.get(&Operation::Table(index as u32)) {
                 builder.table(ty.clone(), values.clone());
             }

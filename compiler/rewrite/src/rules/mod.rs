@@ -5,6 +5,7 @@ mod contraction;
 mod folding;
 mod lookup;
 mod packing;
+mod places;
 mod selection;
 mod shapes;
 mod structure;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<Rule> {
         algebra::rules(),
         weights::rules(),
         lookup::rules(),
+        places::rules(),
         packing::rules(),
     ]
     .into_iter()

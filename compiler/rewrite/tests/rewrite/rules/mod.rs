@@ -5,6 +5,7 @@ mod contraction;
 mod folding;
 mod lookup;
 mod packing;
+mod places;
 mod selection;
 mod structure;
 mod weights;
@@ -39,6 +40,7 @@ pub fn fires() -> Vec<&'static Case> {
         weights::FIRES,
         lookup::FIRES,
         packing::FIRES,
+        places::FIRES,
     ];
     all.into_iter().flatten().collect()
 }
@@ -53,6 +55,7 @@ fn refuses() -> Vec<&'static Case> {
         weights::REFUSES,
         lookup::REFUSES,
         packing::REFUSES,
+        places::REFUSES,
     ];
     all.into_iter().flatten().collect()
 }
