@@ -38,11 +38,13 @@ pub mod codes {
     pub const TOKENIZER: &str = "E0816";
     /// A text cannot become an input, or an output a text.
     pub const TEXT: &str = "E0817";
+    /// Weights have something where the program was built for those that have nothing.
+    pub const WEIGHTS_LEFT_OUT: &str = "E0818";
     /// A kernel or the runtime did what it never should.
     pub const BUG: &str = "E0899";
 
     /// All of them.
-    pub const ALL: [&str; 18] = [
+    pub const ALL: [&str; 19] = [
         PROGRAM,
         WEIGHTS_FILE,
         WEIGHTS_MISFIT,
@@ -60,6 +62,7 @@ pub mod codes {
         CALL,
         TOKENIZER,
         TEXT,
+        WEIGHTS_LEFT_OUT,
         BUG,
     ];
 }

@@ -10,7 +10,7 @@ use crate::sizes;
 use serde::{Deserialize, Serialize};
 
 /// The version of this form. A program and a runtime of different versions refuse each other.
-pub const FORMAT_VERSION: u32 = 6;
+pub const FORMAT_VERSION: u32 = 7;
 
 /// The machine code of a kernel.
 ///
@@ -99,6 +99,28 @@ pub struct WeightDescription {
     pub tensor: TensorDescription,
     /// Where it comes from; without a mapping, the tensor of the same name, shape and element type.
     pub source: Option<WeightSource>,
+    /// What the program takes for granted of its entries, and leaves out. Other weights are refused.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Entries of a weight that a program leaves out: all those at some places along an axis.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The axis, counted from the first.
+    pub axis: u32,
+    /// The places, in ascending order.
+    pub places: Vec<u64>,
+    /// What the entries are.
+    pub value: LeftOutValue,
+}
+
+/// What entries may be that are left out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum LeftOutValue {
+    /// 0 of either sign, or false.
+    Zero,
+    /// Negative infinity.
+    NegativeInfinity,
 }
 
 /// How a weight is put together from tensors of somebody else's file.
@@ -202,6 +224,35 @@ pub struct Launch {
     pub flops: SizeExpression,
     /// Bytes read and written.
     pub bytes: SizeExpression,
+}
+
+impl Program {
+    /// A program of a model that has nothing yet.
+    pub fn empty(model: &str) -> Self {
+        Program {
+            version: FORMAT_VERSION,
+            model: model.to_owned(),
+            backend: String::new(),
+            deterministic: false,
+            peak: None,
+            symbols: Vec::new(),
+            inputs: Vec::new(),
+            offsets: Vec::new(),
+            outputs: Vec::new(),
+            weights: Vec::new(),
+            states: Vec::new(),
+            constants: Vec::new(),
+            buffers: Vec::new(),
+            prepared_bytes: SizeExpression::Constant(0),
+            kernels: Vec::new(),
+            faults: Vec::new(),
+            prepare: Vec::new(),
+            begin: Vec::new(),
+            rows: SizeExpression::Constant(0),
+            forms: Vec::new(),
+            observations: Vec::new(),
+        }
+    }
 }
 
 impl Launch {

@@ -5,7 +5,7 @@ use crate::frame::{Frame, Scope};
 use crate::levels::Levels;
 use crate::limits::Budget;
 use crate::messages::Report;
-use crate::program::{Program, WeightDeclaration};
+use crate::program::{KnownWeights, Program, WeightDeclaration};
 use crate::value::{StackIndex, Tensor, Value};
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Definition, DefinitionKind, Name};
@@ -118,6 +118,10 @@ pub(crate) struct Elaborator<'a> {
     pub asked: BTreeSet<String>,
     /// The inputs that hold offsets.
     pub offsets: Vec<Offsets>,
+    /// What is known of weights.
+    pub known: KnownWeights,
+    /// What of that was taken for granted.
+    pub known_used: KnownWeights,
 }
 
 impl<'a> Elaborator<'a> {
@@ -142,6 +146,8 @@ impl<'a> Elaborator<'a> {
             drawn: BTreeMap::new(),
             asked: BTreeSet::new(),
             offsets: Vec::new(),
+            known: KnownWeights::new(),
+            known_used: KnownWeights::new(),
         }
     }
 

@@ -42,6 +42,6 @@ mod windows;
 pub use builtins::{Builtin, BUILTINS};
 pub use mapping::{Mapping, WeightInfo};
 pub use program::{
-    load, load_parsed, Assertion, Elaborated, ElaboratedTest, ModelInfo, Program, Setting, SourceFile,
-    Sources, TestInfo, WeightDeclaration,
+    load, load_parsed, Assertion, Elaborated, ElaboratedTest, KnownPlaces, KnownWeights, ModelInfo, Program,
+    Setting, SourceFile, Sources, TestInfo, WeightDeclaration,
 };

@@ -2,7 +2,7 @@
 
 use crate::axes::AxisKey;
 use crate::elaborator::{Elaborator, Mode, Weight};
-use crate::program::WeightDeclaration;
+use crate::program::{KnownPlaces, WeightDeclaration};
 use crate::types::Shape;
 use crate::value::{Index, Instance, Part, PartKind, StackIndex, Tensor, Value};
 use moe_diagnostics::Diagnostic;
@@ -10,7 +10,7 @@ use moe_grammar::tree::{
     BracketArgument, DefinitionKind, Expression, ExpressionKind, Name, PartExpression, TypeExpression,
 };
 use moe_grammar::Span;
-use moe_graph::{ParameterKind, Type};
+use moe_graph::{Element, NodeId, ParameterKind, Scalar, ScalarFunction, Type};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -348,9 +348,43 @@ impl Elaborator<'_> {
         let axes: Vec<AxisKey> = stack.iter().chain(own).copied().collect();
         self.distinct_from_stacks(&axes, span)?;
         let node = self.entry_parameter(dotted, ParameterKind::Weight, shape.element, &axes, span)?;
+        let node = self.with_what_is_known(dotted, node, shape.element, &axes);
         let weight = Weight { node, element: shape.element, stack, own: own.to_vec(), declaration };
         self.weights.insert(dotted.to_owned(), weight);
         Some(())
+    }
+
+    /// A weight that is one number at the places where that is known. A round of a loop would not know them.
+    fn with_what_is_known(
+        &mut self,
+        dotted: &str,
+        weight: NodeId,
+        element: Element,
+        axes: &[AxisKey],
+    ) -> NodeId {
+        if self.levels.current() > 0 {
+            return weight;
+        }
+        let Some(known) = self.known.get(dotted).cloned() else { return weight };
+        let fits = |places: &KnownPlaces| {
+            let size = axes.get(places.axis).and_then(|axis| self.axes.axis_size(*axis).as_constant());
+            size == i64::try_from(places.needed.len()).ok()
+        };
+        let known: Vec<KnownPlaces> = known.into_iter().filter(fits).collect();
+        let table = &self.axes;
+        let Some(level) = self.levels.get_mut(0) else { return weight };
+        let mut node = weight;
+        for places in &known {
+            let otherwise = Scalar::of(element, places.otherwise);
+            let (Some(axis), Some(otherwise)) = (axes.get(places.axis), otherwise) else { continue };
+            let ty = Type { element: Element::Bool, axes: vec![level.axis(*axis, table)] };
+            let needed = places.needed.iter().map(|needed| Scalar::boolean(*needed)).collect();
+            let (needed, otherwise) = (level.builder.table(ty, needed), level.builder.constant(otherwise));
+            let chosen = level.builder.map(ScalarFunction::Select, &[needed, node, otherwise]);
+            node = chosen.unwrap_or(node);
+        }
+        self.known_used.insert(dotted.to_owned(), known);
+        node
     }
 
     /// A parameter of the entry.
@@ -358,10 +392,10 @@ impl Elaborator<'_> {
         &mut self,
         name: &str,
         kind: ParameterKind,
-        element: moe_graph::Element,
+        element: Element,
         axes: &[AxisKey],
         span: Span,
-    ) -> Option<moe_graph::NodeId> {
+    ) -> Option<NodeId> {
         let table = &self.axes;
         let level = self.levels.get_mut(0)?;
         let axes = level.axes(axes, table);

@@ -74,8 +74,24 @@ pub struct Elaborated {
     pub mappings: BTreeMap<String, Mapping>,
     /// What the declarations of the weights say besides their types.
     pub declarations: BTreeMap<String, WeightDeclaration>,
+    /// What was taken for granted of weights.
+    pub known: KnownWeights,
     /// What is likely not meant.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// What is known of weights while compiling, by dotted name.
+pub type KnownWeights = BTreeMap<String, Vec<KnownPlaces>>;
+
+/// Places along an axis of a weight at which all its entries are one number.
+#[derive(Clone, PartialEq, Debug)]
+pub struct KnownPlaces {
+    /// The axis, counted from the first.
+    pub axis: usize,
+    /// For each place whether it may have other entries.
+    pub needed: Vec<bool>,
+    /// What the entries are elsewhere: 0, or -inf.
+    pub otherwise: f64,
 }
 
 /// What the declaration of a weight says besides its type.
@@ -189,6 +205,7 @@ struct Compiled {
     module: Module,
     weights: Vec<WeightInfo>,
     declarations: BTreeMap<String, WeightDeclaration>,
+    known: KnownWeights,
 }
 
 impl Program {
@@ -345,7 +362,7 @@ impl Program {
         let ready = definition.kind == DefinitionKind::Model
             && definition.statics.iter().all(|own| own.default.is_some());
         if mistakes.is_empty() && ready {
-            mistakes.extend(match self.compile(id, definition, &BTreeMap::new()) {
+            mistakes.extend(match self.compile(id, definition, &BTreeMap::new(), &KnownWeights::new()) {
                 Ok(compiled) => unused_weights(&compiled.module),
                 Err(wrong) => wrong,
             });
@@ -371,7 +388,7 @@ impl Program {
         if definition.statics.iter().any(|own| own.default.is_none()) {
             return Vec::new();
         }
-        match self.compile(id, definition, &BTreeMap::new()) {
+        match self.compile(id, definition, &BTreeMap::new(), &KnownWeights::new()) {
             Ok(compiled) => mapping::resolve(block, &compiled.weights).err().unwrap_or_default(),
             Err(_) => Vec::new(),
         }
@@ -413,7 +430,22 @@ impl Program {
         model: &str,
         settings: &BTreeMap<String, Setting>,
     ) -> Result<Elaborated, Vec<Diagnostic>> {
-        with_room(|| self.elaborate_model(file, model, settings))
+        self.elaborate_for(file, model, settings, &KnownWeights::new())
+    }
+
+    /// As [`Program::elaborate`], for weights of which something is known: each is its number at these places as if the source said so, so that it
+    /// absorbs there. A weight of a loop's rounds stays as it is.
+    ///
+    /// # Errors
+    /// All mistakes of the model and of what it uses.
+    pub fn elaborate_for(
+        &self,
+        file: FileId,
+        model: &str,
+        settings: &BTreeMap<String, Setting>,
+        known: &KnownWeights,
+    ) -> Result<Elaborated, Vec<Diagnostic>> {
+        with_room(|| self.elaborate_model(file, model, settings, known))
     }
 
     fn elaborate_model(
@@ -421,6 +453,7 @@ impl Program {
         file: FileId,
         model: &str,
         settings: &BTreeMap<String, Setting>,
+        known: &KnownWeights,
     ) -> Result<Elaborated, Vec<Diagnostic>> {
         let mut mistakes = self.mistakes_from(file.0);
         let Some((id, definition)) = self.model(file.0, model) else {
@@ -444,10 +477,11 @@ impl Program {
         if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
             return Err(mistakes);
         }
-        let Compiled { module, weights, declarations } = self.compile(id, definition, settings)?;
+        let Compiled { module, weights, declarations, known } =
+            self.compile(id, definition, settings, known)?;
         let mappings = self.mappings(file.0, model, &weights)?;
         mistakes.extend(unused_weights(&module));
-        Ok(Elaborated { name: model.to_owned(), module, mappings, declarations, warnings: mistakes })
+        Ok(Elaborated { name: model.to_owned(), module, mappings, declarations, known, warnings: mistakes })
     }
 
     fn mappings(
@@ -479,12 +513,15 @@ impl Program {
         id: DefinitionId,
         definition: &Definition,
         settings: &BTreeMap<String, Setting>,
+        known: &KnownWeights,
     ) -> Result<Compiled, Vec<Diagnostic>> {
         let mut elaborator = Elaborator::new(self, &definition.name.text, Mode::Compile);
+        elaborator.known = known.clone();
         elaborator.top(id, settings);
         let weights = elaborator.weight_infos();
         let declarations = elaborator.declarations();
-        Ok(Compiled { module: elaborator.finish()?, weights, declarations })
+        let known = std::mem::take(&mut elaborator.known_used);
+        Ok(Compiled { module: elaborator.finish()?, weights, declarations, known })
     }
 
     /// The tests of a file.

@@ -91,6 +91,9 @@ pub struct SelectionArguments {
     /// Give a row the same bits in any batch: one form for all sizes, whose sums have one order
     #[arg(long)]
     pub deterministic: bool,
+    /// Leave out what is zero in these weights, such as pruned ranks, heads and experts; other weights are then refused that have something there
+    #[arg(long, value_name = "W.safetensors")]
+    pub specialize: Option<PathBuf>,
     /// The description of the machine that forms are compared for; nothing stands for the one that is built in [default: what `moe info
     /// --measure` stored, else built in]
     #[arg(long, value_name = "FILE", env = "MOE_MACHINE", value_parser = clap::builder::OsStringValueParser::new())]

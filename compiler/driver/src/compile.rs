@@ -63,6 +63,37 @@ pub(crate) fn bug(session: &Session, error: &dyn std::fmt::Display) -> Failure {
     session.failure(vec![Diagnostic::plain_error("E0702", message)])
 }
 
+/// Which tensors of a file the weights come from, by the `weights` block that `selection` names.
+///
+/// # Errors
+/// If there is no such block, or several and none is named.
+pub(crate) fn weight_sources(
+    session: &Session,
+    selection: &Selection,
+    elaborated: &Elaborated,
+) -> Result<BTreeMap<String, WeightSource>, Failure> {
+    let mappings = &elaborated.mappings;
+    let names = || mappings.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let wrong = |message: String, hint: String| {
+        Err(session.failure(vec![Diagnostic::plain_error("E0014", message).hint(hint)]))
+    };
+    match selection.mapping.as_deref() {
+        Some("none") => Ok(BTreeMap::new()),
+        Some(name) => match mappings.get(name) {
+            Some(mapping) => Ok(mapping.weights.clone()),
+            None if mappings.is_empty() => {
+                wrong(format!("there is no `weights` block `{name}`"), "the model has none".to_owned())
+            }
+            None => wrong(format!("there is no `weights` block `{name}`"), format!("there are {}", names())),
+        },
+        None if mappings.len() > 1 => wrong(
+            "the model has several `weights` blocks".to_owned(),
+            format!("choose with --mapping one of {}, or `none`", names()),
+        ),
+        None => Ok(mappings.values().next().map(|mapping| mapping.weights.clone()).unwrap_or_default()),
+    }
+}
+
 impl Compiled {
     /// What was done and what it saves, for people; where there are several forms, of each.
     pub fn explanation(&self) -> String {
@@ -106,39 +137,6 @@ impl Compiled {
         found
     }
 
-    /// Which tensors of a file the weights come from, by the `weights` block that `selection` names.
-    ///
-    /// # Errors
-    /// If there is no such block, or several and none is named.
-    pub fn weight_sources(
-        &self,
-        session: &Session,
-        selection: &Selection,
-    ) -> Result<BTreeMap<String, WeightSource>, Failure> {
-        let mappings = &self.elaborated.mappings;
-        let names = || mappings.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let wrong = |message: String, hint: String| {
-            Err(session.failure(vec![Diagnostic::plain_error("E0014", message).hint(hint)]))
-        };
-        match selection.mapping.as_deref() {
-            Some("none") => Ok(BTreeMap::new()),
-            Some(name) => match mappings.get(name) {
-                Some(mapping) => Ok(mapping.weights.clone()),
-                None if mappings.is_empty() => {
-                    wrong(format!("there is no `weights` block `{name}`"), "the model has none".to_owned())
-                }
-                None => {
-                    wrong(format!("there is no `weights` block `{name}`"), format!("there are {}", names()))
-                }
-            },
-            None if mappings.len() > 1 => wrong(
-                "the model has several `weights` blocks".to_owned(),
-                format!("choose with --mapping one of {}, or `none`", names()),
-            ),
-            None => Ok(mappings.values().next().map(|mapping| mapping.weights.clone()).unwrap_or_default()),
-        }
-    }
-
     /// Kernels and launches for code that `backend` writes for `cpu`, as the program records it.
     ///
     /// # Errors
@@ -169,7 +167,7 @@ impl Compiled {
         target: &Target,
         observe: &[String],
     ) -> Result<Plan, Failure> {
-        let weight_sources = self.weight_sources(session, selection)?;
+        let weight_sources = weight_sources(session, selection, &self.elaborated)?;
         let texts = session.texts();
         let origin = |span: moe_grammar::Span| {
             moe_diagnostics::Texts::text(&texts, span.file).map_or_else(String::new, |(path, text)| {
@@ -191,6 +189,7 @@ impl Compiled {
         let mut plan = moe_schedule::plan(&request)
             .map_err(|error| session.failure(vec![Diagnostic::plain_error("E0703", format!("{error}"))]))?;
         plan.program.deterministic = selection.deterministic;
+        crate::specialize::record(&self.elaborated.known, &mut plan.program);
         verify::plan(&plan).map_err(|found| session.failure(found))?;
         Ok(plan)
     }

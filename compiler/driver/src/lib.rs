@@ -22,6 +22,7 @@ mod picture;
 mod run;
 mod session;
 mod sources;
+mod specialize;
 mod starting;
 mod statistics;
 mod tests;

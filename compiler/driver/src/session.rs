@@ -37,6 +37,8 @@ pub struct Selection {
     pub machine: MachineChoice,
     /// Whether a row must have the same bits whatever rows there are beside it.
     pub deterministic: bool,
+    /// A file of weights of which what is zero is left out.
+    pub specialize: Option<PathBuf>,
 }
 
 /// The sources of one file and what it uses.
@@ -117,7 +119,11 @@ impl Session {
         }
         let model = self.model(selection)?;
         let settings = settings(&selection.settings).map_err(Failure::plain)?;
-        self.program.elaborate(ROOT, &model.name, &settings).map_err(|diagnostics| self.failure(diagnostics))
+        let failure = |diagnostics| self.failure(diagnostics);
+        let elaborated = self.program.elaborate(ROOT, &model.name, &settings).map_err(failure)?;
+        let Some(path) = &selection.specialize else { return Ok(elaborated) };
+        let known = crate::specialize::known(self, selection, &elaborated, path)?;
+        self.program.elaborate_for(ROOT, &model.name, &settings, &known).map_err(failure)
     }
 }
 

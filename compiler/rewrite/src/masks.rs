@@ -6,6 +6,7 @@
 use crate::analysis::{canonical, Evidence, Graph};
 use crate::classes::{Classes, Growing};
 use crate::language::{class, key, Term};
+use crate::statics::entries;
 use egg::Id;
 use moe_graph::{
     Axis, AxisId, Element, Operation, ReduceKind, Size, Support, SupportExpression, SupportOperand,
@@ -55,6 +56,11 @@ fn add(graph: &mut Graph, support: &Support, witness: (Id, Evidence)) -> Option<
     let mask = realize(graph, &support.expression)?;
     let axes: BTreeSet<AxisId> = graph[mask].data.ty.axes.iter().copied().collect();
     if axes != support.axes || graph[mask].data.ty.element != Element::Bool {
+        return None;
+    }
+    // What is known to be true everywhere leaves nothing out.
+    let known = entries(graph, mask);
+    if known.is_some_and(|known| known.values().iter().all(|value| value.is_true())) {
         return None;
     }
     let size = |axis| graph.analysis.size(axis);

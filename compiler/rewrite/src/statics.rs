@@ -131,6 +131,7 @@ impl Search<'_> {
             Operation::Cast(element) => {
                 self.each(&term.operands, &|operands| Some(operands.first()?.cast(*element)))
             }
+            Operation::Gather { axis } => self.gather(*axis, &term.operands),
             _ => None,
         }
     }
@@ -139,8 +140,34 @@ impl Search<'_> {
     fn each(&mut self, operands: &[Id], function: &dyn Fn(&[Scalar]) -> Option<Scalar>) -> Option<Entries> {
         let operands: Vec<Rc<Entries>> =
             operands.iter().map(|operand| self.class(*operand)).collect::<Option<_>>()?;
-        let axes: BTreeSet<AxisId> =
-            operands.iter().flat_map(|operand| operand.axes.iter().copied()).collect();
+        let axes = operands.iter().flat_map(|operand| operand.axes.iter().copied()).collect();
+        self.by_place(axes, &|axes, places| {
+            let own: Option<Vec<Scalar>> = operands.iter().map(|operand| operand.at(axes, places)).collect();
+            function(&own?)
+        })
+    }
+
+    /// The entries of a table that an index names.
+    fn gather(&mut self, axis: AxisId, operands: &[Id]) -> Option<Entries> {
+        let [table, index] = operands else { return None };
+        let (table, index) = (self.class(*table)?, self.class(*index)?);
+        let others = table.axes.iter().copied().filter(|own| *own != axis);
+        self.by_place(others.chain(index.axes.iter().copied()).collect(), &|axes, places| {
+            let row = usize::try_from(index.at(axes, places)?.as_integer()?).ok()?;
+            let length = table.axes.iter().zip(&table.lengths).find(|(own, _)| **own == axis)?.1;
+            if row >= *length {
+                return None;
+            }
+            table.at(&[axes, &[axis]].concat(), &[places, &[row]].concat())
+        })
+    }
+
+    /// A value worked out place by place.
+    fn by_place(
+        &self,
+        axes: BTreeSet<AxisId>,
+        entry: &dyn Fn(&[AxisId], &[usize]) -> Option<Scalar>,
+    ) -> Option<Entries> {
         let axes: Vec<AxisId> = axes.into_iter().collect();
         let lengths: Vec<usize> = axes.iter().map(|axis| self.length(*axis)).collect::<Option<_>>()?;
         let count = lengths.iter().try_fold(1_usize, |all, length| all.checked_mul(*length))?;
@@ -150,9 +177,7 @@ impl Search<'_> {
         let mut places = vec![0; axes.len()];
         let mut values = Vec::with_capacity(count);
         for _ in 0..count {
-            let own: Option<Vec<Scalar>> =
-                operands.iter().map(|operand| operand.at(&axes, &places)).collect();
-            values.push(function(&own?)?);
+            values.push(entry(&axes, &places)?);
             for (place, length) in places.iter_mut().zip(&lengths).rev() {
                 *place += 1;
                 if *place < *length {

@@ -15,7 +15,7 @@ use moe_graph::{
 use moe_kernel::{Plan, Target};
 use moe_runtime::program::{
     AxisDescription, Buffer, Form, KernelDescription, Observation, Offsets, Place, Program, SizeExpression,
-    StateDescription, Step, Symbol, TensorDescription, WeightDescription, WeightSource, FORMAT_VERSION,
+    StateDescription, Step, Symbol, TensorDescription, WeightDescription, WeightSource,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,32 +85,6 @@ pub fn plan(request: &PlanRequest) -> Result<Plan, ScheduleError> {
     Ok(edge.finish(begin))
 }
 
-fn empty(request: &PlanRequest) -> Program {
-    Program {
-        version: FORMAT_VERSION,
-        model: request.model.to_owned(),
-        backend: String::new(),
-        deterministic: false,
-        peak: None,
-        symbols: Vec::new(),
-        inputs: Vec::new(),
-        offsets: Vec::new(),
-        outputs: Vec::new(),
-        weights: Vec::new(),
-        states: Vec::new(),
-        constants: Vec::new(),
-        buffers: Vec::new(),
-        prepared_bytes: ZERO,
-        kernels: Vec::new(),
-        faults: Vec::new(),
-        prepare: Vec::new(),
-        begin: Vec::new(),
-        rows: ZERO,
-        forms: Vec::new(),
-        observations: Vec::new(),
-    }
-}
-
 /// A form as it is planned.
 #[derive(Clone, Copy)]
 struct Source<'a> {
@@ -139,7 +113,7 @@ struct Edge<'a> {
 
 impl<'a> Edge<'a> {
     fn new(request: &'a PlanRequest<'a>) -> Self {
-        let (program, assembly) = (empty(request), Assembly::new());
+        let (program, assembly) = (Program::empty(request.model), Assembly::new());
         Edge { request, program, assembly, forms: Vec::new(), prepared: BTreeMap::new() }
     }
 
@@ -199,7 +173,7 @@ impl<'a> Edge<'a> {
                 ParameterKind::Input => self.program.inputs.push(tensor),
                 ParameterKind::Weight => {
                     let source = self.request.weight_sources.get(name).cloned();
-                    self.program.weights.push(WeightDescription { tensor, source });
+                    self.program.weights.push(WeightDescription { tensor, source, left_out: Vec::new() });
                 }
                 ParameterKind::State => self.program.states.push(StateDescription { tensor }),
             }

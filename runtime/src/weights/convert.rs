@@ -21,7 +21,8 @@ pub fn convert(entry: &[u8], from: Element, to: Element, output: &mut Vec<u8>) -
     integer_bytes(to, to_integer(entry, from)?, output)
 }
 
-fn to_float(entry: &[u8], from: Element) -> Option<f64> {
+/// An entry as an `f64`, whole numbers rounded to the nearest; `None` if it is no entry.
+pub fn to_float(entry: &[u8], from: Element) -> Option<f64> {
     Some(match from {
         Element::F64 => f64::from_le_bytes(entry.try_into().ok()?),
         Element::F32 => f32::from_le_bytes(entry.try_into().ok()?).into(),

@@ -4,6 +4,7 @@
 use super::assemble::Part;
 use super::convert::convertible;
 use super::file::{Entry, WeightFile};
+use super::left_out;
 use super::suggest::closest;
 use crate::element::Element;
 use crate::error::{codes, Error};
@@ -47,7 +48,8 @@ impl LoadedWeight {
 /// read through a mapping, may.
 ///
 /// # Errors
-/// If the program has weights and there is no file, or its tensors are not those that the program needs.
+/// If the program has weights and there is no file, its tensors are not those that the program needs, or they have something in what the
+/// program leaves out.
 pub fn load(program: &Program, file: Option<&WeightFile>) -> Result<Vec<LoadedWeight>, Error> {
     let Some(file) = file else {
         if program.weights.is_empty() {
@@ -63,7 +65,13 @@ pub fn load(program: &Program, file: Option<&WeightFile>) -> Result<Vec<LoadedWe
         ));
     };
     let fitter = Fitter { program, file };
-    fitter.plans()?.iter().map(|plan| fitter.load(plan)).collect()
+    let loaded: Vec<LoadedWeight> =
+        fitter.plans()?.iter().map(|plan| fitter.load(plan)).collect::<Result<_, _>>()?;
+    for (weight, loaded) in program.weights.iter().zip(&loaded) {
+        let shape = shape(program, &[], &weight.tensor)?;
+        left_out::check(weight, &shape, loaded.bytes(Some(file)), file.name())?;
+    }
+    Ok(loaded)
 }
 
 /// Whether a file's tensors are those that a program needs, by their names, shapes and element types alone.

@@ -160,6 +160,7 @@ pub fn scaling() -> Program {
         weights: vec![WeightDescription {
             tensor: tensor("w", Element::F32, &[("D", size(3))]),
             source: None,
+            left_out: Vec::new(),
         }],
         buffers: vec![
             buffer("x", Element::F32, rows(), Place::Input(0)),

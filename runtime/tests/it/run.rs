@@ -137,6 +137,7 @@ fn rounds(count: Count, extra_row: bool) -> Program {
         weights: vec![WeightDescription {
             tensor: tensor("w", Element::F32, &[("L", size(3)), ("D", size(2))]),
             source: None,
+            left_out: Vec::new(),
         }],
         buffers: vec![
             buffer("n", Element::F32, symbol(0), Place::Input(0)),

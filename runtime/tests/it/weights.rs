@@ -92,6 +92,7 @@ fn all_mistakes_are_said_at_once() {
     let weight = |name: &str| WeightDescription {
         tensor: tensor(name, Element::F32, &[("D", size(3))]),
         source: None,
+        left_out: Vec::new(),
     };
     program.weights.extend([weight("gate.weight"), weight("head.bias"), weight("tail")]);
     let zeros = |element, size| Tensor::zeros(element, vec![size]).unwrap();
@@ -117,11 +118,36 @@ fn all_mistakes_are_said_at_once() {
 }
 
 #[test]
+fn weights_with_something_where_the_program_leaves_it_out_are_refused() {
+    let mut program = scaling();
+    let zero = LeftOut { axis: 0, places: vec![1], value: LeftOutValue::Zero };
+    program.weights[0].left_out.push(zero);
+    let of = |entries: [f32; 3]| weights(&[("w", Tensor::from_f32(vec![3], &entries).unwrap())]);
+    for entries in [[1.0, 0.0, 2.0], [0.0, -0.0, 0.0]] {
+        assert!(model(program.clone(), Some(of(entries))).is_ok());
+    }
+    for entries in [[1.0, 0.5, 2.0], [1.0, f32::NAN, 2.0], [1.0, f32::NEG_INFINITY, 2.0]] {
+        let error = model(program.clone(), Some(of(entries))).err().expect("there is something");
+        assert_eq!((error.code(), error.message()), ("E0818", "W has something in `w` at place 1 of D"));
+    }
+}
+
+#[test]
+fn places_are_found_along_each_axis() {
+    let entries = [0.0, f32::NEG_INFINITY, 0.0, 0.0, f32::NEG_INFINITY, 3.0];
+    let bytes: Vec<u8> = entries.iter().flat_map(|entry| entry.to_le_bytes()).collect();
+    let needed = |value| moe_runtime::weights::needed(&bytes, Element::F32, &[2, 3], value);
+    assert_eq!(needed(LeftOutValue::Zero), [vec![true, true], vec![false, true, true]]);
+    assert_eq!(needed(LeftOutValue::NegativeInfinity), [vec![true, true], vec![true, false, true]]);
+}
+
+#[test]
 fn many_mistakes_are_counted() {
     let mut program = scaling();
     let weight = |index: usize| WeightDescription {
         tensor: tensor(&format!("layer.{index}"), Element::F32, &[("D", size(3))]),
         source: None,
+        left_out: Vec::new(),
     };
     program.weights.extend((0..30).map(weight));
     let error = misfit(program, scaling_weights());

@@ -37,6 +37,7 @@ impl From<&SelectionArguments> for Selection {
             fast_math: arguments.fast_math.clone(),
             machine: arguments.machine(),
             deterministic: arguments.deterministic,
+            specialize: arguments.specialize.clone(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod bad_source;
 mod edges;
 mod examples;
 mod explained;
+mod given;
 mod keyboard;
 mod library;
 mod machine;

@@ -13,13 +13,20 @@ struct Counted {
     report: String,
 }
 
-/// Compiles a text, runs it with so many rows, compares what comes out with the reference, and counts.
-fn counted(text: &str, rows: i64) -> Counted {
+/// Compiles a text, runs it with so many rows, compares what comes out with the reference, and counts. Where it is specialized, what is zero in
+/// its weights is known while compiling.
+fn counted(text: &str, rows: i64, specialized: bool) -> Counted {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.moe");
     std::fs::write(&path, text).unwrap();
     let Ok(session) = Session::open(&path) else { panic!("the model cannot be read") };
-    let selection = Selection::default();
+    let mut selection = Selection::default();
+    if specialized {
+        let Ok(plain) = session.elaborate(&selection) else { panic!("the model is wrong") };
+        let path = folder.path().join("weights.safetensors");
+        std::fs::write(&path, weights_of(&plain.module, rows)).unwrap();
+        selection.specialize = Some(path);
+    }
     let compiled = compile(&session, &selection)
         .unwrap_or_else(|failure| panic!("the model does not compile: {:#?}", failure.diagnostics));
     let Ok(plan) = compiled.plan(&session, &selection, &moe_cranelift::target(), &[]) else {
@@ -47,7 +54,16 @@ fn counted(text: &str, rows: i64) -> Counted {
     Counted { flops: context.counts().flops as f64, report: compiled.explanation() }
 }
 
-/// Numbers between -0.5 and 0.5, and indices below 8, always the same.
+/// The weights that a model is run with, as a file.
+fn weights_of(module: &Module, rows: i64) -> Vec<u8> {
+    let tensors = tensors(module, rows);
+    let parameters = module.entry().unwrap().parameters.iter().zip(&tensors);
+    let weights = parameters.filter(|(parameter, _)| parameter.kind == ParameterKind::Weight);
+    let views: Vec<_> = weights.map(|(parameter, tensor)| (parameter.name.clone(), tensor)).collect();
+    moe_runtime::weights::to_bytes(&views).unwrap()
+}
+
+/// Numbers between -0.5 and 0.5, and indices below 8, always the same. Some weights have places with nothing, by their names.
 fn tensors(module: &Module, rows: i64) -> Vec<Tensor> {
     let entry = module.entry().unwrap();
     let mut state = 1_u64;
@@ -65,17 +81,16 @@ fn tensors(module: &Module, rows: i64) -> Vec<Tensor> {
                 Tensor::from_i64(shape, &entries).unwrap()
             }
             _ => {
-                let pruned = |place: usize| parameter.name == "pruned" && place % 4 != 1;
-                let entries: Vec<f32> = (0..count)
-                    .map(|place| {
-                        let value = (next() % 1000) as f32 / 1000.0 - 0.5;
-                        if pruned(place) {
-                            0.0
-                        } else {
-                            value
-                        }
-                    })
-                    .collect();
+                let last = shape.last().copied().unwrap_or(1);
+                let entry = |(place, value): (usize, f32)| match parameter.name.as_str() {
+                    "pruned" if place % 4 != 1 => 0.0,
+                    "thirds" if place % 3 != 1 => 0.0,
+                    "columns" if place % last % 3 != 1 => 0.0,
+                    "dead" if place == 1 => f32::NEG_INFINITY,
+                    _ => value,
+                };
+                let entries: Vec<f32> =
+                    (0..count).map(|place| entry((place, (next() % 1000) as f32 / 1000.0 - 0.5))).collect();
                 Tensor::from_f32(shape, &entries).unwrap()
             }
         }
@@ -85,7 +100,16 @@ fn tensors(module: &Module, rows: i64) -> Vec<Tensor> {
 
 /// Asserts that the program does what a version written by hand would, within 5 %.
 fn within(name: &str, text: &str, rows: i64, by_hand: f64) {
-    let Counted { flops, report } = counted(text, rows);
+    compare(name, text, rows, by_hand, false);
+}
+
+/// The same, where the weights are given while compiling.
+fn within_specialized(name: &str, text: &str, rows: i64, by_hand: f64) {
+    compare(name, text, rows, by_hand, true);
+}
+
+fn compare(name: &str, text: &str, rows: i64, by_hand: f64, specialized: bool) {
+    let Counted { flops, report } = counted(text, rows, specialized);
     let part = flops / by_hand;
     assert!((0.95..=1.05).contains(&part), "{name}: {flops} counted, {by_hand} by hand: {part}\n{report}");
     insta::assert_snapshot!(name, format!("{}\n{}\n\n{}", text.trim(), "-".repeat(40), report.trim_end()));
@@ -259,6 +283,56 @@ model Kept[D = 128, H = 96](x: f32[N, D]) -> f32[N, H] {
 ";
     // Half of the features are read, and half of the weight is kept.
     within("two_of_four", text, 64, N * 2.0 * 64.0 * 96.0);
+}
+
+/// An adapter of eight ranks of which five are zero in the weights that are given.
+const PRUNED: &str = "moe 1
+model Sora[D = 128, H = 96, R = 8](x: f32[N, D]) -> f32[N, H] {
+    weight down: f32[D, R] = glorot
+    weight up: f32[R, H] = glorot
+    weight thirds: f32[R] = ones
+    ((x @ down) * thirds) @ up
+}
+";
+
+#[test]
+fn ranks_that_are_zero_in_given_weights() {
+    // Three ranks are left, whose gate goes into a weight.
+    let by_hand = N * (2.0 * 128.0 * 3.0 + 2.0 * 3.0 * 96.0);
+    within_specialized("given_ranks", PRUNED, 64, by_hand);
+    let all = counted(PRUNED, 64, false).flops;
+    assert!((0.97..1.03).contains(&(by_hand * 8.0 / 3.0 / all)), "{all} without the weights");
+}
+
+#[test]
+fn channels_that_are_zero_in_a_given_matrix() {
+    let text = "moe 1
+model Channels[D = 64, H = 96](x: f32[N, D]) -> f32[N, D] {
+    weight columns: f32[D, H] = glorot
+    weight up: f32[H, D] = glorot
+    let h = max(x @ columns, 0)
+    h @ up
+}
+";
+    // Of every three hidden channels two have no weights before them.
+    within_specialized("given_channels", text, 64, N * (2.0 * 64.0 * 32.0 + 32.0 + 2.0 * 32.0 * 64.0));
+}
+
+#[test]
+fn an_expert_that_is_dead_in_given_weights() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+use std::nn::softmax::softmax
+
+model Dead[D = 64, H = 96, E = 4](x: f32[N, D]) -> f32[N, D] {
+    weight router: f32[D, E] = glorot
+    weight dead: f32[E] = zeros
+    part experts = [swiglu[H]; E]
+    let g = softmax(x @ router + dead, over E)
+    sum e: E { g[_, e] * experts[e](x) }
+}
+";
+    within_specialized("given_dead_expert", text, 64, N * (gate(3.0) + 3.0 * (SWIGLU + COMBINE)));
 }
 
 #[test]

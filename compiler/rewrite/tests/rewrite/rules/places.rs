@@ -145,6 +145,13 @@ pub const REFUSES: &[Case] = &[
         let y = m.sum("H", x);
         m.output(y);
     }),
+    // What is known to be true everywhere is no bound.
+    case("pack-bounded", |m| {
+        let (x, zero) = (m.input("x", &["N", "H"]), m.number(0.0));
+        let mask = known(m, "H", |_| true);
+        let x = m.map(F::Select, &[mask, x, zero]);
+        m.output(x);
+    }),
     // An index that comes with the rows.
     case("function-of-places", |m| {
         let (x, index) = (m.input("x", &["E", "D"]), m.typed("index", Element::I64, &["N"]));
