@@ -369,6 +369,37 @@ model Bag[F = 8, V = 100, D = 64](ids: i64[N, F]) -> f32[N, D] {
 }
 
 #[test]
+fn a_layer_over_a_bag_of_features() {
+    let text = "moe 1
+model Bag[F = 8, V = 50, D = 16, H = 32](ids: i64[N, F]) -> f32[N, H] {
+    axis Whole = F * D
+    weight table: f32[V, D] = normal(0.02)
+    weight layer: f32[Whole, H] = glorot
+    merge[Whole](table[ids], over (F, D)) @ layer
+}
+";
+    // What each row of the table gives for each feature is worked out once; eight such rows are added.
+    within("bag_of_features", text, 64, N * 8.0 * 32.0);
+}
+
+#[test]
+fn a_layer_over_joined_rows_of_tables() {
+    let text = "moe 1
+model Joined[U = 50, I = 60, D = 32, F = 48, H = 64](user: i64[N], item: i64[N], x: f32[N, F]) -> f32[N, H] {
+    weight users: f32[U, D] = normal(0.02)
+    weight items: f32[I, E = 24] = normal(0.02)
+    axis Both = D + 24
+    axis Whole = Both + F
+    weight layer: f32[Whole, H] = glorot
+    let both = concat[Both](users[user], items[item], over (D, E))
+    max(concat[Whole](both, x, over (Both, F)) @ layer, 0)
+}
+";
+    // Only the features that are no rows of tables go through the layer; two rows are added, and the largest with 0 is taken.
+    within("joined_tables", text, 64, N * (2.0 * 48.0 * 64.0 + 2.0 * 64.0 + 64.0));
+}
+
+#[test]
 fn two_levels_of_gates() {
     let text = "moe 1
 use std::expert::swiglu::swiglu

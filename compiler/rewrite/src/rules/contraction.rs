@@ -1,11 +1,11 @@
 //! Sums of products: what does not depend on the axis of the sum moves out of it, or into it where that makes a joint bound.
 
 use super::shapes::{
-    absorption, contractions, either, in_order, is_first, is_merge, is_multiply, multiply, product, sum,
-    sum_axes, summed,
+    absorption, contractions, either, in_order, is_concatenate, is_first, is_gather, is_merge, is_multiply,
+    map, multiply, product, sum, sum_axes, summed,
 };
-use crate::rule::{any, require, term, Rule, Site, Tree};
-use moe_graph::{Absorb, AxisId, Operation};
+use crate::rule::{any, every, require, term, Rule, Site, Tree};
+use moe_graph::{Absorb, AxisId, Operation, ScalarFunction, Size};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
@@ -31,6 +31,20 @@ pub fn rules() -> Vec<Rule> {
             "a weight in groups, each with its scale or its bound, is read as it lies, and group by group",
             contractions([any("x")], term("merge", is_merge, [any("w")])),
             parts,
+        ),
+        rule(
+            "contract-merged",
+            "sum d (merge (a, b to d) x * w) = sum a, b (x * split (d to a, b) w), where x is a lookup and w is the same in every step",
+            "each feature that is looked up meets its part of the weight, and what the two give may be worked out once",
+            contractions([term("merge", is_merge, [any("x")])], any("w")),
+            merged,
+        ),
+        rule(
+            "contract-joined",
+            "sum d (concatenate (x, y to d) * w) = sum a (x * slice w) + sum b (y * slice w), where w is the same in every step",
+            "features are not written beside each other, and each goes through its part of the weight, which may be worked out once",
+            contractions([every("joined", is_concatenate)], any("w")),
+            joined,
         ),
         rule(
             "factor-into-bounded-sum",
@@ -127,6 +141,52 @@ fn parts(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let mut axes: Vec<AxisId> = axes.iter().filter(|axis| *axis != into).chain(from).copied().collect();
     axes.sort();
     Ok(vec![summed(axes, terms)])
+}
+
+fn merged(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axes = exact_axes(site)?;
+    let Operation::Merge { from, into } = site.operation("merge")? else { return Err("no merge") };
+    require(axes.contains(into), "the sum is not along the merged axis")?;
+    let found = site.graph.terms(site.class("x")).iter().any(|term| is_gather(&term.operation));
+    site.pays(found, "what is merged is no lookup")?;
+    require(site.is_invariant("w"), "the weight is worked out in each step")?;
+    require(site.varies("w", &[*into]), "the weight does not vary along the merged axis")?;
+    let own = from.iter().any(|axis| axes.contains(axis));
+    require(!own && !site.varies("w", from), "the weight varies along a part of it already")?;
+    let w = Tree::Term(Operation::Split { from: *into, into: from.clone() }, vec![site.tree("w")]);
+    let merged_first = is_first(site, "product", "merge");
+    let terms = in_order(absorption(site, "product")?, merged_first, site.tree("x"), w);
+    let mut axes: Vec<AxisId> = axes.iter().filter(|axis| *axis != into).chain(from).copied().collect();
+    axes.sort();
+    Ok(vec![summed(axes, terms)])
+}
+
+fn joined(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axes = exact_axes(site)?;
+    let Operation::Concatenate { from, into } = site.operation("joined")? else {
+        return Err("nothing joined");
+    };
+    require(axes.contains(into), "the sum is not along the axis that is joined")?;
+    require(absorption(site, "product")? == Absorb::Neither, "an operand absorbs")?;
+    require(site.is_invariant("w"), "the weight is worked out in each step")?;
+    require(site.varies("w", &[*into]), "the weight does not vary along the axis that is joined")?;
+    let own = from.iter().any(|axis| axes.contains(axis));
+    require(!own && !site.varies("w", from), "the weight varies along the axis of a part already")?;
+    let joined_first = is_first(site, "product", "joined");
+    let mut start = Size::constant(0);
+    let mut parts = Vec::new();
+    for (part, own) in site.operands("joined").iter().zip(from) {
+        let slice = Operation::Slice { from: *into, into: *own, start: start.clone() };
+        let w = Tree::Term(slice, vec![site.tree("w")]);
+        let terms = in_order(Absorb::Neither, joined_first, Tree::Class(site.graph.find(*part)), w);
+        let mut axes: Vec<AxisId> = axes.iter().filter(|axis| *axis != into).chain([own]).copied().collect();
+        axes.sort();
+        parts.push(summed(axes, terms));
+        start = start.add(&site.graph.knowledge().size(*own));
+    }
+    let all =
+        parts.into_iter().reduce(|all, part| map(ScalarFunction::Add, Absorb::Neither, vec![all, part]));
+    Ok(all.into_iter().collect())
 }
 
 fn into_sum(site: &Site) -> Result<Vec<Tree>, &'static str> {

@@ -41,7 +41,7 @@ pub fn rules() -> Vec<Rule> {
         ),
         rule(
             "contract-before-lookup",
-            "sum d (t[i] * w) = (sum d (t * w))[i], where w does not vary along what is looked up",
+            "sum d (t[i] * w) = (sum d (t * w))[i], where w does not vary along what is looked up; of a sum along axes of i too, those stay outside",
             "a small table goes through the layer once instead of every row that is looked up",
             contractions([found()], any("w")),
             contract_first,
@@ -187,11 +187,15 @@ fn contract_first(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let Operation::Gather { axis } = site.operation("lookup")? else { return Err("no lookup") };
     let axes = sum_axes(site, "sum")?;
     require(!axes.contains(axis) && !site.varies("w", &[*axis]), "it is along the axis looked up")?;
-    require(!site.varies("i", axes), "the index varies along the axis of the sum")?;
-    require(site.varies("t", axes) && site.varies("w", axes), "it is no contraction")?;
+    let (outside, axes): (Vec<AxisId>, Vec<AxisId>) = axes.iter().partition(|own| site.ty("i").has(**own));
+    require(site.varies("t", &axes) && site.varies("w", &axes), "it is no contraction")?;
     let index = &site.ty("i").axes;
+    // A row for each place along the index's axes that the other factor has: where it is the same in every step, that is worked out once.
     let apart = index.iter().all(|own| site.ty("t").has(*own) || !site.ty("w").has(*own));
-    require(apart, "the other factor varies along the index's axes")?;
+    let once = site.is_invariant("t") && site.is_invariant("w");
+    require(apart || once, "the other factor varies along the index's axes")?;
+    let rounds = !outside.is_empty() && site.element("sum").bytes() == 2;
+    require(!rounds, "sums of 16-bit floats are left as they are")?;
     require(is_fair(site, &["t", "i", "w"], &["t", "w"]), "a large table would be multiplied at every step")?;
     let made: Vec<AxisId> =
         axes_of(site, &["t", "w"]).into_iter().filter(|axis| !axes.contains(axis)).collect();
@@ -199,8 +203,9 @@ fn contract_first(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let given = entries(&site.ty("t").axes) + entries(&site.ty("w").axes);
     let free = made.iter().any(|axis| site.graph.knowledge().size(*axis).as_constant().is_none());
     require(free || entries(&made) <= given.max(KEPT), "the table would be much larger")?;
-    let table = summed(axes.to_vec(), beside_lookup(site, site.tree("w"))?);
-    Ok(vec![Tree::Term(site.operation("lookup")?.clone(), vec![table, site.tree("i")])])
+    let table = summed(axes, beside_lookup(site, site.tree("w"))?);
+    let found = Tree::Term(site.operation("lookup")?.clone(), vec![table, site.tree("i")]);
+    Ok(vec![summed(outside, found)])
 }
 
 /// The index is looked up among all places, so that one outside stays an error.

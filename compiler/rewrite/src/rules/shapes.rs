@@ -36,6 +36,10 @@ pub fn is_merge(operation: &Operation) -> bool {
     matches!(operation, Operation::Merge { .. })
 }
 
+pub fn is_concatenate(operation: &Operation) -> bool {
+    matches!(operation, Operation::Concatenate { .. })
+}
+
 /// A term of each of some operands and another one, in both orders: first those where the other one comes last.
 pub fn either(
     name: &'static str,

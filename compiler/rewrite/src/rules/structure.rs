@@ -1,6 +1,6 @@
 //! Movements of entries put together or undone.
 
-use super::shapes::is_merge;
+use super::shapes::{is_concatenate, is_merge};
 use crate::rule::{any, every, require, term, Rule, Site, Tree};
 use moe_graph::{AxisId, Operation};
 
@@ -52,10 +52,6 @@ fn is_slice(operation: &Operation) -> bool {
 
 fn is_pad(operation: &Operation) -> bool {
     matches!(operation, Operation::Pad { .. })
-}
-
-fn is_concatenate(operation: &Operation) -> bool {
-    matches!(operation, Operation::Concatenate { .. })
 }
 
 fn renamed(value: Tree, from: AxisId, to: AxisId) -> Tree {

@@ -18,6 +18,30 @@ fn grouped_input(model: &mut Model) -> (NodeId, AxisId) {
     (model.builder.parameter("x", ParameterKind::Input, ty), into)
 }
 
+/// Two groups of features beside each other, and their axis.
+fn joined_input(model: &mut Model, a: NodeId, b: NodeId) -> (NodeId, AxisId) {
+    let size = model.size("D").add(&model.size("H"));
+    let into = model.builder.axis("Whole", size);
+    let from = vec![model.axis("D"), model.axis("H")];
+    (model.operation(Operation::Concatenate { from, into }, &[a, b]), into)
+}
+
+/// A weight with an axis of features and others.
+fn weight_along(model: &mut Model, along: AxisId, kind: ParameterKind, others: &[&str]) -> NodeId {
+    let axes = [along].into_iter().chain(others.iter().map(|axis| model.axis(axis)).collect::<Vec<_>>());
+    let ty = Type { element: Element::F32, axes: axes.collect() };
+    model.builder.parameter("whole", kind, ty)
+}
+
+/// `sum along (x * w)`, with the factors in both orders.
+fn layers(model: &mut Model, x: NodeId, w: NodeId, along: &[AxisId]) {
+    for terms in [[x, w], [w, x]] {
+        let terms = model.multiply(terms[0], terms[1]);
+        let y = model.builder.reduce(ReduceKind::Sum, along, terms).unwrap();
+        model.output(y);
+    }
+}
+
 /// `sum whole (x * merge w)`, with the factors in both orders.
 fn merged_contraction(model: &mut Model, x: NodeId, w: NodeId, into: AxisId) {
     let from = vec![model.axis("I"), model.axis("J")];
@@ -86,6 +110,46 @@ pub const FIRES: &[Case] = &[
         let kept = m.map(ScalarFunction::Select, &[mask, w, zero]);
         merged_contraction(m, x, kept, into);
     }),
+    case("contract-merged", |m| {
+        let (table, index) = (m.input("wild", &["P", "J"]), m.typed("i", Element::I64, &["N", "I"]));
+        let axis = m.axis("P");
+        let x = m.operation(Operation::Gather { axis }, &[table, index]);
+        let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
+        let from = vec![m.axis("I"), m.axis("J")];
+        let x = m.operation(Operation::Merge { from, into }, &[x]);
+        let w = weight_along(m, into, ParameterKind::Weight, &["H"]);
+        layers(m, x, w, &[into]);
+    }),
+    case("contract-joined", |m| {
+        let (a, b) = (m.input("wild", &["N", "D"]), m.input("b", &["N", "H"]));
+        let (x, into) = joined_input(m, a, b);
+        let w = weight_along(m, into, ParameterKind::Weight, &["Out"]);
+        layers(m, x, w, &[into]);
+    }),
+    // One part lacks axes of the other, the sum goes along one of them too, and both are joined once more.
+    case("contract-joined", |m| {
+        let (a, b) = (m.input("a", &["N", "J", "D"]), m.weight("b", &["H"]));
+        let (x, into) = joined_input(m, a, b);
+        let w = weight_along(m, into, ParameterKind::Weight, &["Out"]);
+        let along = [into, m.axis("J")];
+        layers(m, x, w, &along);
+    }),
+    // Rows of two tables beside each other: what each gives can be worked out once.
+    Case {
+        rule: "contract-joined",
+        with: &["contract-before-lookup"],
+        build: |m| {
+            m.shape.insert("E", m.shape["E"].max(2));
+            let (users, items) = (m.weight("users", &["E", "D"]), m.weight("items", &["E", "H"]));
+            let (i, j) = (m.typed("i", Element::I64, &["N"]), m.typed("j", Element::I64, &["N"]));
+            let axis = m.axis("E");
+            let a = m.operation(Operation::Gather { axis }, &[users, i]);
+            let b = m.operation(Operation::Gather { axis }, &[items, j]);
+            let (x, into) = joined_input(m, a, b);
+            let w = weight_along(m, into, ParameterKind::Weight, &["Out"]);
+            layers(m, x, w, &[into]);
+        },
+    },
     case("factor-into-bounded-sum", |m| {
         let (g, h) = (bounded(m, "g", &["N", "E"], "E"), bounded(m, "h", &["N", "E", "J"], "J"));
         let x = m.input("wild", &["N", "E", "J"]);
@@ -99,6 +163,49 @@ pub const FIRES: &[Case] = &[
 ];
 
 pub const REFUSES: &[Case] = &[
+    // What comes with the rows is not the same in every step.
+    case("contract-merged", |m| {
+        let (table, index) = (m.input("x", &["P", "J"]), m.typed("i", Element::I64, &["N", "I"]));
+        let axis = m.axis("P");
+        let x = m.operation(Operation::Gather { axis }, &[table, index]);
+        let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
+        let from = vec![m.axis("I"), m.axis("J")];
+        let x = m.operation(Operation::Merge { from, into }, &[x]);
+        let w = weight_along(m, into, ParameterKind::Input, &["H"]);
+        layers(m, x, w, &[into]);
+    }),
+    // What was worked out in each step stays as it lies.
+    case("contract-merged", |m| {
+        let x = m.input("x", &["N", "I", "J"]);
+        let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
+        let from = vec![m.axis("I"), m.axis("J")];
+        let x = m.operation(Operation::Merge { from, into }, &[x]);
+        let w = weight_along(m, into, ParameterKind::Weight, &["H"]);
+        layers(m, x, w, &[into]);
+    }),
+    // The weight varies along a part already.
+    case("contract-merged", |m| {
+        let (table, index) = (m.input("x", &["P", "J"]), m.typed("i", Element::I64, &["N", "I"]));
+        let axis = m.axis("P");
+        let x = m.operation(Operation::Gather { axis }, &[table, index]);
+        let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
+        let from = vec![m.axis("I"), m.axis("J")];
+        let x = m.operation(Operation::Merge { from, into }, &[x]);
+        let w = weight_along(m, into, ParameterKind::Weight, &["I"]);
+        layers(m, x, w, &[into]);
+    }),
+    case("contract-joined", |m| {
+        let (a, b) = (m.input("a", &["N", "D"]), m.input("b", &["N", "H"]));
+        let (x, into) = joined_input(m, a, b);
+        let w = weight_along(m, into, ParameterKind::Input, &["Out"]);
+        layers(m, x, w, &[into]);
+    }),
+    case("contract-joined", |m| {
+        let (a, b) = (m.input("a", &["N", "D"]), m.input("b", &["N", "H"]));
+        let (x, into) = joined_input(m, a, b);
+        let w = weight_along(m, into, ParameterKind::Weight, &["H"]);
+        layers(m, x, w, &[into]);
+    }),
     // A part of the axis stands for something else in the other factor.
     case("contract-parts", |m| {
         let (x, into) = grouped_input(m);

@@ -78,6 +78,26 @@ pub const FIRES: &[Case] = &[
         let y = m.contract(rows, w, "I");
         m.output(y);
     }),
+    // A bag of features in one table, each with a part of the layer of its own.
+    case("contract-before-lookup", |m| {
+        let (table, i) = (m.weight("wild", &["J", "D"]), index(m, &["N", "I"]));
+        let w = m.weight("w", &["I", "D", "H"]);
+        let rows = lookup(m, table, "J", i);
+        for terms in [[rows, w], [w, rows]] {
+            let terms = m.multiply(terms[0], terms[1]);
+            let y = m.reduce(moe_graph::ReduceKind::Sum, &["I", "D"], terms);
+            m.output(y);
+        }
+    }),
+    // A table for each feature, and one layer for all.
+    case("contract-before-lookup", |m| {
+        let (table, i) = (m.weight("table", &["I", "J", "D"]), index(m, &["N", "I"]));
+        let w = m.weight("w", &["D", "H"]);
+        let rows = lookup(m, table, "J", i);
+        let terms = m.multiply(rows, w);
+        let y = m.reduce(moe_graph::ReduceKind::Sum, &["I", "D"], terms);
+        m.output(y);
+    }),
     // An adapter for each row.
     case("matrix-lookup-to-choice", |m| {
         m.shape.insert("E", m.shape["E"].max(2));
