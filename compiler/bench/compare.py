@@ -9,6 +9,7 @@ import re
 import statistics
 import subprocess
 import sys
+import time
 
 import numpy as np
 
@@ -19,6 +20,10 @@ WORK, PROGRAMS, PEERS = sys.argv[1:4]
 ROUNDS = int(sys.argv[4]) if len(sys.argv) > 4 else 5
 SECONDS = os.environ.get("BENCH_SECONDS", "1.0")
 PYTHON = os.path.join(PEERS, "python")
+
+
+def said(command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def whole_error(value, answer):
@@ -34,12 +39,13 @@ def middle_error(value, answer):
 def own(program, inputs, weights, answer, error=whole_error, near=1e-5):
     """A built program's way to be run: gives the milliseconds of a call and its result."""
 
+    def command(threads):
+        words = [os.path.join(PROGRAMS, program), "--threads", str(threads), "--output", f"output={WORK}/own.npy"]
+        words += [word for name, path in inputs for word in ("--input", f"{name}={WORK}/{path}")]
+        return words + (["--weights", f"{WORK}/{weights}"] if weights else [])
+
     def run(threads, repeat):
-        command = [os.path.join(PROGRAMS, program), "--threads", str(threads), "--repeat", str(repeat)]
-        command += ["--output", f"output={WORK}/own.npy"]
-        command += [word for name, path in inputs for word in ("--input", f"{name}={WORK}/{path}")]
-        command += ["--weights", f"{WORK}/{weights}"] if weights else []
-        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        text = said([*command(threads), "--repeat", str(repeat)])
         number, unit = re.search(r"median ([0-9.]+) (\S?s)", text).groups()
         return float(number) * {"s": 1e3, "ms": 1.0, "µs": 1e-3}[unit], np.load(f"{WORK}/own.npy")
 
@@ -48,29 +54,34 @@ def own(program, inputs, weights, answer, error=whole_error, near=1e-5):
         once, _ = run(threads, 1)
         return run(threads, max(3, int(float(SECONDS) * 1e3 / once)))
 
-    timed.answer, timed.error, timed.near = answer, error, near
+    timed.answer, timed.error, timed.near, timed.command = answer, error, near, command
     return timed
 
 
 def python(script, *words):
     """A peer in Python."""
 
-    def timed(threads):
-        command = [PYTHON, os.path.join(HERE, script), WORK, *words, str(threads), SECONDS, f"{WORK}/peer.npy"]
-        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        return float(text.split()[0]), np.load(f"{WORK}/peer.npy")
+    def command(threads, seconds="0"):
+        return [PYTHON, os.path.join(HERE, script), WORK, *words, str(threads), seconds, f"{WORK}/peer.npy"]
 
+    def timed(threads):
+        return float(said(command(threads, SECONDS)).split()[0]), np.load(f"{WORK}/peer.npy")
+
+    timed.command = command
     return timed
 
 
 def ik_llama(rows, *words):
     """ik_llama.cpp's operator for mixtures."""
 
+    def command(threads, seconds="0"):
+        return [os.path.join(PEERS, "peer_ik"), WORK, str(rows), str(threads), seconds, f"{WORK}/peer.bin", *words]
+
     def timed(threads):
-        command = [os.path.join(PEERS, "peer_ik"), WORK, str(rows), str(threads), SECONDS, f"{WORK}/peer.bin", *words]
-        text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        text = said(command(threads, SECONDS))
         return float(text.split()[0]), np.fromfile(f"{WORK}/peer.bin", np.float32).reshape(rows, workload.WIDTH)
 
+    timed.command = command
     return timed
 
 
@@ -78,17 +89,25 @@ def has(module):
     return subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True).returncode == 0
 
 
+def has_ik():
+    return os.access(os.path.join(PEERS, "peer_ik"), os.X_OK)
+
+
+def mixture(rows):
+    """Ours and the peers on so many rows."""
+    peers = {"numpy": python("peer_numpy.py", str(rows))}
+    if has("onnxruntime"):
+        peers["ONNX Runtime"] = python("peer_onnxruntime.py", str(rows))
+    if has_ik():
+        peers["ik_llama.cpp"] = ik_llama(rows)
+    return own("mixture", [("x", f"x{rows}.npy")], "weights.safetensors", f"y{rows}.npy"), peers
+
+
 def workloads():
     """Name, what a time is divided by, ours, peers, the least bytes read and operations done by one of the parts."""
     matrix = workload.WIDTH * workload.HIDDEN
-    has_runtime, has_ik = has("onnxruntime"), os.access(os.path.join(PEERS, "peer_ik"), os.X_OK)
     for rows in workload.ROWS:
-        peers = {"numpy": python("peer_numpy.py", str(rows))}
-        if has_runtime:
-            peers["ONNX Runtime"] = python("peer_onnxruntime.py", str(rows))
-        if has_ik:
-            peers["ik_llama.cpp"] = ik_llama(rows)
-        ours = own("mixture", [("x", f"x{rows}.npy")], "weights.safetensors", f"y{rows}.npy")
+        ours, peers = mixture(rows)
         experts = workload.EXPERTS * (1 - (1 - workload.KEPT / workload.EXPERTS) ** rows)
         yield (
             f"mixture, {rows} row{'s' * (rows > 1)}",
@@ -99,7 +118,7 @@ def workloads():
             6 * matrix * workload.KEPT * rows,
         )
     for rows in workload.ROWS:
-        peers = {"ik_llama.cpp": ik_llama(rows, "narrow")} if has_ik else {}
+        peers = {"ik_llama.cpp": ik_llama(rows, "narrow")} if has_ik() else {}
         ours = own("narrow", [("x", f"x{rows}.npy")], "narrow.safetensors", f"narrow{rows}.npy", middle_error, 1e-2)
         experts = workload.EXPERTS * (1 - (1 - workload.KEPT / workload.EXPERTS) ** rows)
         yield (
@@ -117,6 +136,21 @@ def workloads():
     ours = own("product", [("x", "left.npy"), ("y", "right.npy")], None, "product.npy")
     peers = {"numpy": python("peer_products.py", "product")}
     yield "product, 1024³", 1, ours, peers, 12 << 20, 2 << 30
+    yield from attention()
+
+
+def attention():
+    given = [(name, f"{name}.npy") for name in ("q", "k", "v", "bias")]
+    # Half of the scores, and of the weighted sums.
+    operations = 2 * workload.HEADS * workload.HEAD * workload.POSITIONS**2
+    libraries = ["numpy"] + ["torch"] * has("torch")
+    for kind, what, inputs in (
+        ("softmax", "causal attention", given[:3]),
+        ("pointwise", "causal SiLU attention with relative bias", given),
+    ):
+        ours = own(kind, inputs, None, f"{kind}.npy")
+        peers = {library: python("peer_attention.py", library, kind) for library in libraries}
+        yield f"{what}, 4 heads × 64, 4096 positions", 1, ours, peers, 0, operations
 
 
 def measured(ours, peers, threads):
@@ -132,6 +166,52 @@ def measured(ours, peers, threads):
                 continue
             taken[name].append(time)
     return {name: statistics.median(times) for name, times in taken.items() if times}
+
+
+def neighbours():
+    """How much longer 128 rows take two threads while another process keeps a core busy, and both do the same next to nobody."""
+    ours, peers = mixture(128)
+    calls = {"ours": ours, **peers}
+    alone, beside = ({name: [] for name in calls} for _ in range(2))
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            alone[name].append(call(2)[0])
+            busy = subprocess.Popen([PYTHON, "-c", "while True: pass"])
+            try:
+                beside[name].append(call(2)[0])
+            finally:
+                busy.kill()
+                busy.wait()
+    print("| who | alone | beside a busy process | times as long |")
+    print("| --- | --- | --- | --- |")
+    for name in calls:
+        first, second = (statistics.median(taken[name]) / workload.LAYERS for taken in (alone, beside))
+        print(f"| {name} | {first:.2f} ms | {second:.2f} ms | **{second / first:.2f}** |", flush=True)
+
+
+def cost(command):
+    """Seconds from start to end, seconds of processors, and the most memory in MiB of a process."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"{command[0]} failed")
+    return time.perf_counter() - begin, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def starts():
+    """Processes that load the weights, give one row's result and end."""
+    ours, peers = mixture(1)
+    calls = {"ours": ours, **peers}
+    taken = {name: [] for name in calls}
+    for _ in range(ROUNDS):
+        for name, call in calls.items():
+            taken[name].append(cost(call.command(1)))
+    print("| who | start to end | processor time | most memory |")
+    print("| --- | --- | --- | --- |")
+    for name, costs in taken.items():
+        wall, used, memory = (statistics.median(each) for each in zip(*costs))
+        print(f"| {name} | {wall:.2f} s | **{used:.2f} s** | {memory:.0f} MiB |", flush=True)
 
 
 def main():
@@ -157,3 +237,13 @@ def main():
 
 if __name__ == "__main__":
     main()
+    print()
+    print("Two threads, 128 rows of the mixture, alone and while another process keeps one core busy; with a fair share of two cores for three")
+    print("that are busy it takes 1.5 times as long:")
+    print()
+    neighbours()
+    print()
+    print("Processes that load 704 MB of weights, give one row's result and end, with one thread (the peers do three calls, and ik_llama.cpp's")
+    print("turns the weights round, which its own files would not need):")
+    print()
+    starts()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts what programs are measured against into a folder of its own: peers.sh FOLDER
 #
-# numpy with OpenBLAS and ONNX Runtime come from PyPI. ik_llama.cpp, the fastest there is for mixtures on processors, is built when its
+# numpy with OpenBLAS and ONNX Runtime come from PyPI, and so does torch (some gigabytes) with TORCH=yes. ik_llama.cpp, the fastest there is for mixtures on processors, is built when its
 # sources are given: IK_LLAMA=<a git repository of it>. A peer that cannot be had is left out and said so.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,6 +14,9 @@ if [ ! -x "$environment/bin/python" ]; then
 fi
 "$environment/bin/python" -m pip install --quiet numpy
 "$environment/bin/python" -m pip install --quiet onnxruntime onnx || echo "no ONNX Runtime to be had here" >&2
+if [ "${TORCH:-no}" = yes ]; then
+    "$environment/bin/python" -m pip install --quiet torch || echo "no torch to be had here" >&2
+fi
 rm -f "$folder/python"
 printf '#!/bin/sh\nexec "%s/bin/python" "$@"\n' "$environment" >"$folder/python"
 chmod +x "$folder/python"

@@ -2,7 +2,7 @@
 
 `python workload.py FOLDER` writes for the mixtures `weights.safetensors` and for each number of rows `x<N>.npy` and
 `y<N>.npy`; for those whose experts are bf16 `narrow.safetensors` and `narrow<N>.npy`; for a product `left.npy`, `right.npy` and `product.npy`; for a chain of matrix-vector products
-`chain.safetensors`, `row.npy` and `chain.npy`.
+`chain.safetensors`, `row.npy` and `chain.npy`; for attention `q.npy`, `k.npy`, `v.npy`, `bias.npy`, `softmax.npy` and `pointwise.npy`.
 """
 import json
 import os
@@ -12,6 +12,7 @@ import numpy as np
 
 LAYERS, EXPERTS, KEPT, WIDTH, HIDDEN = 8, 8, 2, 512, 1792
 ROWS = (1, 16, 128, 1024)
+HEADS, POSITIONS, HEAD = 4, 4096, 64
 SHAPES = {
     "layers.gate.weight": (LAYERS, WIDTH, EXPERTS),
     "layers.experts.gate": (LAYERS, EXPERTS, WIDTH, HIDDEN),
@@ -117,11 +118,33 @@ def single_products(folder, random):
         np.save(os.path.join(folder, f"{name}.npy"), value)
 
 
+def attention(folder, random):
+    """What attention reads, and its answers."""
+    shape, answers = (HEADS, POSITIONS, HEAD), {name: np.empty((HEADS, POSITIONS, HEAD)) for name in ("softmax", "pointwise")}
+    q, k, v = random.standard_normal((3, *shape), dtype=np.float32)
+    bias = random.standard_normal(POSITIONS, dtype=np.float32) * np.float32(0.5)
+    for name, value in (("q", q), ("k", k), ("v", v), ("bias", bias)):
+        np.save(os.path.join(folder, f"{name}.npy"), value)
+    for place in range(0, POSITIONS, 256):
+        distance = np.arange(place, place + 256)[:, None] - np.arange(POSITIONS)
+        scores = q[:, place : place + 256].astype(np.float64) @ k.astype(np.float64).transpose(0, 2, 1) / HEAD**0.5
+        kept = np.where(distance >= 0, scores, -np.inf)
+        shares = np.exp(kept - kept.max(-1, keepdims=True))
+        shares /= shares.sum(-1, keepdims=True)
+        scores += bias[np.maximum(distance, 0)]
+        weights = np.where(distance >= 0, scores / (1 + np.exp(-scores)) / POSITIONS, 0)
+        for name, each in (("softmax", shares), ("pointwise", weights)):
+            answers[name][:, place : place + 256] = each @ v
+    for name, answer in answers.items():
+        np.save(os.path.join(folder, f"{name}.npy"), answer)
+
+
 def main(folder):
     os.makedirs(folder, exist_ok=True)
     draw(os.path.join(folder, "weights.safetensors"), SHAPES)
     random = np.random.default_rng(21)
     single_products(folder, random)
+    attention(folder, random)
     draw(os.path.join(folder, "narrow.safetensors"), SHAPES, ("layers.experts",))
     inputs = random.standard_normal((max(ROWS), WIDTH), dtype=np.float32)
     for rows in ROWS:

@@ -224,6 +224,9 @@ pub struct BenchArguments {
     /// Write the run of median time as a trace that browsers open (chrome://tracing, ui.perfetto.dev)
     #[arg(long, value_name = "F.json")]
     pub profile: Option<PathBuf>,
+    /// Measure how products are cut up best on this machine, and write that beside the source: builds for it read FILE.lock
+    #[arg(long, conflicts_with = "profile")]
+    pub tune: bool,
 }
 
 /// `moe emit`

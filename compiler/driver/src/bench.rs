@@ -1,8 +1,8 @@
 //! `moe bench`: how long a model takes, and which kernel takes it.
 
-use crate::backend::{self, Wanted};
+use crate::backend::{self, Backend, Wanted};
 use crate::cache::Cache;
-use crate::compile::compile;
+use crate::compile::{compile, Compiled};
 use crate::cpu::NATIVE;
 use crate::drawn;
 use crate::memory::kernels_in_memory;
@@ -11,9 +11,10 @@ use crate::session::{Failure, Selection, Session};
 use crate::starting::starting_weights;
 use moe_diagnostics::Diagnostic;
 use moe_graph::{Module, ParameterKind};
-use moe_kernel::Plan;
+use moe_kernel::{Kernel, Plan, Tuning};
 use moe_runtime::command::{profile_table, time, write_trace};
 use moe_runtime::files::PendingFile;
+use moe_runtime::program::Program;
 use moe_runtime::{Context, Error, Model, Tensor, Watch, WeightFile};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -39,6 +40,73 @@ pub struct BenchRequest {
     pub profile: Option<PathBuf>,
 }
 
+/// A model with what it is run on.
+pub(crate) struct Bench<'s> {
+    session: &'s Session,
+    selection: Selection,
+    compiled: Compiled,
+    pub backend: Backend,
+    fallback: Option<Diagnostic>,
+    sizes: BTreeMap<String, i64>,
+    pub inputs: Vec<Tensor>,
+    weights: Weights,
+    pub threads: Option<usize>,
+    pub repeat: usize,
+}
+
+/// Where weights come from.
+enum Weights {
+    File(PathBuf),
+    Drawn(Vec<(String, Tensor)>),
+}
+
+impl<'s> Bench<'s> {
+    /// The chosen model with drawn inputs; free sizes are given as settings beside static parameters.
+    pub fn new(session: &'s Session, selection: &Selection, request: &BenchRequest) -> Result<Self, Failure> {
+        let mut selection = selection.clone();
+        if request.weights.is_none() {
+            selection.mapping = Some("none".to_owned());
+        }
+        let (backend, fallback) = backend::choose(request.backend).map_err(Failure::plain)?;
+        let compiled = compile(session, &selection)?;
+        let size = |name: &String| (name.clone(), compiled.sizes.get(name).copied().unwrap_or(ROWS));
+        let sizes: BTreeMap<String, i64> = compiled.elaborated.module.free_sizes().iter().map(size).collect();
+        let inputs = inputs(&compiled.elaborated.module, &sizes).ok_or_else(|| {
+            let message = "no inputs can be drawn for these sizes";
+            Failure::plain(
+                Diagnostic::plain_error("E0012", message).hint("give other free sizes, as in --set N=64"),
+            )
+        })?;
+        let weights = match &request.weights {
+            Some(path) => Weights::File(path.clone()),
+            None => Weights::Drawn(starting_weights(&compiled.elaborated, SEED)?),
+        };
+        let (threads, repeat) = (request.threads, request.repeat);
+        Ok(Bench { session, selection, compiled, backend, fallback, sizes, inputs, weights, threads, repeat })
+    }
+
+    /// The plan, with products cut up as given.
+    pub fn plan(&self, tuning: &Tuning) -> Result<Plan, Failure> {
+        self.compiled.plan_tuned(self.session, &self.selection, (&self.backend, NATIVE), &[], tuning)
+    }
+
+    /// A plan with its code and weights.
+    pub fn model(&self, program: Program, kernels: &[Kernel]) -> Result<Model, Failure> {
+        let weights = match &self.weights {
+            Weights::File(path) => WeightFile::open(path),
+            Weights::Drawn(tensors) => WeightFile::from_tensors("drawn weights", tensors),
+        };
+        let code = kernels_in_memory(&self.backend, kernels, &Cache::of_user()).map_err(Failure::plain)?;
+        let model =
+            weights.and_then(|weights| Model::with_threads(program, code, Some(weights), self.threads));
+        model.map_err(|error| Failure::plain(diagnostic(&error)))
+    }
+
+    pub fn warnings(&self) -> Vec<Diagnostic> {
+        self.fallback.iter().cloned().chain(self.compiled.warnings()).collect()
+    }
+}
+
 /// Times the chosen model on drawn inputs, with free sizes given as settings beside static parameters: the shortest, median and longest
 /// time, and where it went, kernel by kernel. Also warnings.
 ///
@@ -49,33 +117,12 @@ pub fn bench(
     selection: &Selection,
     request: &BenchRequest,
 ) -> Result<(String, Vec<Diagnostic>), Failure> {
-    let mut selection = selection.clone();
-    if request.weights.is_none() {
-        selection.mapping = Some("none".to_owned());
-    }
-    let (backend, fallback) = backend::choose(request.backend).map_err(Failure::plain)?;
-    let compiled = compile(session, &selection)?;
-    let Plan { program, kernels } = compiled.plan_by(session, &selection, &backend, NATIVE, &[])?;
-    let size = |name: &String| compiled.sizes.get(name).copied().unwrap_or(ROWS);
-    let sizes: BTreeMap<String, i64> =
-        program.symbols.iter().map(|symbol| (symbol.name.clone(), size(&symbol.name))).collect();
-    let inputs = inputs(&compiled.elaborated.module, &sizes);
-    let inputs = inputs.ok_or_else(|| {
-        let message = "no inputs can be drawn for these sizes";
-        Failure::plain(
-            Diagnostic::plain_error("E0012", message).hint("give other free sizes, as in --set N=64"),
-        )
-    })?;
-    let weights = match &request.weights {
-        Some(path) => WeightFile::open(path),
-        None => WeightFile::from_tensors("drawn weights", &starting_weights(&compiled.elaborated, SEED)?),
-    };
-    let code = kernels_in_memory(&backend, &kernels, &Cache::of_user()).map_err(Failure::plain)?;
-    let measured = weights
-        .and_then(|weights| Model::with_threads(program, code, Some(weights), request.threads))
-        .and_then(|model| measure(&model, &inputs, &sizes, request));
+    let bench = Bench::new(session, selection, request)?;
+    let Plan { program, kernels, .. } = bench.plan(&bench.compiled.lock.tuning())?;
+    let model = bench.model(program, &kernels)?;
+    let measured = measure(&model, &bench.inputs, &bench.sizes, request);
     let text = measured.map_err(|error| Failure::plain(diagnostic(&error)))?;
-    Ok((text, fallback.into_iter().chain(compiled.warnings()).collect()))
+    Ok((text, bench.warnings()))
 }
 
 fn inputs(module: &Module, sizes: &BTreeMap<String, i64>) -> Option<Vec<Tensor>> {

@@ -2,6 +2,7 @@
 
 use crate::backend::Backend;
 use crate::cpu::NATIVE;
+use crate::lock::Lock;
 use crate::machine::Machine;
 use crate::options;
 use crate::session::{Failure, Selection, Session};
@@ -9,7 +10,7 @@ use crate::verify;
 use moe_check::Elaborated;
 use moe_diagnostics::Diagnostic;
 use moe_graph::Module;
-use moe_kernel::{Plan, Target};
+use moe_kernel::{Plan, Target, Tuning};
 use moe_rewrite::{Form, Forms, Report};
 use moe_runtime::forms::ranges_in_words;
 use moe_runtime::program::WeightSource;
@@ -30,6 +31,8 @@ pub struct Compiled {
     pub sizes: BTreeMap<String, i64>,
     /// The machine that forms were compared for.
     pub machine: Machine,
+    /// What was measured of products beside the source.
+    pub lock: Lock,
 }
 
 /// The groups of rewriting rules that may move a tie or assume that nothing overflows, and so wait until they are asked for.
@@ -54,7 +57,8 @@ pub fn compile(session: &Session, selection: &Selection) -> Result<Compiled, Fai
     let usual = forms.usual().map(|form| form.rewritten.clone());
     let usual = usual.ok_or_else(|| bug(session, &"there is no form"))?;
     let (rewritten, report, sizes) = (usual.module, usual.report, options.sizes);
-    Ok(Compiled { elaborated, rewritten, report, forms, sizes, machine })
+    let lock = Lock::beside(session.path()).map_err(Failure::plain)?;
+    Ok(Compiled { elaborated, rewritten, report, forms, sizes, machine, lock })
 }
 
 /// What the rewriter could not do, which is a mistake of ours.
@@ -106,9 +110,10 @@ impl Compiled {
         ranges_in_words(&self.forms.rows.join(" * "), &beginnings)
     }
 
-    /// The warnings of the checker and of the rewriter.
+    /// The warnings of the checker and of the rewriter, and that what was measured is of another processor.
     pub fn warnings(&self) -> Vec<Diagnostic> {
-        self.elaborated.warnings.iter().cloned().chain(self.dense_work()).collect()
+        let warnings = self.elaborated.warnings.iter().cloned();
+        warnings.chain(self.dense_work()).chain(self.lock.warning()).collect()
     }
 
     /// A warning for each piece of work that a bound would allow to skip and that is done all the same.
@@ -149,8 +154,21 @@ impl Compiled {
         cpu: &str,
         observe: &[String],
     ) -> Result<Plan, Failure> {
+        let tuning = if cpu == NATIVE { self.lock.tuning() } else { Tuning::new() };
+        self.plan_tuned(session, selection, (backend, cpu), observe, &tuning)
+    }
+
+    /// The same with products cut up as given.
+    pub fn plan_tuned(
+        &self,
+        session: &Session,
+        selection: &Selection,
+        (backend, cpu): (&Backend, &str),
+        observe: &[String],
+        tuning: &Tuning,
+    ) -> Result<Plan, Failure> {
         let target = backend.target(cpu).map_err(Failure::plain)?;
-        let mut plan = self.plan(session, selection, &target, observe)?;
+        let mut plan = self.planned(session, selection, &target, observe, tuning)?;
         plan.program.backend = format!("{} for {cpu}", backend.name());
         plan.program.peak = self.machine.peak().filter(|_| cpu == NATIVE);
         Ok(plan)
@@ -160,12 +178,23 @@ impl Compiled {
     ///
     /// # Errors
     /// If the model uses something that cannot be scheduled yet.
-    pub fn plan<'a>(
+    pub fn plan(
+        &self,
+        session: &Session,
+        selection: &Selection,
+        target: &Target,
+        observe: &[String],
+    ) -> Result<Plan, Failure> {
+        self.planned(session, selection, target, observe, &Tuning::new())
+    }
+
+    fn planned<'a>(
         &'a self,
         session: &Session,
         selection: &Selection,
         target: &Target,
         observe: &[String],
+        tuning: &Tuning,
     ) -> Result<Plan, Failure> {
         let weight_sources = weight_sources(session, selection, &self.elaborated)?;
         let texts = session.texts();
@@ -183,6 +212,7 @@ impl Compiled {
             model: &self.elaborated.name,
             target,
             weight_sources: &weight_sources,
+            tuning,
             observe,
             origin: &origin,
         };

@@ -109,8 +109,7 @@ fn form(stage: EmitStage) -> &'static str {
 }
 
 fn plan(session: &Session, selection: &Selection, backend: &Backend, cpu: &str) -> Result<Plan, Failure> {
-    let target = backend.target(cpu).map_err(Failure::plain)?;
-    compile(session, selection)?.plan(session, selection, &target, &[])
+    compile(session, selection)?.plan_by(session, selection, backend, cpu, &[])
 }
 
 fn syntax(session: &Session) -> String {

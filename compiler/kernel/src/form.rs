@@ -17,10 +17,12 @@
 //! make any quiet NaN; negation, absolute value, selection, lanes, memory and reinterpretation keep the bits they are given.
 //! In memory `bool` is one byte; 0 reads as false and anything else as true, and 0 or 1 is written.
 
+use crate::tuning::ProductShape;
 use moe_grammar::Span;
 use moe_graph::Scalar;
 use moe_runtime::Element;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A value, by index in [`Kernel::values`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -352,6 +354,8 @@ pub struct Plan {
     pub program: moe_runtime::program::Program,
     /// The kernels.
     pub kernels: Vec<Kernel>,
+    /// What products some of the kernels are, by their place.
+    pub products: BTreeMap<u32, ProductShape>,
 }
 
 /// What a scheduler must know of the machine and the printer it writes for.

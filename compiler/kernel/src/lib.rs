@@ -6,6 +6,7 @@ pub mod error;
 pub mod form;
 mod interpret;
 pub mod print;
+mod tuning;
 mod types;
 mod verify;
 
@@ -14,4 +15,5 @@ pub use error::KernelError;
 pub use form::*;
 pub use interpret::{interpret, number::scalar_bits};
 pub use print::print;
+pub use tuning::{Blocking, ProductShape, Tuning};
 pub use verify::verify;

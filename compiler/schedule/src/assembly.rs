@@ -6,7 +6,7 @@ use crate::scene::Storage;
 use crate::sizes::{aligned, Symbols};
 use moe_grammar::Span;
 use moe_graph::{AxisId, Element, Size};
-use moe_kernel::{BufferParameter, Kernel, Statement, ValueType};
+use moe_kernel::{BufferParameter, Kernel, ProductShape, Statement, Tuning, ValueType};
 use moe_runtime::program::{Fault, Launch, Place, SizeExpression, Step};
 use std::collections::{BTreeMap, HashMap};
 
@@ -73,6 +73,8 @@ pub(crate) struct Written {
     pub bytes: Option<Size>,
     /// The buffers of which a part is read for each segment that has rows.
     pub by_segment: Option<BySegment>,
+    /// The product that it is, if panels serve it.
+    pub product: Option<ProductShape>,
 }
 
 /// Buffers that segments of packed rows read their parts of: those without rows read none.
@@ -95,6 +97,10 @@ pub(crate) struct Assembly {
     pub buffers: Vec<Draft>,
     pub constants: Vec<Vec<u8>>,
     pub kernels: Vec<Kernel>,
+    /// What was measured of products.
+    pub tuning: Tuning,
+    /// The kernels that are products, by their number.
+    pub products: BTreeMap<u32, ProductShape>,
     same: HashMap<Vec<u8>, u32>,
     /// The bytes of each thread's scratch memory.
     pub thread_bytes: Size,
@@ -109,8 +115,8 @@ pub(crate) struct Assembly {
 }
 
 impl Assembly {
-    pub fn new() -> Self {
-        Assembly { steps: vec![Vec::new()], ..Assembly::default() }
+    pub fn new(tuning: Tuning) -> Self {
+        Assembly { steps: vec![Vec::new()], tuning, ..Assembly::default() }
     }
 
     pub fn buffer(&mut self, draft: Draft) -> u32 {
@@ -191,7 +197,9 @@ impl Assembly {
         let work = written.work.as_constant().unwrap_or(SHARE).max(1);
         let grain = SizeExpression::Constant((SHARE / work).max(1));
         let (buffers, flops) = (written.buffers.clone(), written.flops.clone());
+        let product = written.product.clone();
         let kernel = self.kernel(written);
+        self.products.extend(product.map(|product| (kernel, product)));
         Launch { kernel, buffers, sizes, extent, grain, flops, bytes }
     }
 

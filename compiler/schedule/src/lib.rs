@@ -35,5 +35,6 @@ mod threshold;
 mod uses;
 mod writer;
 
+pub use contraction::usual_blocking;
 pub use error::ScheduleError;
 pub use plan::{plan, FormRequest, PlanRequest};

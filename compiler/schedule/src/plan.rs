@@ -12,7 +12,7 @@ use moe_grammar::Span;
 use moe_graph::{
     AxisId, Element, Function, Module, NodeId, Operation, Output, OutputKind, Parameter, ParameterKind, Size,
 };
-use moe_kernel::{Plan, Target};
+use moe_kernel::{Plan, Target, Tuning};
 use moe_runtime::program::{
     AxisDescription, Buffer, Form, KernelDescription, Observation, Offsets, Place, Program, SizeExpression,
     StateDescription, Step, Symbol, TensorDescription, WeightDescription, WeightSource,
@@ -34,6 +34,8 @@ pub struct PlanRequest<'a> {
     pub weight_sources: &'a BTreeMap<String, WeightSource>,
     /// Observed outputs to compute: dotted names, in which `*` stands for anything.
     pub observe: &'a [String],
+    /// What was measured to be faster for products on this machine than what is chosen without.
+    pub tuning: &'a Tuning,
     /// A place in the source as `file:line:column`.
     pub origin: &'a dyn Fn(Span) -> String,
 }
@@ -113,7 +115,7 @@ struct Edge<'a> {
 
 impl<'a> Edge<'a> {
     fn new(request: &'a PlanRequest<'a>) -> Self {
-        let (program, assembly) = (Program::empty(request.model), Assembly::new());
+        let (program, assembly) = (Program::empty(request.model), Assembly::new(request.tuning.clone()));
         Edge { request, program, assembly, forms: Vec::new(), prepared: BTreeMap::new() }
     }
 
@@ -397,7 +399,7 @@ impl<'a> Edge<'a> {
             origin: kernel.span.map(origin),
         };
         program.kernels = kernels.iter().map(describe).collect();
-        Plan { program, kernels }
+        Plan { program, kernels, products: self.assembly.products }
     }
 }
 

@@ -47,6 +47,7 @@ pub(crate) fn written(
         flops,
         bytes: None,
         by_segment: None,
+        product: None,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::arguments::BenchArguments;
 use crate::report::{print, Reporter, FINE};
-use moe_driver::{bench, BenchRequest, Session};
+use moe_driver::{bench, tune, BenchRequest, Session};
 
-/// Times the model and prints a table.
+/// Times the model, or ways to cut up its products, and prints a table.
 pub fn run(arguments: &BenchArguments, reporter: Reporter) -> u8 {
     let session = match Session::open(&arguments.file) {
         Ok(session) => session,
@@ -17,7 +17,8 @@ pub fn run(arguments: &BenchArguments, reporter: Reporter) -> u8 {
         repeat: arguments.repeat,
         profile: arguments.profile.clone(),
     };
-    match bench(&session, &(&arguments.selection).into(), &request) {
+    let measure = if arguments.tune { tune } else { bench };
+    match measure(&session, &(&arguments.selection).into(), &request) {
         Ok((text, notes)) => {
             reporter.report(&notes, &session.texts());
             print(&text);

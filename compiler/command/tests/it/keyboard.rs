@@ -189,6 +189,34 @@ fn a_bench_says_where_the_time_goes() {
     person.moe(&["bench", "small.moe", "--weights", "none.safetensors"]).wrong(&["none.safetensors"]);
 }
 
+#[test]
+fn what_a_bench_tunes_is_read_by_builds() {
+    let person = Person::new();
+    person.write("layer.moe", "moe 1\nmodel Layer[D = 64](x: f32[N, D]) -> f32[N, H] {\n    weight w: f32[D, H = 64]\n    x @ w\n}\n");
+    let bench = ["bench", "layer.moe", "--set", "N=9", "--backend", "cranelift", "--repeat", "1"];
+    let said = person.moe(&[&bench[..], &["--tune"]].concat()).fine();
+    assert!(said.out.contains("64 by 64 f32 ") && said.out.contains("layer.lock: "), "{}", said.out);
+    let lock = fs::read_to_string(person.path("layer.lock")).unwrap();
+    let mut contents: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let product = serde_json::json!({
+        "element": "F32", "products": 1, "terms": 64, "columns": 64, "packed": false, "pairs": false,
+    });
+    let blocking = serde_json::json!({ "vectors": 1, "panel_bytes": 1024, "rows": 8, "ahead": 0 });
+    contents["products"] = serde_json::json!([{ "product": product, "blocking": blocking }]);
+    person.write("layer.lock", contents.to_string());
+    let tuned = person.moe(&["emit", "layer.moe", "--stage", "kernels"]).fine().out;
+    person.moe(&bench).fine();
+    person.moe(&["build", "layer.moe", "--backend", "cranelift", "-o", "layer"]).fine();
+    contents["processor"] = "another".into();
+    person.write("layer.lock", contents.to_string());
+    let said = person.moe(&bench).fine();
+    assert!(said.err.contains("tuned-elsewhere") && said.err.contains("layer.lock"), "{}", said.err);
+    assert_ne!(person.moe(&["emit", "layer.moe", "--stage", "kernels"]).fine().out, tuned);
+    contents["products"][0]["blocking"]["rows"] = 0.into();
+    person.write("layer.lock", contents.to_string());
+    person.moe(&bench).wrong(&["E0021", "layer.lock"]);
+}
+
 /// Stretches of rows are drawn that the rows make up.
 #[test]
 fn ragged_inputs_are_drawn() {

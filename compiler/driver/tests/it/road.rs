@@ -29,6 +29,7 @@ pub fn plan_forms(forms: &[FormRequest], target: &Target, observe: &[String]) ->
         target,
         weight_sources: &BTreeMap::new(),
         observe,
+        tuning: &BTreeMap::new(),
         origin: &|_| String::new(),
     };
     let plan = moe_schedule::plan(&request).map_err(|error| error.to_string())?;

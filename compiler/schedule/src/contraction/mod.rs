@@ -19,6 +19,7 @@ pub(crate) use classify::product_of;
 use classify::{classify, Contraction};
 pub(crate) use lay::Layout;
 pub(crate) use panels::{weight_of, Panelled, Panels};
+pub use shape::usual as usual_blocking;
 use tile::Product;
 
 /// Schedules contractions with what is computed from them in the same place; false if they are none that tiles would serve, or several that

@@ -20,11 +20,8 @@ use crate::point::Point;
 use crate::scene::Scene;
 use crate::sizes::{self, ceiling};
 use moe_graph::{AxisId, NodeId, Size};
-use moe_kernel::{Comparison, Target, Value};
+use moe_kernel::{Comparison, ProductShape, Target, Value};
 use std::collections::BTreeMap;
-
-/// How many entries ahead of those that are read panels are asked for that are read once.
-const NEAR: i64 = 256;
 
 /// Schedules a product; false if its right sides are neither weights nor worth being laid in panels.
 pub(crate) fn schedule(
@@ -47,10 +44,15 @@ pub(crate) fn schedule(
         return Ok(false);
     }
     let count = product.contractions.len() as i64;
-    let shape = |scene: &Scene| {
-        let reduced = sizes::product(&scene.sizes(&first.reduced));
-        Shape::new(target, product.element, count, scene.size(first.column), &reduced)
+    let kind = |scene: &Scene| ProductShape {
+        element: product.element,
+        products: count,
+        terms: sizes::product(&scene.sizes(&first.reduced)).as_constant(),
+        columns: scene.size(first.column).as_constant(),
+        packed: first.grouped.is_some(),
+        pairs: !scene.pairs.is_empty(),
     };
+    let shape = |scene: &Scene| Shape::new(target, kind(scene), scene.size(first.column), &assembly.tuning);
     let Some(single) = shape(scene) else { return Ok(false) };
     let contractions: Vec<Contraction> = product
         .contractions
@@ -112,7 +114,8 @@ impl Product<'_> {
         (emitter.panels, emitter.pairs) = (sides.panels, sides.pairs);
         emitter.output(self.storage);
         let places = self.items(&mut emitter, shape)?;
-        let kernel = self.written(scene, &mut assembly.symbols, emitter, &places, active)?;
+        let mut kernel = self.written(scene, &mut assembly.symbols, emitter, &places, active)?;
+        kernel.product = Some(shape.product.clone());
         assembly.launch(kernel)
     }
 
@@ -222,7 +225,7 @@ impl Product<'_> {
         rows: Option<Stretch>,
         vectors: &Vectors,
     ) -> Result<(), ScheduleError> {
-        e.ahead = NEAR;
+        e.ahead = shape.near;
         let Some(rows) = rows else { return self.panel_tile(e, std::slice::from_ref(point), vectors) };
         let count = self.known_rows(e)?;
         if let Some(count) = count.filter(|count| *count <= shape.rows as i64) {
@@ -240,7 +243,7 @@ impl Product<'_> {
         let points = self.row_points(e, point, full, shape.rows, shape.rows)?;
         e.ahead = shape.ahead;
         self.panel_tile(e, &points, vectors)?;
-        e.ahead = NEAR;
+        e.ahead = shape.near;
         e.w.close_loop(open, &[]);
         if count.is_some_and(|count| count % step == 0) {
             return Ok(());

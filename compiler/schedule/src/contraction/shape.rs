@@ -2,8 +2,8 @@
 
 use crate::scene::computed;
 use crate::sizes::{ceiling, rounded_up};
-use moe_graph::{Element, Size};
-use moe_kernel::Target;
+use moe_graph::Size;
+use moe_kernel::{Blocking, ProductShape, Target, Tuning};
 
 /// The bytes of the panels that an item reads again for each tile of rows, about: a part of a second cache.
 const PANEL_BYTES: i64 = 1 << 19;
@@ -15,11 +15,14 @@ const MOST_ROWS: i64 = 192;
 const GROUPS: i64 = 8;
 /// Weights of fewer entries for each product are read as they are.
 const SMALL: i64 = 512;
+/// How many entries ahead of those that are read panels are asked for that are read once.
+const NEAR: i64 = 256;
 /// How many places a sum that is not known is taken to go over.
 const TYPICAL: i64 = 1024;
 
 /// The shape of a product's tiles and items.
 pub(super) struct Shape {
+    pub product: ProductShape,
     pub lanes: u32,
     /// The rows of a tile.
     pub rows: usize,
@@ -32,43 +35,56 @@ pub(super) struct Shape {
     pub row_block: i64,
     /// How many entries the next tile's panels lie behind this one's.
     pub ahead: i64,
+    /// How many entries ahead of those that are read panels are asked for that are read once.
+    pub near: i64,
+}
+
+/// How a product is cut up if nothing else was measured to be faster; `None` if panels do not serve it.
+pub fn usual(target: &Target, product: &ProductShape) -> Option<Blocking> {
+    let lanes = lanes(target, product);
+    let small = |columns: i64| {
+        columns < lanes || product.terms.is_some_and(|terms| columns.saturating_mul(terms) < SMALL)
+    };
+    if lanes < 2 || product.columns.is_some_and(small) {
+        return None;
+    }
+    let most = if sums(target) > 8 { 3 } else { 2 };
+    let columns = |own: i64| rounded_up(own, lanes).min(most);
+    let vectors = if product.products > 1 { 1 } else { product.columns.map_or(most, columns) };
+    Some(Blocking { vectors, panel_bytes: PANEL_BYTES, rows: MOST_ROWS, ahead: NEAR })
+}
+
+fn lanes(target: &Target, product: &ProductShape) -> i64 {
+    i64::from(target.vector_bytes) / computed(product.element).bytes().max(4) as i64
+}
+
+/// As many sums as leave registers for the operands.
+fn sums(target: &Target) -> i64 {
+    match (target.vector_registers, target.fused_multiply_add) {
+        (32.., _) => 24,
+        (_, true) => 12,
+        (_, false) => 8,
+    }
 }
 
 impl Shape {
-    pub fn new(
-        target: &Target,
-        element: Element,
-        contractions: i64,
-        columns: Size,
-        reduced: &Size,
-    ) -> Option<Shape> {
-        let width = computed(element).bytes().max(4) as i64;
-        let lanes = i64::from(target.vector_bytes) / width;
-        let small = |columns: i64| {
-            columns < lanes
-                || reduced.as_constant().is_some_and(|reduced| columns.saturating_mul(reduced) < SMALL)
-        };
-        if lanes < 2 || columns.as_constant().is_some_and(small) {
-            return None;
-        }
-        // As many sums as leave registers for the operands.
-        let (sums, most) = match (target.vector_registers, target.fused_multiply_add) {
-            (32.., _) => (24, 3),
-            (_, true) => (12, 3),
-            (_, false) => (8, 2),
-        };
-        let known = columns.as_constant();
-        let vectors =
-            if contractions > 1 { 1 } else { known.map_or(most, |own| rounded_up(own, lanes).min(most)) };
-        let rows = (sums / (contractions * vectors)).clamp(1, 12);
-        let reduced = reduced.as_constant().unwrap_or(TYPICAL);
-        let tile_bytes = (contractions * vectors * lanes * reduced).saturating_mul(width).max(1);
+    pub fn new(target: &Target, product: ProductShape, columns: Size, tuning: &Tuning) -> Option<Shape> {
+        let usual = usual(target, &product)?;
+        let Blocking { vectors, panel_bytes, rows: most_rows, ahead: near } =
+            *tuning.get(&product).unwrap_or(&usual);
+        let width = computed(product.element).bytes().max(4) as i64;
+        let lanes = lanes(target, &product);
+        let known = product.columns;
+        let vectors = known.map_or(vectors, |own| rounded_up(own, lanes).min(vectors)).max(1);
+        let rows = (sums(target) / (product.products * vectors)).clamp(1, 12);
+        let terms = product.terms.unwrap_or(TYPICAL);
+        let tile_bytes = (product.products * vectors * lanes * terms).saturating_mul(width).max(1);
         let most = known.map_or(i64::MAX, |own| rounded_up(rounded_up(own, vectors * lanes), GROUPS));
-        let group = (PANEL_BYTES / tile_bytes).min(most).max(1);
-        let row_block = (ROW_BYTES / reduced.saturating_mul(width).max(1)).min(MOST_ROWS) / rows * rows;
-        let ahead = vectors * lanes * reduced;
+        let group = (panel_bytes / tile_bytes).min(most).max(1);
+        let row_block = (ROW_BYTES / terms.saturating_mul(width).max(1)).min(most_rows) / rows * rows;
+        let ahead = vectors * lanes * terms;
         let (lanes, row_block) = (lanes as u32, row_block.max(4 * rows));
-        Some(Shape { lanes, rows: rows as usize, vectors, columns, group, row_block, ahead })
+        Some(Shape { lanes, rows: rows as usize, vectors, columns, group, row_block, ahead, near, product })
     }
 
     /// The columns of a tile.

@@ -1,9 +1,12 @@
 //! Products of two inputs: laid in panels while running where there are rows enough, read as they lie where not.
 
 use crate::support::{
-    check_rows, expected, model, plan, random, rough, run, sized, Split, AVX2, AVX512, CRANELIFT,
+    check_rows, expected, model, plan, plan_tuned, random, rough, run, sized, Machine, Split, AVX2, AVX512,
+    CRANELIFT,
 };
 use moe_graph::Element;
+use moe_kernel::{Blocking, Tuning};
+use moe_schedule::FormRequest;
 
 /// How many launches lay operands in panels.
 fn laid(plan: &moe_kernel::Plan) -> usize {
@@ -90,5 +93,37 @@ fn lanes_along_the_sum() {
             "model Right(x: f32[N, D = {summed}], y: f32[H = {columns}, D]) -> f32[N, H] {{ x @ y }}"
         );
         check(&text, &[("N", rows)], 0);
+    }
+}
+
+/// However products are cut up, each sum is added up in the same order.
+#[test]
+fn what_was_measured_changes_no_bits() {
+    let text = "moe 1
+use std::expert::swiglu::swiglu
+use std::gate::top_k::top_k
+model Mixture[D = 33, H = 50, E = 4, K = 2](x: f32[N, D]) -> f32[N, D] {
+    part gate = top_k[E, K]
+    part experts = [swiglu[H]; E]
+    let g = gate(x)
+    x + sum e: E { g[_, e] * experts[e](x) }
+}";
+    let module = model(text, None, true);
+    let given: Vec<_> = sized(&module, &[("N", 40)]).iter().map(|tensor| rough(tensor, 7)).collect();
+    for target in [CRANELIFT, AVX2, AVX512] {
+        let forms = [FormRequest::only(&module)];
+        let run = |tuning: &Tuning| {
+            let plan = plan_tuned(&forms, &[], &target, &[], tuning);
+            let products: Vec<_> = plan.products.values().cloned().collect();
+            (Machine::new(&plan, &module, &given, Split::Odd).run().unwrap(), products)
+        };
+        let (usual, products) = run(&Tuning::new());
+        assert!(products.len() >= 2 && products.iter().any(|product| product.products == 2), "{products:?}");
+        for (vectors, panel_bytes, rows, ahead) in [(1, 1, 1, 0), (4, 1 << 20, 48, 1024), (8, 1 << 12, 9, 3)]
+        {
+            let blocking = Blocking { vectors, panel_bytes, rows, ahead };
+            let tuning = products.iter().map(|product| (product.clone(), blocking)).collect();
+            assert_eq!(run(&tuning).0, usual, "{blocking:?}");
+        }
     }
 }

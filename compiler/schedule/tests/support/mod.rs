@@ -3,7 +3,7 @@
 mod sources;
 
 use moe_graph::{Builder, Module};
-use moe_kernel::{interpret, Kernel, Plan, Target};
+use moe_kernel::{interpret, Kernel, Plan, Target, Tuning};
 use moe_runtime::program::{Count, Form, Launch, Place, Program, SizeExpression, Step};
 use moe_runtime::sizes::evaluate;
 use moe_runtime::Tensor;
@@ -46,6 +46,17 @@ pub fn plan_observed(module: &Module, target: &Target, observe: &[String]) -> Pl
 
 /// Plans forms of a module that the product of `rows` chooses among.
 pub fn plan_forms(forms: &[FormRequest], rows: &[String], target: &Target, observe: &[String]) -> Plan {
+    plan_tuned(forms, rows, target, observe, &Tuning::new())
+}
+
+/// The same with products cut up as given.
+pub fn plan_tuned(
+    forms: &[FormRequest],
+    rows: &[String],
+    target: &Target,
+    observe: &[String],
+    tuning: &Tuning,
+) -> Plan {
     let request = moe_schedule::PlanRequest {
         forms,
         rows,
@@ -53,6 +64,7 @@ pub fn plan_forms(forms: &[FormRequest], rows: &[String], target: &Target, obser
         target,
         weight_sources: &BTreeMap::new(),
         observe,
+        tuning,
         origin: &|span| format!("test.moe:{}", span.start),
     };
     let plan = moe_schedule::plan(&request).unwrap();
