@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::execute::Execution;
 use crate::memory::AlignedBytes;
 use crate::pool::{thread_count, Pool};
-use crate::program::{KernelFunction, Program};
+use crate::program::{KernelFunction, Launch, Place, Program};
 use crate::record::Record;
 use crate::resolve::{self, Location, ReadyBuffer};
 use crate::verify::verify;
@@ -161,8 +161,25 @@ impl Parts {
             rounds: Vec::new(),
             arguments: Vec::new(),
         };
-        // SAFETY: the program was verified, each address has the bytes that `resolve_prepare` checked, and whoever made the
-        // kernels vouches for them.
-        launches.iter().try_for_each(|launch| unsafe { execution.launch(launch) })
+        for (launch, described) in launches.iter().zip(&self.program.prepare) {
+            // SAFETY: the program was verified, each address has the bytes that `resolve_prepare` checked, and whoever made the
+            // kernels vouches for them.
+            unsafe { execution.launch(launch) }?;
+            self.release(described);
+        }
+        Ok(())
+    }
+
+    /// Lets go of the weights that a launch has read: with few exceptions they are never read again, and would fill twice the memory.
+    fn release(&self, launch: &Launch) {
+        let Some(file) = &self.file else { return };
+        let places = launch.buffers.iter().filter_map(|id| self.program.buffers.get(*id as usize));
+        for buffer in places {
+            if let Place::Weight(index) = buffer.place {
+                if let Some(LoadedWeight::InFile(range)) = self.weights.get(index as usize) {
+                    file.release(range);
+                }
+            }
+        }
     }
 }

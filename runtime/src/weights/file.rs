@@ -112,6 +112,17 @@ impl WeightFile {
         self.storage.bytes().get(range).unwrap_or_default()
     }
 
+    /// Says that bytes will hardly be read again: a mapped file's need no memory any more, and come back from the file if they are read.
+    pub(crate) fn release(&self, range: &Range<usize>) {
+        #[cfg(unix)]
+        if let Storage::Mapped(map) = &self.storage {
+            // SAFETY: the map is shared with the file and never written, so what is read after this is the same. It is only a wish.
+            let _ = unsafe {
+                map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len())
+            };
+        }
+    }
+
     /// A tensor; `None` if there is none of that name, or of an element type that programs do not have.
     pub fn tensor(&self, name: &str) -> Option<TensorRef<'_>> {
         let entry = self.entries.get(name)?;
