@@ -2,8 +2,8 @@
 
 use crate::axes::{AxisKey, AxisTable};
 use crate::value::Tensor;
-use moe_graph::{AxisId, Builder, Function, NodeId, Operation, ParameterKind, Type};
-use std::collections::BTreeMap;
+use moe_graph::{AxisId, Builder, Function, Node, NodeId, Operation, ParameterKind, ScalarFunction, Type};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A function under construction.
 pub(crate) struct Level {
@@ -99,6 +99,52 @@ impl Level {
         keys.iter().map(|key| self.axis(*key, table)).collect()
     }
 
+    /// Whether a node is made of numbers, tables and places alone, none of them along `round`.
+    fn is_given(&self, node: NodeId, round: Option<AxisKey>) -> bool {
+        let (mut open, mut seen) = (vec![node], BTreeSet::new());
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let Some(node) = self.builder.function().node(id) else { return false };
+            let varies = |axis: &AxisId| self.key(*axis).is_none_or(|key| Some(key) == round);
+            let fits = match node.operation {
+                Operation::Constant(_)
+                | Operation::Coordinate(_)
+                | Operation::Table(_)
+                | Operation::Map { .. }
+                | Operation::Cast(_) => !node.ty.axes.iter().any(varies),
+                _ => false,
+            };
+            if !fits {
+                return false;
+            }
+            open.extend(&node.operands);
+        }
+        true
+    }
+
+    /// Whether a node is a parameter where a condition on places holds, or several do, and a number elsewhere.
+    fn is_masked(&self, node: NodeId, round: Option<AxisKey>) -> bool {
+        let node_of = |id: NodeId| self.builder.function().node(id);
+        let mut found = node_of(node);
+        let mut masked = false;
+        while let Some(Node {
+            operation: Operation::Map { function: ScalarFunction::Select, .. },
+            operands,
+            ..
+        }) = found
+        {
+            let [condition, inner, otherwise] = operands.as_slice() else { return false };
+            if !self.is_given(*condition, round) || !self.is_given(*otherwise, round) {
+                return masked;
+            }
+            masked = true;
+            found = node_of(*inner);
+        }
+        masked && found.is_some_and(|node| matches!(node.operation, Operation::Parameter(_)))
+    }
+
     /// A parameter, and its index.
     pub fn parameter(&mut self, name: &str, kind: ParameterKind, ty: Type) -> (u32, NodeId) {
         let index = self.builder.function().parameters.len() as u32;
@@ -176,27 +222,65 @@ impl Levels {
         let Some(outer) = into.checked_sub(1).and_then(|outer| self.levels.get(outer)) else { return node };
         let ty = outer.builder.ty(node);
         let keys: Vec<AxisKey> = ty.axes.iter().filter_map(|id| outer.key(*id)).collect();
-        let operation = outer.builder.function().node(node).map(|node| node.operation.clone());
         let Some(level) = self.levels.get_mut(into) else { return node };
         let stacked = round.is_some_and(|axis| keys.contains(&axis));
         if let Some(known) = level.imports.get(&(node, stacked)) {
             return *known;
         }
-        let made = match operation {
-            Some(Operation::Constant(value)) => level.builder.constant(value),
-            _ => {
-                let inner: Vec<AxisKey> =
-                    keys.iter().copied().filter(|key| !stacked || Some(*key) != round).collect();
-                let axes = level.axes(&inner, table);
-                let name = format!("in{}", level.builder.function().parameters.len());
-                let ty = Type { element: ty.element, axes };
-                let (index, made) = level.parameter(&name, ParameterKind::Input, ty);
-                if stacked { &mut level.stacked } else { &mut level.shared }.push((index, node));
-                made
+        if let Some(made) = self.made_inside(node, into, round, table) {
+            if let Some(level) = self.levels.get_mut(into) {
+                level.imports.insert((node, stacked), made);
             }
-        };
+            return made;
+        }
+        let Some(level) = self.levels.get_mut(into) else { return node };
+        let inner: Vec<AxisKey> =
+            keys.iter().copied().filter(|key| !stacked || Some(*key) != round).collect();
+        let axes = level.axes(&inner, table);
+        let name = format!("in{}", level.builder.function().parameters.len());
+        let ty = Type { element: ty.element, axes };
+        let (index, made) = level.parameter(&name, ParameterKind::Input, ty);
+        if stacked { &mut level.stacked } else { &mut level.shared }.push((index, node));
         level.imports.insert((node, stacked), made);
         made
+    }
+
+    /// What a round may make for itself instead of taking it from outside, so that what is known of it is known inside: numbers, tables, conditions on
+    /// places, and what such conditions choose. Nothing that varies from round to round.
+    fn made_inside(
+        &mut self,
+        node: NodeId,
+        into: usize,
+        round: Option<AxisKey>,
+        table: &AxisTable,
+    ) -> Option<NodeId> {
+        let outer = self.levels.get(into.checked_sub(1)?)?;
+        let found = outer.builder.function().node(node)?.clone();
+        let key = |axis: &AxisId| outer.key(*axis).filter(|key| Some(*key) != round);
+        if !outer.is_given(node, round) && !outer.is_masked(node, round) {
+            return None;
+        }
+        match found.operation {
+            Operation::Coordinate(axis) => {
+                let key = key(&axis)?;
+                let level = self.levels.get_mut(into)?;
+                let axis = level.axis(key, table);
+                level.builder.add(Operation::Coordinate(axis), &[]).ok()
+            }
+            Operation::Table(index) => {
+                let keys: Vec<AxisKey> = found.ty.axes.iter().map(key).collect::<Option<_>>()?;
+                let values = outer.builder.function().tables.get(index as usize)?.clone();
+                let level = self.levels.get_mut(into)?;
+                let ty = Type { element: found.ty.element, axes: level.axes(&keys, table) };
+                Some(level.builder.table(ty, values))
+            }
+            Operation::Constant(value) => Some(self.levels.get_mut(into)?.builder.constant(value)),
+            operation => {
+                let operands: Vec<NodeId> =
+                    found.operands.iter().map(|operand| self.import(*operand, into, round, table)).collect();
+                self.levels.get_mut(into)?.builder.add(operation, &operands).ok()
+            }
+        }
     }
 }
 

@@ -354,7 +354,7 @@ impl Elaborator<'_> {
         Some(())
     }
 
-    /// A weight that is one number at the places where that is known. A round of a loop would not know them.
+    /// A weight that is one number at the places where that is known.
     fn with_what_is_known(
         &mut self,
         dotted: &str,
@@ -362,9 +362,6 @@ impl Elaborator<'_> {
         element: Element,
         axes: &[AxisKey],
     ) -> NodeId {
-        if self.levels.current() > 0 {
-            return weight;
-        }
         let Some(known) = self.known.get(dotted).cloned() else { return weight };
         let fits = |places: &KnownPlaces| {
             let size = axes.get(places.axis).and_then(|axis| self.axes.axis_size(*axis).as_constant());

@@ -434,7 +434,7 @@ impl Program {
     }
 
     /// As [`Program::elaborate`], for weights of which something is known: each is its number at these places as if the source said so, so that it
-    /// absorbs there. A weight of a loop's rounds stays as it is.
+    /// absorbs there.
     ///
     /// # Errors
     /// All mistakes of the model and of what it uses.

@@ -37,6 +37,10 @@ impl Elaborator<'_> {
     /// degrees are verified while running.
     fn with_fact(&mut self, tensor: &Tensor, node: NodeId) -> Option<NodeId> {
         let current = self.levels.current();
+        // What is made inside is known there by itself.
+        if self.levels.get(current)?.builder.fact(node).is_some() {
+            return None;
+        }
         let outside = self.levels.get_mut(tensor.level)?;
         let fact = outside.builder.fact(tensor.node)?.clone();
         let is_mask = matches!(fact.support.expression, SupportExpression::Mask(_));

@@ -7,6 +7,7 @@
 mod bits;
 mod calls;
 mod facts;
+mod given;
 mod layers;
 mod maker;
 mod mixture;
@@ -42,7 +43,7 @@ pub struct Options {
     pub selection: bool,
     /// Mixtures of experts.
     pub mixtures: bool,
-    /// Layers with scales and biases, and with a matrix for each row.
+    /// Layers with scales and biases, with a matrix for each row, with weights of which places are left out, and over rows of tables put together.
     pub layers: bool,
     /// Packing written out.
     pub packing: bool,
@@ -170,6 +171,7 @@ fn choices(options: &Options, calls: bool) -> Vec<Step> {
     }
     if options.layers {
         steps.extend([layers::scaled_layer as Step, layers::scaled_layer, layers::chosen_matrices]);
+        steps.extend([given::pruned_layer as Step, given::joined_features]);
     }
     if options.packing {
         steps.extend([moves::packing as Step; 4]);

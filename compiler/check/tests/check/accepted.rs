@@ -288,6 +288,20 @@ model M[D = 4, E = 5, K = 2](x: f32[N, D], n: i64) -> f32[N, D] {{
 }
 
 #[test]
+fn conditions_on_places_are_made_inside() {
+    let module = elaborate(
+        "model M[D = 4](x: f32[N, D], n: i64) -> f32[N, D] {
+    let keep = coordinate(D) % 2 == 0
+    fold n with y = x { where(keep, y, 0) + 1 }
+}",
+    );
+    let body = &module.functions[0];
+    let operations: Vec<&str> = body.nodes.iter().map(|node| node.operation.name()).collect();
+    assert_eq!(body.parameters.len(), 1, "{operations:?}");
+    assert!(operations.contains(&"coordinate") && !operations.contains(&"expect"), "{operations:?}");
+}
+
+#[test]
 fn the_language_computes_what_it_says() {
     let text = include_str!("language.moe");
     let program = program(text);

@@ -85,7 +85,7 @@ fn tensors(module: &Module, rows: i64) -> Vec<Tensor> {
                 let entry = |(place, value): (usize, f32)| match parameter.name.as_str() {
                     "pruned" if place % 4 != 1 => 0.0,
                     "thirds" if place % 3 != 1 => 0.0,
-                    "columns" if place % last % 3 != 1 => 0.0,
+                    "columns" | "blocks.columns" if place % last % 3 != 1 => 0.0,
                     "dead" if place == 1 => f32::NEG_INFINITY,
                     _ => value,
                 };
@@ -316,6 +316,30 @@ model Channels[D = 64, H = 96](x: f32[N, D]) -> f32[N, D] {
 ";
     // Of every three hidden channels two have no weights before them.
     within_specialized("given_channels", text, 64, N * (2.0 * 64.0 * 32.0 + 32.0 + 2.0 * 32.0 * 64.0));
+}
+
+#[test]
+fn ranks_that_are_zero_in_all_given_layers() {
+    let text = "moe 1
+layer block[R](x: f32[N, D]) -> f32[N, D] {
+    weight columns: f32[D, R] = glorot
+    weight up: f32[R, D] = glorot
+    (max(x @ columns, 0)) @ up
+}
+
+model Layers[D = 64, R = 24, L = 3](x: f32[N, D]) -> f32[N, D] {
+    part blocks = [block[R]; L]
+    repeat i in L { x = x + blocks[i](x) }
+    x
+}
+";
+    // Of every three ranks two have no weights before them, in every layer.
+    within_specialized(
+        "given_layers",
+        text,
+        64,
+        3.0 * N * (2.0 * 64.0 * 8.0 + 8.0 + 2.0 * 8.0 * 64.0 + 64.0),
+    );
 }
 
 #[test]
