@@ -141,7 +141,7 @@ impl Search<'_> {
         let operands: Vec<Rc<Entries>> =
             operands.iter().map(|operand| self.class(*operand)).collect::<Option<_>>()?;
         let axes = operands.iter().flat_map(|operand| operand.axes.iter().copied()).collect();
-        self.by_place(axes, &|axes, places| {
+        self.by_place(axes, |axes, places| {
             let own: Option<Vec<Scalar>> = operands.iter().map(|operand| operand.at(axes, places)).collect();
             function(&own?)
         })
@@ -152,7 +152,7 @@ impl Search<'_> {
         let [table, index] = operands else { return None };
         let (table, index) = (self.class(*table)?, self.class(*index)?);
         let others = table.axes.iter().copied().filter(|own| *own != axis);
-        self.by_place(others.chain(index.axes.iter().copied()).collect(), &|axes, places| {
+        self.by_place(others.chain(index.axes.iter().copied()).collect(), |axes, places| {
             let row = usize::try_from(index.at(axes, places)?.as_integer()?).ok()?;
             let length = table.axes.iter().zip(&table.lengths).find(|(own, _)| **own == axis)?.1;
             if row >= *length {
@@ -166,7 +166,7 @@ impl Search<'_> {
     fn by_place(
         &self,
         axes: BTreeSet<AxisId>,
-        entry: &dyn Fn(&[AxisId], &[usize]) -> Option<Scalar>,
+        entry: impl Fn(&[AxisId], &[usize]) -> Option<Scalar>,
     ) -> Option<Entries> {
         let axes: Vec<AxisId> = axes.into_iter().collect();
         let lengths: Vec<usize> = axes.iter().map(|axis| self.length(*axis)).collect::<Option<_>>()?;
