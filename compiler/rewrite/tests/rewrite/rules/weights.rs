@@ -55,8 +55,10 @@ pub const FIRES: &[Case] = &[
         let y = layer(m, scaled, w, &["D", "I"], true);
         m.output(y);
     }),
+    // What is divided by is not 0: where these graphs grow on, an infinite factor is outside what is equal in real arithmetic.
     case("scale-into-weight", |m| {
-        let (x, s, w) = (m.input("wild", &["N", "D"]), m.weight("s", &["D"]), m.weight("w", &["D", "H"]));
+        let (x, w) = (m.input("wild", &["N", "D"]), m.weight("w", &["D", "H"]));
+        let s = positive(m, "s", &["D"]);
         let divided = m.map(F::Divide, &[x, s]);
         for x_first in [true, false] {
             let y = layer(m, divided, w, &["D"], x_first);
