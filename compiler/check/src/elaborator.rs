@@ -74,8 +74,8 @@ pub(crate) struct State {
     pub called: Option<Span>,
     /// Where its next value is set.
     pub next: Option<Span>,
-    /// The entries of a stack that calls have taken by number.
-    pub places: Vec<i64>,
+    /// The entries of stacks that calls have taken, as far as they are known.
+    pub places: Vec<Vec<Option<i64>>>,
     /// Axes of the present call that the entry calls otherwise.
     pub renamed: Vec<(AxisKey, AxisKey)>,
 }

@@ -45,7 +45,7 @@ impl Elaborator<'_> {
         state.called = Some(span);
         state.next = None;
         state.level = level;
-        state.places.extend(fixed(&stack).map(|(_, place)| place));
+        state.places.push(places(&stack));
         state.renamed = own.iter().copied().zip(entry.iter().copied()).filter(|(a, b)| a != b).collect();
         state.stack.clone_from(&stack);
         let mut tensor = self.state_at(&dotted, level)?;
@@ -97,9 +97,11 @@ impl Elaborator<'_> {
     /// different entries.
     fn may_be_called(&mut self, dotted: &str, stack: &[StackIndex], span: Span) -> bool {
         let Some(state) = self.states.get(dotted) else { return true };
-        let places: Vec<i64> = fixed(stack).map(|(_, place)| place).collect();
-        let other = matches!(places.as_slice(), [place] if !state.places.contains(place));
-        if state.called.is_none() || self.mode == Mode::Test || (other && !state.places.is_empty()) {
+        let own = places(stack);
+        let apart = |other: &Vec<Option<i64>>| {
+            own.iter().zip(other).any(|pair| matches!(pair, (Some(a), Some(b)) if a != b))
+        };
+        if state.called.is_none() || self.mode == Mode::Test || state.places.iter().all(apart) {
             return true;
         }
         let call = self.frame().call.unwrap_or(span);
@@ -340,33 +342,71 @@ impl Elaborator<'_> {
         let current = self.levels.current();
         let whole = self.state_at(dotted, current)?;
         let all: BTreeSet<AxisKey> = tensor.axes.iter().chain(&tensor.bound).copied().collect();
-        let taken: Vec<AxisKey> = fixed(&state.stack).map(|(axis, _)| axis).collect();
-        let fits = all.iter().all(|axis| whole.axes.contains(axis) && !taken.contains(axis));
-        let gathered = state.stack.iter().any(|index| matches!(index, StackIndex::Gathered(..)));
-        if tensor.element != state.element || !fits || gathered || taken.len() > 1 {
-            let own: Vec<AxisKey> = whole.axes.iter().copied().filter(|axis| !taken.contains(axis)).collect();
+        let taken: Vec<StackIndex> = state.stack.iter().filter(|index| index.chooses()).cloned().collect();
+        self.expect_one_entry(&taken, dotted, span)?;
+        let is_taken = |axis: &AxisKey| taken.iter().any(|index| index.axis() == *axis);
+        let fits = all.iter().all(|axis| whole.axes.contains(axis) && !is_taken(axis));
+        if tensor.element != state.element || !fits {
+            let own: Vec<AxisKey> = whole.axes.iter().copied().filter(|axis| !is_taken(axis)).collect();
             let wanted = format!("{}{}", state.element, self.show_axes(&own));
             let name = dotted.rsplit('.').next().unwrap_or(dotted);
-            let mut mistake = Diagnostic::error("E0210", span, format!("the state `{name}` is {wanted}"))
+            let mistake = Diagnostic::error("E0210", span, format!("the state `{name}` is {wanted}"))
                 .label(format!("this is {}", self.show(&tensor)));
-            if gathered || taken.len() > 1 {
-                mistake =
-                    mistake.hint("a state of a part chosen by a computed index can be read, but not set");
-            }
             self.error(mistake);
             return None;
         }
-        let Some((axis, place)) = fixed(&state.stack).next() else { return Some(tensor) };
-        // One entry of the stack: the others stay, or are what other calls set them to.
+        if taken.is_empty() {
+            return Some(tensor);
+        }
+        // Entries of the stack: the others stay, or are what other calls set them to.
         let pending = self.levels.get(current).and_then(|level| level.next.get(dotted)).cloned();
-        let base = pending.unwrap_or(whole);
-        let at = self.constant(Scalar::index(place), span)?;
-        let nodes = [self.here(&base), self.here(&tensor), self.here(&at)];
-        let base = self.spread(nodes[0], axis, span)?;
-        let operation = Operation::Scatter { over: Vec::new(), axis: self.id(axis) };
-        let node = self.add(operation, &[base, nodes[1], nodes[2]], span)?;
+        let set = self.with_entry(&pending.unwrap_or(whole), tensor, &taken, span)?;
         let axes = self.states.get(dotted).map_or_else(Vec::new, |state| state.axes.clone());
-        Some(self.tensor(node, tensor.element, axes, BTreeSet::new()))
+        Some(Tensor { axes, ..set })
+    }
+
+    /// Checks that a state is set for one entry of a stack, and not for each entry of an index: several of these may name one part.
+    fn expect_one_entry(&mut self, indices: &[StackIndex], dotted: &str, span: Span) -> Option<()> {
+        let axis = indices.iter().find_map(|index| match index {
+            StackIndex::Gathered(_, index) => index.axes.iter().chain(&index.bound).next().copied(),
+            _ => None,
+        });
+        let Some(axis) = axis else { return Some(()) };
+        let (name, state) = (self.axes.name(axis), dotted.rsplit('.').next().unwrap_or(dotted));
+        let message = format!("the state `{state}` would be set for each entry of `{name}`");
+        let mistake = Diagnostic::error("E0415", span, message)
+            .label(format!("its part is chosen for each entry of `{name}`, and several may choose the same"))
+            .hint("choose one part by a number without axes, or go through all parts: `sum e: E { … }`");
+        self.error_of_axes(mistake, &[axis]);
+        None
+    }
+
+    /// A value with another entry at indices along its axes, the outermost first.
+    fn with_entry(
+        &mut self,
+        base: &Tensor,
+        entry: Tensor,
+        indices: &[StackIndex],
+        span: Span,
+    ) -> Option<Tensor> {
+        let Some((index, inner)) = indices.split_first() else { return Some(entry) };
+        let axis = index.axis();
+        let entry = if inner.is_empty() {
+            entry
+        } else {
+            let whole = self.take(base, axis, index, span)?;
+            self.with_entry(&whole, entry, inner, span)?
+        };
+        let at = match index {
+            StackIndex::Fixed(_, place) => self.constant(Scalar::index(*place), span)?,
+            StackIndex::Gathered(_, index) => index.clone(),
+            StackIndex::Bound(_) | StackIndex::Round(..) => return Some(entry),
+        };
+        let nodes = [self.here(base), self.here(&entry), self.here(&at)];
+        let whole = self.spread(nodes[0], axis, span)?;
+        let operation = Operation::Scatter { over: Vec::new(), axis: self.id(axis) };
+        let node = self.add(operation, &[whole, nodes[1], nodes[2]], span)?;
+        Some(self.tensor(node, entry.element, base.axes.clone(), BTreeSet::new()))
     }
 
     /// What states become when a step ends; those that nothing sets stay as they are.
@@ -399,10 +439,11 @@ impl Elaborator<'_> {
     }
 }
 
-/// The indices by one coordinate.
-fn fixed(stack: &[StackIndex]) -> impl Iterator<Item = (AxisKey, i64)> + '_ {
-    stack.iter().filter_map(|index| match index {
-        StackIndex::Fixed(axis, place) => Some((*axis, *place)),
+/// The places that are known along the axes of a stack.
+fn places(stack: &[StackIndex]) -> Vec<Option<i64>> {
+    let place = |index: &StackIndex| match index {
+        StackIndex::Fixed(_, place) => Some(*place),
         _ => None,
-    })
+    };
+    stack.iter().map(place).collect()
 }

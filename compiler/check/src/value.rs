@@ -180,6 +180,11 @@ impl StackIndex {
             | StackIndex::Gathered(axis, _) => *axis,
         }
     }
+
+    /// Whether it chooses entries, and does not go through all of them.
+    pub fn chooses(&self) -> bool {
+        matches!(self, StackIndex::Fixed(..) | StackIndex::Gathered(..))
+    }
 }
 
 impl Value {

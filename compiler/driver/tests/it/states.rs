@@ -195,6 +195,19 @@ fn parts_of_a_stack_called_by_number_have_their_entries() {
 }
 
 #[test]
+fn parts_of_stacks_are_chosen_by_numbers_that_come_with_a_step() {
+    let step = |i: i64, j: i64| vec![floats(&[4], 1.0), indices(&[], &[i]), indices(&[], &[j])];
+    let seen = compare("Chosen", &[], &[step(0, 1), step(2, 0), step(0, 1), step(0, 0)]);
+    let first = |step: usize, name: &str| seen[step][name].to_f64()[0];
+    // The third step finds what the first has left, the others nothing.
+    for name in ["other", "both"] {
+        assert_eq!(first(1, name), first(0, name), "{name}");
+        assert_ne!(first(2, name), first(0, name), "{name}");
+    }
+    assert_eq!(first(3, "both"), first(0, "both"));
+}
+
+#[test]
 fn numbers_are_drawn_by_key_and_place() {
     let weights = [("gate.weight", floats(&[4, 4], -1.0))];
     let step = |seed, rounds| vec![floats(&[3, 4], 0.25), indices(&[], &[seed]), indices(&[], &[rounds])];

@@ -162,7 +162,7 @@ fn written(maker: &mut Maker) -> Option<Value> {
     }
 }
 
-/// Layers of a stack, each with a state of its own, in the rounds of a loop.
+/// Layers of a stack, each with a state of its own, in the rounds of a loop, or one of them.
 fn in_rounds(maker: &mut Maker) -> Option<Value> {
     let (value, features) = featured(maker)?;
     let rows = match value.axes.as_slice() {
@@ -206,10 +206,20 @@ fn in_rounds(maker: &mut Maker) -> Option<Value> {
         String::new()
     };
     maker.line(&format!("part {part} = [{name}; {}]", layers.name));
+    maker.body.stateful = true;
+    if maker.random.once_in(3) {
+        let chosen = if maker.random.once_in(3) {
+            maker.random.below(length).to_string()
+        } else {
+            maker.met("a state of a part chosen while running");
+            maker.input("choice", Element::I64, &[], Contents::Below(length))?.text
+        };
+        maker.line(&format!("let {h} = {part}[{chosen}]({}{at})", value.text));
+        return Some(Value { text: h, bits: INPUT, ..value });
+    }
     maker.line(&format!("let {h} = {}", value.text));
     maker.line(&format!("repeat {i} in {} {{", layers.name));
     maker.line(&format!("    {h} = {part}[{i}]({h}{at})"));
     maker.line("}");
-    maker.body.stateful = true;
     Some(Value { text: h, bits: INPUT, ..value })
 }
