@@ -302,9 +302,11 @@ impl Elaborator<'_> {
         let tensor = match call.builtin.rule {
             Rule::ArgMax => self.only_present(&tensor, &[axis], ReduceKind::Maximum, call.span)?,
             Rule::CumulativeSum => self.only_present(&tensor, &[axis], ReduceKind::Sum, call.span)?,
+            // NaN and the highest number come last, as what is not there has to.
             _ => {
-                self.expect_even(axis, &tensor.axes, call.span, "sorted")?;
-                tensor
+                let last = Scalar::float(tensor.element, f64::NAN)
+                    .unwrap_or(ReduceKind::Minimum.identity(tensor.element));
+                self.where_present(&tensor, &[axis], last, call.span)?
             }
         };
         self.expect_free(axis, &tensor.axes, call.span, "gone along")?;

@@ -255,20 +255,65 @@ impl Elaborator<'_> {
         kind: ReduceKind,
         span: Span,
     ) -> Option<Tensor> {
+        self.where_present(tensor, axes, kind.identity(tensor.element), span)
+    }
+
+    /// A value with a number at entries of `axes` that are not there.
+    pub fn where_present(
+        &mut self,
+        tensor: &Tensor,
+        axes: &[AxisKey],
+        otherwise: Scalar,
+        span: Span,
+    ) -> Option<Tensor> {
         let mut counted = tensor.clone();
         let gone: BTreeSet<AxisKey> = tensor.bound.iter().chain(axes).copied().collect();
         for axis in axes {
             let Some(mask) = self.presence(*axis, &tensor.axes, &gone) else { continue };
-            let identity = kind.identity(tensor.element);
-            if self.is_known_off(&counted, &mask, identity) {
+            if self.is_known_off(&counted, &mask, otherwise) {
                 continue;
             }
-            let identity = self.constant(identity, span)?;
-            let chosen = self.map(ScalarFunction::Select, &[&mask, &counted, &identity], span)?;
+            let otherwise = self.constant(otherwise, span)?;
+            let chosen = self.map(ScalarFunction::Select, &[&mask, &counted, &otherwise], span)?;
             let axes = crate::reductions::merged(&counted.axes, &chosen.axes);
             counted = Tensor { axes, ..chosen };
         }
         Some(counted)
+    }
+
+    /// Checks that windows on an axis whose size depends on another have places of the same sizes. Gives the axis of the places in the graph, which is
+    /// another one where both have one name.
+    pub fn places_like(
+        &mut self,
+        from: AxisKey,
+        places: AxisKey,
+        stride: &Size,
+        span: Span,
+    ) -> Option<AxisKey> {
+        if stride.as_constant() != Some(1) {
+            self.not_yet(span, "windows that step over entries of an axis whose size depends on another");
+            return None;
+        }
+        let origin = |axis| self.axes.ragged(axis).map(|ragged| (ragged.origin, ragged.over));
+        if origin(from) != origin(places) {
+            let (name, other) = (self.axes.name(from), self.axes.name(places));
+            let mistake = Diagnostic::error(
+                "E0220",
+                span,
+                format!(
+                    "`{name}` has a size for each entry of another axis, and `{other}` has not these sizes"
+                ),
+            )
+            .label(format!("as many places as `{name}` has entries"))
+            .hint(format!("call the places `{name}` too, as in `window[{name}, W](x, over {name})`"));
+            self.error_of_axes(mistake, &[from, places]);
+            return None;
+        }
+        if from == places {
+            self.axis_like(&self.axes.name(from), from, span)
+        } else {
+            Some(places)
+        }
     }
 
     /// Whether a value is known to be a number wherever a mask is false.

@@ -32,14 +32,17 @@ impl Elaborator<'_> {
         let [x] = self.operands::<1>(call)?;
         let tensor = self.materialize(&x.value, None, x.span)?;
         let from = self.one_axis(call, &tensor)?;
-        self.expect_even(from, &tensor.axes, call.span, "shown in windows")?;
         let stride = self.step_argument(call, "stride")?;
         let dilation = self.step_argument(call, "dilation")?;
         let before = self.size_argument(call, "before", 0)?;
         let value = self.value_beside(call, tensor.element)?;
+        self.expect_free(from, &tensor.axes, call.span, "shown in windows")?;
+        let is_ragged = self.axes.ragged(from).or(self.axes.ragged(places)).is_some();
+        let shown = if is_ragged { self.places_like(from, places, &stride, call.span)? } else { places };
+        let tensor = self.where_present(&tensor, &[from], value, call.span)?;
         let node = self.here(&tensor);
         let node = self.spread(node, from, call.span)?;
-        let [from_id, places_id, taps_id] = [from, places, taps].map(|axis| self.id(axis));
+        let [from_id, places_id, taps_id] = [from, shown, taps].map(|axis| self.id(axis));
         let operation = Operation::Window {
             from: from_id,
             places: places_id,
@@ -53,12 +56,17 @@ impl Elaborator<'_> {
         let mut axes = Vec::new();
         for axis in &tensor.axes {
             if *axis == from {
-                axes.extend([places, taps]);
+                axes.extend([shown, taps]);
             } else {
                 axes.push(*axis);
             }
         }
-        Some(self.tensor(node, tensor.element, axes, tensor.bound))
+        let windows = self.tensor(node, tensor.element, axes, tensor.bound);
+        if shown == places {
+            Some(windows)
+        } else {
+            self.rename(&windows, shown, places, call.span)
+        }
     }
 
     fn named_argument(call: &BuiltinCall, name: &str) -> Option<Actual> {

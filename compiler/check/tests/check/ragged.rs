@@ -55,6 +55,24 @@ fn work_along_the_axis_counts_them_too() {
 }
 
 #[test]
+fn entries_are_sorted_and_shown_among_their_own() {
+    let found = words(
+        "model M(x: f32[B, T[B]]) -> (up: f32[B, T[B]], down: f32[B, T[B]], before: f32[B, T[B]], after: f32[B, T[B]], whole: i64[B, T[B]]) {
+    axis W = 2
+    (
+        up = sort(x, over T), down = -sort(-x, over T), before = sum(window[T, W](x, over T, before = 1), over W),
+        after = sum(window[T, W](x, over T, value = 100), over W), whole = sort((x * 2) as i64, over T),
+    )
+}",
+    );
+    assert_eq!(found[0], [-2.0, 1.0, 0.5, 4.0, 8.0]);
+    assert_eq!(found[1], [1.0, -2.0, 8.0, 4.0, 0.5]);
+    assert_eq!(found[2], [1.0, -1.0, 4.0, 4.5, 8.5]);
+    assert_eq!(found[3], [-1.0, 98.0, 4.5, 8.5, 108.0]);
+    assert_eq!(found[4], [-4.0, 2.0, 1.0, 8.0, 16.0]);
+}
+
+#[test]
 fn definitions_take_either_kind_of_axis() {
     let found = words(
         "fn spread[A](x: f32[.., A]) -> f32[..] { max(x, over A) - min(x, over A) }
@@ -103,7 +121,13 @@ fn what_has_no_size_is_refused() {
         "weight w: f32[T, D]
         sum(x * w, over T)",
         "x[_, 0..2] @ x",
-        "sum(sort(x, over T), over T)",
+        "axis W = 2
+        sum(window[T, W](x, over T, stride = 2), over (T, W))",
+        "axis W = 2
+        axis P = 4
+        sum(window[P, W](x, over T), over (P, W))",
+        "axis W = 2
+        sum(window[B, W](x, over T), over (T, W))",
         "repeat t in T { x = x + 1 }
         sum(x, over T)",
         "axis F = 2 * T

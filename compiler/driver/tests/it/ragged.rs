@@ -83,7 +83,16 @@ const ENTRIES: &str = "model M(x: f32[B, T[B], D = 3]) -> (one: f32[B, T[B]], al
     (one = one, all = sum(one, over (B, T)))
 }";
 
-const MODELS: [(&str, &str); 12] = [
+/// What moves entries along the axis: in their order, and beside those before them.
+const ORDER: &str =
+    "model M(x: f32[B, T[B], D = 3]) -> (y: f32[B, T[B], D], z: f32[B, T[B]], w: f32[B, T[B], D]) {
+    weight taps: f32[W = 3, D]
+    let before = window[T, W](x, over T, before = 2)
+    let other = window[S, W](x as [S = T], over S, before = 0, value = 1)
+    (y = sum(before * taps, over W), z = sum(other, over (W, D)) as [T = S], w = sort(x, over T))
+}";
+
+const MODELS: [(&str, &str); 13] = [
     ("pool", POOL),
     ("layers", LAYERS),
     ("shared", SHARED),
@@ -96,6 +105,7 @@ const MODELS: [(&str, &str); 12] = [
     ("choice", CHOICE),
     ("loop", LOOP),
     ("entries", ENTRIES),
+    ("order", ORDER),
 ];
 
 struct Compiled {
@@ -272,9 +282,8 @@ fn counted(text: &str, lengths: &[usize]) -> f64 {
     context.counts().flops as f64
 }
 
-#[test]
-fn a_mixture_counts_the_rows_that_are_there() {
-    let text = "use std::expert::swiglu::swiglu
+/// A mixture of experts large enough that packing by the gate is worth it.
+const LARGE: &str = "use std::expert::swiglu::swiglu
 use std::gate::top_k::top_k_renormalized
 model M[D = 64, H = 96, E = 8, K = 2](x: f32[B, T[B], D]) -> f32[B, T[B], D] {
     part gate = top_k_renormalized[E, K]
@@ -282,11 +291,27 @@ model M[D = 64, H = 96, E = 8, K = 2](x: f32[B, T[B], D]) -> f32[B, T[B], D] {
     let g = gate(x)
     sum e: E { g[_, _, e] * experts[e](x) }
 }";
+
+#[test]
+fn a_mixture_counts_the_rows_that_are_there() {
     let lengths = [3, 40, 0, 1, 20];
     let (rows, d, h, e) = (64.0, 64.0, 96.0, 8.0);
     let by_hand = rows * (2.0 * d * e + 6.0 * e + 2.0 * (3.0 * 2.0 * d * h + 5.0 * h + 2.0 * d));
-    let part = counted(text, &lengths) / by_hand;
+    let part = counted(LARGE, &lengths) / by_hand;
     assert!((0.95..=1.05).contains(&part), "{part}");
+}
+
+#[test]
+fn what_rewriting_makes_is_proven() {
+    let other = LARGE.replace("top_k_renormalized", "top_k");
+    for (name, text) in MODELS.into_iter().chain([("large", LARGE), ("other gate", other.as_str())]) {
+        let written = compiled(text).written;
+        for prefer_rewritten in [false, true] {
+            let options = moe_rewrite::Options { prefer_rewritten, ..Default::default() };
+            let proven = moe_rewrite::prove(&written, &options);
+            proven.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
 }
 
 /// The first error of a step with these offsets for four rows, of the evaluator and of the program.

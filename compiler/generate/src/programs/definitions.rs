@@ -138,6 +138,7 @@ const STRETCHES: &[(usize, Step)] = &[
     (2, reductions::reduction),
     (1, movement::running),
     (1, movement::kept),
+    (1, movement::window),
     (2, ragged::step),
 ];
 

@@ -22,9 +22,6 @@ const FUNCTIONS: &[(&str, bool)] = &[
 const ALONG: &[&str] =
     &["std::nn::softmax::softmax", "std::nn::softmax::log_softmax", "std::gate::sparsemax::sparsemax"];
 
-/// Those of them that can go along a ragged axis.
-const RAGGED: &[&str] = &["std::nn::softmax::softmax", "std::nn::softmax::log_softmax"];
-
 /// Layers that keep the features' axis.
 const LAYERS: &[(&str, bool)] = &[
     ("std::nn::linear::linear", true),
@@ -96,7 +93,7 @@ pub(crate) fn function(maker: &mut Maker) -> Option<Value> {
         let value = maker.squash(&value)?;
         let axes: Vec<Axis> = value.axes.iter().filter(|axis| fits(axis)).cloned().collect();
         let axis = maker.random.pick(&axes)?;
-        let path = maker.random.pick(if axis.is_ragged() { RAGGED } else { ALONG })?;
+        let path = maker.random.pick(ALONG)?;
         let name = maker.uses(path);
         let text = format!("{name}({}, over {})", value.text, axis.name);
         return maker.bind(&text, value.element, value.axes, Bits { magnitude: 4, fraction: 0 });

@@ -156,7 +156,7 @@ fn longer(maker: &mut Maker, axis: &Axis, more: usize) -> Axis {
 
 /// Windows on an axis, and often a convolution with them.
 pub(crate) fn window(maker: &mut Maker) -> Option<Value> {
-    let (value, axis) = along(maker, |axis| axis.is_even() && axis.kind != AxisKind::Static)?;
+    let (value, axis) = along(maker, |axis| axis.kind != AxisKind::Static)?;
     let value = maker.squash(&value)?;
     maker.met("window");
     let taps = maker.random.pick(&[1, 2, 3])?;
@@ -166,8 +166,13 @@ pub(crate) fn window(maker: &mut Maker) -> Option<Value> {
         name
     };
     let tap = Axis { name: tap, size: taps.to_string(), length: taps, kind: AxisKind::Known, declared: true };
-    let place = longer(maker, &axis, 0);
-    let extra = maker.random.pick(&["", ", dilation = 2", ", stride = 2", ", value = 0.5"])?;
+    let (place, extra) = if axis.is_ragged() {
+        maker.met("windows on a ragged axis");
+        (axis.clone(), maker.random.pick(&["", ", dilation = 2", ", value = 0.5"])?)
+    } else {
+        let extras = ["", ", dilation = 2", ", stride = 2", ", value = 0.5"];
+        (longer(maker, &axis, 0), maker.random.pick(&extras)?)
+    };
     let before = maker.random.below(taps + 1);
     let text = format!(
         "window[{}, {}]({}, over {}{extra}, before = {before})",
@@ -257,10 +262,13 @@ pub(crate) fn split(maker: &mut Maker) -> Option<Value> {
 /// Sums up to each entry, or entries in their order.
 pub(crate) fn running(maker: &mut Maker) -> Option<Value> {
     let (value, axis) = along(maker, |_| true)?;
-    let (name, bits) = if axis.is_ragged() || maker.random.once_in(2) {
+    let (name, bits) = if maker.random.once_in(2) {
         maker.met("cumsum");
         ("cumsum", value.bits.sum_of(axis.length))
     } else {
+        if axis.is_ragged() {
+            maker.met("a sorted ragged axis");
+        }
         maker.met("sort");
         ("sort", value.bits)
     };

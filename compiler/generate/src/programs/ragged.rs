@@ -3,6 +3,7 @@
 use super::inputs::Contents;
 use super::maker::{union, Maker, Step, INPUT};
 use super::models::free;
+use super::movement;
 use super::reductions::{contracted, reduced};
 use super::value::{Axis, AxisKind, Value};
 use crate::bits::Bits;
@@ -27,6 +28,8 @@ pub(crate) const STEPS: &[(usize, Step)] = &[
     (1, nested),
     (2, beside_another),
     (1, centred),
+    (1, movement::window),
+    (1, movement::running),
 ];
 
 /// One of these.
