@@ -111,14 +111,21 @@ fn case(
 impl Case {
     /// The graph as written, and rewritten.
     pub fn forms(&self) -> Result<Vec<(&'static str, Module)>, String> {
-        // As much as there is to rewrite, or what costs least.
-        let options =
-            moe_rewrite::Options { prefer_rewritten: self.seed % 4 != 3, ..moe_rewrite::Options::default() };
-        let rewritten =
-            moe_rewrite::rewrite(&self.module, &options).map_err(|error| format!("rewriting: {error}"))?;
+        let rewritten = moe_rewrite::rewrite(&self.module, &self.options())
+            .map_err(|error| format!("rewriting: {error}"))?;
         moe_graph::verify(&rewritten.module)
             .map_err(|errors| format!("rewritten to what is malformed: {errors:?}"))?;
         Ok(vec![("as written", self.module.clone()), ("rewritten", rewritten.module)])
+    }
+
+    /// Rewrites the graph, and checks the proof that it computes the same.
+    pub fn prove(&self) -> Result<(), String> {
+        moe_rewrite::prove(&self.module, &self.options()).map(|_| ()).map_err(|error| error.to_string())
+    }
+
+    /// As much as there is to rewrite, or what costs least.
+    fn options(&self) -> moe_rewrite::Options {
+        moe_rewrite::Options { prefer_rewritten: self.seed % 4 != 3, ..moe_rewrite::Options::default() }
     }
 
     /// Kernels and launches, with all that can be observed.

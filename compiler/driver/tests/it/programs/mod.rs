@@ -140,6 +140,33 @@ fn cranelift_agrees_with_the_evaluator() {
     outcome.finish(asked, "cranelift", cranelift_fails);
 }
 
+#[test]
+fn what_rewriting_makes_is_proven() {
+    let mut outcome = Outcome::default();
+    let seeds = seeds();
+    let asked = seeds.end - seeds.start;
+    let step = few(asked);
+    for seed in seeds.step_by(step) {
+        let Some((_, cases)) = outcome.begin(seed) else { continue };
+        let done = cases.iter().try_for_each(|case| caught(|| case.prove()));
+        outcome.failed.extend(done.err().map(|why| (seed, why)));
+    }
+    let fails = |program: &Program, seed: u64| {
+        let cases = cases(program, seed).ok()?;
+        cases.iter().find_map(|case| caught(|| case.prove()).err())
+    };
+    outcome.finish(asked.div_ceil(step as u64), "proofs", fails);
+}
+
+/// Every fourth of the usual few: Cranelift has done the others.
+fn few(asked: u64) -> usize {
+    if asked <= PROGRAMS && std::env::var("MOE_PROGRAMS").is_err() {
+        4
+    } else {
+        1
+    }
+}
+
 /// A case, its plan, and where its kernels are.
 type Planned = (Case, Plan, usize);
 
@@ -152,8 +179,7 @@ fn llvm_agrees_with_the_evaluator() {
     let mut outcome = Outcome::default();
     let seeds = seeds();
     let asked = seeds.end - seeds.start;
-    // Every fourth of the usual few: Cranelift has done the others.
-    let step = if asked <= PROGRAMS && std::env::var("MOE_PROGRAMS").is_err() { 4 } else { 1 };
+    let step = few(asked);
     let all: Vec<u64> = seeds.step_by(step).collect();
     for seeds in all.chunks(TOGETHER) {
         llvm_together(&backend, seeds, &mut outcome);
