@@ -283,7 +283,7 @@ impl Elaborator<'_> {
         let tensor = self.materialize(&x.value, None, x.span)?;
         let axis = self.one_axis(call, &tensor)?;
         self.expect_free(axis, &tensor.axes, call.span, "chosen from")?;
-        let tensor = self.only_present(&tensor, &[axis], ReduceKind::Maximum, call.span)?;
+        let tensor = self.chosen_last(&tensor, axis, ReduceKind::Maximum, call.span)?;
         let node = self.here(&tensor);
         let node = self.spread(node, axis, call.span)?;
         let operation = Operation::LargestMask { count, axis: self.id(axis) };
@@ -300,14 +300,9 @@ impl Elaborator<'_> {
         let tensor = self.materialize(&x.value, None, x.span)?;
         let axis = self.one_axis(call, &tensor)?;
         let tensor = match call.builtin.rule {
-            Rule::ArgMax => self.only_present(&tensor, &[axis], ReduceKind::Maximum, call.span)?,
-            Rule::CumulativeSum => self.only_present(&tensor, &[axis], ReduceKind::Sum, call.span)?,
-            // NaN and the highest number come last, as what is not there has to.
-            _ => {
-                let last = Scalar::float(tensor.element, f64::NAN)
-                    .unwrap_or(ReduceKind::Minimum.identity(tensor.element));
-                self.where_present(&tensor, &[axis], last, call.span)?
-            }
+            Rule::ArgMax => self.chosen_last(&tensor, axis, ReduceKind::Maximum, call.span)?,
+            Rule::Sort => self.chosen_last(&tensor, axis, ReduceKind::Minimum, call.span)?,
+            _ => self.only_present(&tensor, &[axis], ReduceKind::Sum, call.span)?,
         };
         self.expect_free(axis, &tensor.axes, call.span, "gone along")?;
         let node = self.here(&tensor);

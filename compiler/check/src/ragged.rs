@@ -234,7 +234,7 @@ impl Elaborator<'_> {
             let mistake = Diagnostic::error("E0410", span, format!("axes whose size depends on others are not {what} so far"))
                 .label(format!("`{name}` has a size for each entry of another axis"))
                 .hint(format!(
-                    "elementwise work, reductions, `largest_mask` and sums so far go along `{name}`; `coordinate({name})` and `present({name})` say where"
+                    "the entry `i` of each is `sum(where(coordinate({name}) == i, x, 0), over {name})`; elementwise work, reductions, `largest_mask`, `sort` and sums so far go along `{name}`"
                 ));
             self.error_of_axes(mistake, &[axis]);
             return None;
@@ -256,6 +256,19 @@ impl Elaborator<'_> {
         span: Span,
     ) -> Option<Tensor> {
         self.where_present(tensor, axes, kind.identity(tensor.element), span)
+    }
+
+    /// A value whose entries that are not there come after all others when entries are put in order: they are NaN, which comes last both where the largest
+    /// and where the smallest come first, and follow those that are there and NaN too. Of whole numbers they are the identity of `kind`.
+    pub fn chosen_last(
+        &mut self,
+        tensor: &Tensor,
+        axis: AxisKey,
+        kind: ReduceKind,
+        span: Span,
+    ) -> Option<Tensor> {
+        let last = Scalar::float(tensor.element, f64::NAN).unwrap_or(kind.identity(tensor.element));
+        self.where_present(tensor, &[axis], last, span)
     }
 
     /// A value with a number at entries of `axes` that are not there.

@@ -73,6 +73,18 @@ fn entries_are_sorted_and_shown_among_their_own() {
 }
 
 #[test]
+fn what_is_not_there_is_never_chosen_before_what_is_no_number() {
+    let found = words(
+        "model M(x: f32[B, T[B]]) -> (first: i64[B], kept: f32[B, T[B]]) {
+    let odd = sqrt(x)
+    (first = argmax(sqrt(-abs(x)), over T), kept = where(largest_mask[2](odd, over T), 1.0, 0.0))
+}",
+    );
+    assert_eq!(found[0], [0.0, 0.0, 0.0]);
+    assert_eq!(found[1], [1.0, 1.0, 1.0, 0.0, 1.0]);
+}
+
+#[test]
 fn definitions_take_either_kind_of_axis() {
     let found = words(
         "fn spread[A](x: f32[.., A]) -> f32[..] { max(x, over A) - min(x, over A) }

@@ -92,7 +92,13 @@ const ORDER: &str =
     (y = sum(before * taps, over W), z = sum(other, over (W, D)) as [T = S], w = sort(x, over T))
 }";
 
-const MODELS: [(&str, &str); 13] = [
+/// What is no number comes after what is one, and what is not there after both.
+const ODD: &str = "model M(x: f32[B, T[B]]) -> (kept: f32[B, T[B]], up: f32[B, T[B]]) {
+    let odd = sqrt(x)
+    (kept = where(largest_mask[2](odd, over T), 1.0, 0.0), up = sort(odd, over T))
+}";
+
+const MODELS: [(&str, &str); 14] = [
     ("pool", POOL),
     ("layers", LAYERS),
     ("shared", SHARED),
@@ -106,6 +112,7 @@ const MODELS: [(&str, &str); 13] = [
     ("loop", LOOP),
     ("entries", ENTRIES),
     ("order", ORDER),
+    ("odd", ODD),
 ];
 
 struct Compiled {
