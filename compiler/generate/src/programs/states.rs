@@ -11,7 +11,8 @@ use moe_graph::Element;
 /// A value for whoever asks for it.
 pub(crate) fn observe(maker: &mut Maker) {
     let Some(value) = maker.number() else { return };
-    if value.open() {
+    // Files hold rows along one ragged axis.
+    if value.open() || value.ragged().len() > 1 {
         return;
     }
     maker.met("observe");
