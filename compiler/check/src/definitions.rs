@@ -1,10 +1,10 @@
 //! Definitions by themselves: a model to compile, or any definition to check, with free sizes for what nothing gives.
 
 use crate::axes::AxisKey;
+use crate::elaborated::Setting;
 use crate::elaborator::{Elaborator, Mode};
 use crate::frame::Frame;
 use crate::names::DefinitionId;
-use crate::program::Setting;
 use crate::statics::{kind_of, StaticKind};
 use crate::types::{element_of, Entry, Shape};
 use crate::value::{Instance, Part, PartKind, Static, Tensor, Value};

@@ -1,16 +1,18 @@
 //! The state of one elaboration.
 
 use crate::axes::{AxisKey, AxisTable};
+use crate::elaborated::{KnownWeights, WeightDeclaration};
 use crate::frame::{Frame, Scope};
 use crate::levels::Levels;
 use crate::limits::Budget;
+use crate::mapping::WeightInfo;
 use crate::messages::Report;
-use crate::program::{KnownWeights, Program, WeightDeclaration};
+use crate::program::Program;
 use crate::value::{StackIndex, Tensor, Value};
-use moe_diagnostics::Diagnostic;
+use moe_diagnostics::{Diagnostic, Severity};
 use moe_grammar::tree::{Definition, DefinitionKind, Name};
 use moe_grammar::Span;
-use moe_graph::{Element, Function, NodeId, Offsets};
+use moe_graph::{Element, Function, Module, NodeId, Offsets};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the elaboration is for.
@@ -226,5 +228,41 @@ impl<'a> Elaborator<'a> {
                 true
             }
         }
+    }
+}
+
+impl Elaborator<'_> {
+    /// The module, if there are no mistakes.
+    pub fn finish(self) -> Result<Module, Vec<Diagnostic>> {
+        let mistakes = self.report.into_list();
+        if mistakes.iter().any(|mistake| mistake.severity == Severity::Error) {
+            return Err(mistakes);
+        }
+        let mut levels = self.levels;
+        let mut functions = self.functions;
+        if let Some(level) = levels.pop() {
+            functions.push(level.builder.finish());
+        }
+        let entry = functions.len().saturating_sub(1) as u32;
+        Ok(Module { functions, entry, offsets: self.offsets })
+    }
+
+    /// The weights, as far as their shapes are known.
+    pub fn weight_infos(&self) -> Vec<WeightInfo> {
+        let shape = |axes: &mut dyn Iterator<Item = &AxisKey>| -> Option<Vec<u64>> {
+            axes.map(|axis| u64::try_from(self.axes.axis_size(*axis).as_constant()?).ok()).collect()
+        };
+        self.weights
+            .iter()
+            .filter_map(|(name, weight)| {
+                let shape = shape(&mut weight.stack.iter().chain(&weight.own))?;
+                Some(WeightInfo { name: name.clone(), element: weight.element, shape })
+            })
+            .collect()
+    }
+
+    /// What the declarations of the weights say.
+    pub fn declarations(&self) -> BTreeMap<String, WeightDeclaration> {
+        self.weights.iter().map(|(name, weight)| (name.clone(), weight.declaration.clone())).collect()
     }
 }

@@ -12,8 +12,10 @@ mod builtin_calls;
 mod builtins;
 mod calls;
 mod definitions;
+mod elaborated;
 mod elaborator;
 mod expressions;
+mod files;
 mod frame;
 mod index;
 mod levels;
@@ -21,6 +23,7 @@ mod limits;
 mod loops;
 mod mapping;
 mod messages;
+mod models;
 mod names;
 mod observed;
 mod operators;
@@ -30,6 +33,7 @@ mod ragged;
 mod randomness;
 mod reductions;
 mod sizes;
+mod sources;
 mod statements;
 mod states;
 mod statics;
@@ -40,8 +44,10 @@ mod value;
 mod windows;
 
 pub use builtins::{Builtin, BUILTINS};
-pub use mapping::{Mapping, WeightInfo};
-pub use program::{
-    load, load_parsed, Assertion, Elaborated, ElaboratedTest, KnownPlaces, KnownWeights, ModelInfo, Program,
-    Setting, SourceFile, Sources, TestInfo, WeightDeclaration,
+pub use elaborated::{
+    Assertion, Elaborated, ElaboratedTest, KnownPlaces, KnownWeights, ModelInfo, Setting, TestInfo,
+    WeightDeclaration,
 };
+pub use mapping::{Mapping, WeightInfo};
+pub use program::{load, load_parsed, Program};
+pub use sources::{SourceFile, Sources};

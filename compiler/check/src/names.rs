@@ -1,7 +1,7 @@
 //! Names: modules, what each file can see, and "did you mean".
 
 use crate::builtins;
-use crate::program::Sources;
+use crate::sources::Sources;
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{Definition, Item, ItemKind, Name, SourceFile, Use};
 use moe_grammar::{FileId, Parse, Span};

@@ -1,8 +1,8 @@
 //! Parts: instances of definitions with dotted names, stacks and lists of them; and the weights they hold.
 
 use crate::axes::AxisKey;
+use crate::elaborated::{KnownPlaces, WeightDeclaration};
 use crate::elaborator::{Elaborator, Mode, Weight};
-use crate::program::{KnownPlaces, WeightDeclaration};
 use crate::types::Shape;
 use crate::value::{Index, Instance, Part, PartKind, StackIndex, Tensor, Value};
 use moe_diagnostics::Diagnostic;

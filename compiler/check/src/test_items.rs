@@ -1,8 +1,9 @@
 //! `test` items.
 
+use crate::elaborated::{Assertion, ElaboratedTest};
 use crate::elaborator::{Elaborator, Mode};
 use crate::frame::Frame;
-use crate::program::{Assertion, ElaboratedTest, Program};
+use crate::program::Program;
 use moe_diagnostics::Diagnostic;
 use moe_grammar::tree::{DefinitionKind, Test};
 
