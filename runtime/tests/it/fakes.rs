@@ -118,31 +118,14 @@ pub const UNKNOWN_STATUS: u32 = 4;
 
 /// A program that does nothing, with the kernels of this file.
 pub fn empty() -> Program {
+    let describe = |name: &str| KernelDescription { name: name.to_owned(), origin: Some("test.moe".into()) };
     Program {
-        version: FORMAT_VERSION,
-        model: "Test".into(),
         backend: "rust".into(),
-        deterministic: false,
-        peak: None,
         symbols: vec![Symbol { name: "N".into() }],
-        inputs: Vec::new(),
-        offsets: Vec::new(),
-        outputs: Vec::new(),
-        weights: Vec::new(),
-        states: Vec::new(),
-        constants: Vec::new(),
-        buffers: Vec::new(),
-        prepared_bytes: size(0),
-        kernels: TABLE
-            .iter()
-            .map(|(name, _)| KernelDescription { name: (*name).into(), origin: Some("test.moe".into()) })
-            .collect(),
+        kernels: TABLE.iter().map(|(name, _)| describe(name)).collect(),
         faults: vec![Fault { code: "E0901".into(), message: "an entry is negative".into() }],
-        prepare: Vec::new(),
-        begin: Vec::new(),
-        rows: size(0),
         forms: vec![form(size(0), Vec::new())],
-        observations: Vec::new(),
+        ..Program::empty("Test")
     }
 }
 

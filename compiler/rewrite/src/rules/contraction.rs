@@ -126,39 +126,49 @@ fn beside(absorb: Absorb, factor: Tree, other: Tree, first: bool) -> Tree {
     }
 }
 
-fn parts(site: &Site) -> Result<Vec<Tree>, &'static str> {
-    let axes = exact_axes(site)?;
+/// The axis of a sum that a factor is merged along.
+fn merged_axis<'a>(site: &'a Site, axes: &[AxisId]) -> Result<(&'a [AxisId], AxisId), &'static str> {
     let Operation::Merge { from, into } = site.operation("merge")? else { return Err("no merge") };
     require(axes.contains(into), "the sum is not along the merged axis")?;
-    require(site.is_invariant("w"), "what is merged is worked out in each step")?;
-    require(site.varies("x", &[*into]), "the other factor does not vary along the merged axis")?;
+    Ok((from, *into))
+}
+
+/// The sum part by part, with what was merged as it lies and the other factor split; `lacks` and `varies` say what is wrong where the other one
+/// does not vary along the merged axis, or along a part of it already.
+fn by_parts(
+    site: &Site,
+    axes: &[AxisId],
+    [whole, other]: [&str; 2],
+    [lacks, varies]: [&'static str; 2],
+) -> Result<Vec<Tree>, &'static str> {
+    let (from, into) = merged_axis(site, axes)?;
+    require(site.varies(other, &[into]), lacks)?;
     let own = from.iter().any(|axis| axes.contains(axis));
-    require(!own && !site.varies("x", from), "the other factor varies along a part of it already")?;
-    let split = Operation::Split { from: *into, into: from.clone() };
-    let x = Tree::Term(split, vec![site.tree("x")]);
+    require(!own && !site.varies(other, from), varies)?;
+    let split = Tree::Term(Operation::Split { from: into, into: from.to_vec() }, vec![site.tree(other)]);
     let merged_first = is_first(site, "product", "merge");
-    let terms = in_order(absorption(site, "product")?, merged_first, site.tree("w"), x);
-    let mut axes: Vec<AxisId> = axes.iter().filter(|axis| *axis != into).chain(from).copied().collect();
+    let terms = in_order(absorption(site, "product")?, merged_first, site.tree(whole), split);
+    let mut axes: Vec<AxisId> = axes.iter().filter(|axis| **axis != into).chain(from).copied().collect();
     axes.sort();
     Ok(vec![summed(axes, terms)])
 }
 
+fn parts(site: &Site) -> Result<Vec<Tree>, &'static str> {
+    let axes = exact_axes(site)?;
+    merged_axis(site, axes)?;
+    require(site.is_invariant("w"), "what is merged is worked out in each step")?;
+    let lacks = "the other factor does not vary along the merged axis";
+    by_parts(site, axes, ["w", "x"], [lacks, "the other factor varies along a part of it already"])
+}
+
 fn merged(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let axes = exact_axes(site)?;
-    let Operation::Merge { from, into } = site.operation("merge")? else { return Err("no merge") };
-    require(axes.contains(into), "the sum is not along the merged axis")?;
+    merged_axis(site, axes)?;
     let found = site.graph.terms(site.class("x")).iter().any(|term| is_gather(&term.operation));
     site.pays(found, "what is merged is no lookup")?;
     require(site.is_invariant("w"), "the weight is worked out in each step")?;
-    require(site.varies("w", &[*into]), "the weight does not vary along the merged axis")?;
-    let own = from.iter().any(|axis| axes.contains(axis));
-    require(!own && !site.varies("w", from), "the weight varies along a part of it already")?;
-    let w = Tree::Term(Operation::Split { from: *into, into: from.clone() }, vec![site.tree("w")]);
-    let merged_first = is_first(site, "product", "merge");
-    let terms = in_order(absorption(site, "product")?, merged_first, site.tree("x"), w);
-    let mut axes: Vec<AxisId> = axes.iter().filter(|axis| *axis != into).chain(from).copied().collect();
-    axes.sort();
-    Ok(vec![summed(axes, terms)])
+    let lacks = "the weight does not vary along the merged axis";
+    by_parts(site, axes, ["x", "w"], [lacks, "the weight varies along a part of it already"])
 }
 
 fn joined(site: &Site) -> Result<Vec<Tree>, &'static str> {

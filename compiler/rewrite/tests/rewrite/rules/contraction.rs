@@ -18,6 +18,21 @@ fn grouped_input(model: &mut Model) -> (NodeId, AxisId) {
     (model.builder.parameter("x", ParameterKind::Input, ty), into)
 }
 
+/// A value with its axes `I` and `J` merged into one.
+fn merged(m: &mut Model, x: NodeId) -> (NodeId, AxisId) {
+    let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
+    let from = vec![m.axis("I"), m.axis("J")];
+    (m.operation(Operation::Merge { from, into }, &[x]), into)
+}
+
+/// Rows of a table, found by an index and put side by side.
+fn found_rows(m: &mut Model, table: &str) -> (NodeId, AxisId) {
+    let (table, index) = (m.input(table, &["P", "J"]), m.typed("i", Element::I64, &["N", "I"]));
+    let axis = m.axis("P");
+    let x = m.operation(Operation::Gather { axis }, &[table, index]);
+    merged(m, x)
+}
+
 /// Two groups of features beside each other, and their axis.
 fn joined_input(model: &mut Model, a: NodeId, b: NodeId) -> (NodeId, AxisId) {
     let size = model.size("D").add(&model.size("H"));
@@ -42,15 +57,18 @@ fn layers(model: &mut Model, x: NodeId, w: NodeId, along: &[AxisId]) {
     }
 }
 
+/// A layer over two groups of features, with the weight's other axis.
+fn joined_layer(model: &mut Model, [a, b]: [NodeId; 2], kind: ParameterKind, other: &str) {
+    let (x, into) = joined_input(model, a, b);
+    let w = weight_along(model, into, kind, &[other]);
+    layers(model, x, w, &[into]);
+}
+
 /// `sum whole (x * merge w)`, with the factors in both orders.
 fn merged_contraction(model: &mut Model, x: NodeId, w: NodeId, into: AxisId) {
     let from = vec![model.axis("I"), model.axis("J")];
     let w = model.operation(Operation::Merge { from, into }, &[w]);
-    for terms in [[x, w], [w, x]] {
-        let terms = model.multiply(terms[0], terms[1]);
-        let y = model.builder.reduce(ReduceKind::Sum, &[into], terms).unwrap();
-        model.output(y);
-    }
+    layers(model, x, w, &[into]);
 }
 
 pub const FIRES: &[Case] = &[
@@ -111,20 +129,13 @@ pub const FIRES: &[Case] = &[
         merged_contraction(m, x, kept, into);
     }),
     case("contract-merged", |m| {
-        let (table, index) = (m.input("wild", &["P", "J"]), m.typed("i", Element::I64, &["N", "I"]));
-        let axis = m.axis("P");
-        let x = m.operation(Operation::Gather { axis }, &[table, index]);
-        let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
-        let from = vec![m.axis("I"), m.axis("J")];
-        let x = m.operation(Operation::Merge { from, into }, &[x]);
+        let (x, into) = found_rows(m, "wild");
         let w = weight_along(m, into, ParameterKind::Weight, &["H"]);
         layers(m, x, w, &[into]);
     }),
     case("contract-joined", |m| {
         let (a, b) = (m.input("wild", &["N", "D"]), m.input("b", &["N", "H"]));
-        let (x, into) = joined_input(m, a, b);
-        let w = weight_along(m, into, ParameterKind::Weight, &["Out"]);
-        layers(m, x, w, &[into]);
+        joined_layer(m, [a, b], ParameterKind::Weight, "Out");
     }),
     // One part lacks axes of the other, the sum goes along one of them too, and both are joined once more.
     case("contract-joined", |m| {
@@ -145,9 +156,7 @@ pub const FIRES: &[Case] = &[
             let axis = m.axis("E");
             let a = m.operation(Operation::Gather { axis }, &[users, i]);
             let b = m.operation(Operation::Gather { axis }, &[items, j]);
-            let (x, into) = joined_input(m, a, b);
-            let w = weight_along(m, into, ParameterKind::Weight, &["Out"]);
-            layers(m, x, w, &[into]);
+            joined_layer(m, [a, b], ParameterKind::Weight, "Out");
         },
     },
     case("factor-into-bounded-sum", |m| {
@@ -165,46 +174,30 @@ pub const FIRES: &[Case] = &[
 pub const REFUSES: &[Case] = &[
     // What comes with the rows is not the same in every step.
     case("contract-merged", |m| {
-        let (table, index) = (m.input("x", &["P", "J"]), m.typed("i", Element::I64, &["N", "I"]));
-        let axis = m.axis("P");
-        let x = m.operation(Operation::Gather { axis }, &[table, index]);
-        let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
-        let from = vec![m.axis("I"), m.axis("J")];
-        let x = m.operation(Operation::Merge { from, into }, &[x]);
+        let (x, into) = found_rows(m, "x");
         let w = weight_along(m, into, ParameterKind::Input, &["H"]);
         layers(m, x, w, &[into]);
     }),
     // What was worked out in each step stays as it lies.
     case("contract-merged", |m| {
         let x = m.input("x", &["N", "I", "J"]);
-        let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
-        let from = vec![m.axis("I"), m.axis("J")];
-        let x = m.operation(Operation::Merge { from, into }, &[x]);
+        let (x, into) = merged(m, x);
         let w = weight_along(m, into, ParameterKind::Weight, &["H"]);
         layers(m, x, w, &[into]);
     }),
     // The weight varies along a part already.
     case("contract-merged", |m| {
-        let (table, index) = (m.input("x", &["P", "J"]), m.typed("i", Element::I64, &["N", "I"]));
-        let axis = m.axis("P");
-        let x = m.operation(Operation::Gather { axis }, &[table, index]);
-        let into = m.builder.axis("Whole", m.size("I").multiply(&m.size("J")));
-        let from = vec![m.axis("I"), m.axis("J")];
-        let x = m.operation(Operation::Merge { from, into }, &[x]);
+        let (x, into) = found_rows(m, "x");
         let w = weight_along(m, into, ParameterKind::Weight, &["I"]);
         layers(m, x, w, &[into]);
     }),
     case("contract-joined", |m| {
         let (a, b) = (m.input("a", &["N", "D"]), m.input("b", &["N", "H"]));
-        let (x, into) = joined_input(m, a, b);
-        let w = weight_along(m, into, ParameterKind::Input, &["Out"]);
-        layers(m, x, w, &[into]);
+        joined_layer(m, [a, b], ParameterKind::Input, "Out");
     }),
     case("contract-joined", |m| {
         let (a, b) = (m.input("a", &["N", "D"]), m.input("b", &["N", "H"]));
-        let (x, into) = joined_input(m, a, b);
-        let w = weight_along(m, into, ParameterKind::Weight, &["H"]);
-        layers(m, x, w, &[into]);
+        joined_layer(m, [a, b], ParameterKind::Weight, "H");
     }),
     // A part of the axis stands for something else in the other factor.
     case("contract-parts", |m| {
