@@ -4,6 +4,7 @@ use crate::mapping::Mapping;
 use moe_diagnostics::Diagnostic;
 use moe_grammar::Span;
 use moe_graph::Module;
+use moe_runtime::program::LeftOutValue;
 use std::collections::BTreeMap;
 
 /// A static parameter's value as given from outside.
@@ -55,8 +56,8 @@ pub struct KnownPlaces {
     pub axis: usize,
     /// For each place whether it may have other entries.
     pub needed: Vec<bool>,
-    /// What the entries are elsewhere: 0, or -inf.
-    pub otherwise: f64,
+    /// What the entries are elsewhere.
+    pub otherwise: LeftOutValue,
 }
 
 /// What the declaration of a weight says besides its type.

@@ -372,7 +372,7 @@ impl Elaborator<'_> {
         let Some(level) = self.levels.get_mut(0) else { return weight };
         let mut node = weight;
         for places in &known {
-            let otherwise = Scalar::of(element, places.otherwise);
+            let otherwise = Scalar::of(element, places.otherwise.number());
             let (Some(axis), Some(otherwise)) = (axes.get(places.axis), otherwise) else { continue };
             let ty = Type { element: Element::Bool, axes: vec![level.axis(*axis, table)] };
             let needed = places.needed.iter().map(|needed| Scalar::boolean(*needed)).collect();

@@ -53,7 +53,7 @@ fn places(
             needed.first_mut().into_iter().for_each(|first| *first = true);
         }
         let dead = needed.iter().any(|needed| !needed);
-        dead.then(|| KnownPlaces { axis, needed, otherwise: value.number() })
+        dead.then(|| KnownPlaces { axis, needed, otherwise: value })
     };
     needed(bytes, weight.tensor.element, shape, value).into_iter().enumerate().filter_map(of_axis).collect()
 }
@@ -94,9 +94,7 @@ pub fn record(known: &KnownWeights, program: &mut Program) {
         weight.left_out.extend(all.map(|known| {
             let dead = known.needed.iter().enumerate().filter(|(_, needed)| !**needed);
             let places = dead.map(|(place, _)| place as u64).collect();
-            let zero = known.otherwise == 0.0;
-            let value = if zero { LeftOutValue::Zero } else { LeftOutValue::NegativeInfinity };
-            LeftOut { axis: known.axis as u32, places, value }
+            LeftOut { axis: known.axis as u32, places, value: known.otherwise }
         }));
     }
 }

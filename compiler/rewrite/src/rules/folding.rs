@@ -1,6 +1,8 @@
 //! Common folding: what can be seen to do nothing, or to be known already.
 
-use super::shapes::{is_add, is_divide, is_map, is_multiply, is_select, selection};
+use super::shapes::{
+    self, is_add, is_divide, is_map, is_multiply, is_reduce, is_rename, is_scalar, is_select, selection,
+};
 use crate::rule::{any, every, require, term, Rule, Shape, Site, Tree};
 use moe_graph::{Absorb, AxisId, Element, Operation, ReduceKind, Scalar, ScalarFunction};
 
@@ -85,25 +87,13 @@ fn is_inverse(operation: &Operation) -> bool {
     is_map(operation, ScalarFunction::Negate) || is_map(operation, ScalarFunction::Not)
 }
 
-fn is_scalar(operation: &Operation) -> bool {
-    matches!(operation, Operation::Map { .. } | Operation::Cast(_))
-}
-
 fn is_cast(operation: &Operation) -> bool {
     matches!(operation, Operation::Cast(_))
 }
 
-fn is_rename(operation: &Operation) -> bool {
-    matches!(operation, Operation::Rename { .. })
-}
-
-fn is_reduce(operation: &Operation) -> bool {
-    matches!(operation, Operation::Reduce { .. })
-}
-
 /// `x ∘ y` and `y ∘ x`.
 fn either(test: fn(&Operation) -> bool) -> Vec<Shape> {
-    vec![term("map", test, [any("x"), any("y")]), term("map", test, [any("y"), any("x")])]
+    shapes::either("map", test, [any("x")], any("y"))
 }
 
 fn identity(site: &Site, value: f64) -> Result<Vec<Tree>, &'static str> {

@@ -1,7 +1,7 @@
 //! What is known to be nothing at places that are known is left out: a reduction goes over the other places alone, and what it goes over is worked
 //! out there alone.
 
-use super::shapes::{is_gather, is_select};
+use super::shapes::{is_gather, is_reduce, is_rename, is_scalar, is_select};
 use crate::rule::{any, every, require, term, Rule, Site, Tree};
 use crate::statics::{entries, left, Places};
 use moe_graph::{AxisId, Operation, Scalar};
@@ -21,7 +21,7 @@ pub fn rules() -> Vec<Rule> {
             "function-of-places",
             "f(x, y)[places[p]] = f(x[places[p]], y[places[p]]); what lacks the axis stays",
             "a function is worked out at the places that are needed",
-            vec![term("lookup", is_gather, [every("inner", is_function), any("i")])],
+            vec![term("lookup", is_gather, [every("inner", is_scalar), any("i")])],
             function_of_places,
         ),
         rule(
@@ -50,18 +50,6 @@ pub fn rules() -> Vec<Rule> {
             select_at_places,
         ),
     ]
-}
-
-fn is_reduce(operation: &Operation) -> bool {
-    matches!(operation, Operation::Reduce { .. })
-}
-
-fn is_rename(operation: &Operation) -> bool {
-    matches!(operation, Operation::Rename { .. })
-}
-
-fn is_function(operation: &Operation) -> bool {
-    matches!(operation, Operation::Map { .. } | Operation::Cast(_))
 }
 
 /// The places of a list, if they are in ascending order.
@@ -131,6 +119,12 @@ fn looked_up(site: &Site, axis: AxisId, id: egg::Id) -> Tree {
     Tree::Term(Operation::Gather { axis }, vec![Tree::Class(id), site.tree("i")])
 }
 
+/// The operation `inner` of what is looked up of `x`.
+fn of_looked_up(site: &Site, axis: AxisId) -> Result<Vec<Tree>, &'static str> {
+    let x = looked_up(site, axis, site.class("x"));
+    Ok(vec![Tree::Term(site.operation("inner")?.clone(), vec![x])])
+}
+
 fn function_of_places(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let axis = axis(site)?;
     let operands = site.operands("inner").iter().map(|operand| looked_up(site, axis, *operand)).collect();
@@ -141,7 +135,7 @@ fn reduction_of_places(site: &Site) -> Result<Vec<Tree>, &'static str> {
     let axis = axis(site)?;
     let Operation::Reduce { axes, .. } = site.operation("inner")? else { return Err("no reduction") };
     require(!site.varies("i", axes), "the index varies along the axis of the reduction")?;
-    Ok(vec![Tree::Term(site.operation("inner")?.clone(), vec![looked_up(site, axis, site.class("x"))])])
+    of_looked_up(site, axis)
 }
 
 fn renaming_of_places(site: &Site) -> Result<Vec<Tree>, &'static str> {
@@ -151,7 +145,7 @@ fn renaming_of_places(site: &Site) -> Result<Vec<Tree>, &'static str> {
     if *to == axis {
         return Ok(vec![looked_up(site, *from, site.class("x"))]);
     }
-    Ok(vec![Tree::Term(site.operation("inner")?.clone(), vec![looked_up(site, axis, site.class("x"))])])
+    of_looked_up(site, axis)
 }
 
 fn select_at_places(site: &Site) -> Result<Vec<Tree>, &'static str> {

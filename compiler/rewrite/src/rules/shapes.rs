@@ -28,6 +28,19 @@ pub fn is_sum(operation: &Operation) -> bool {
     matches!(operation, Operation::Reduce { kind: ReduceKind::Sum, .. })
 }
 
+/// Whether it works out each entry from the operands' entries at the same place.
+pub fn is_scalar(operation: &Operation) -> bool {
+    matches!(operation, Operation::Map { .. } | Operation::Cast(_))
+}
+
+pub fn is_rename(operation: &Operation) -> bool {
+    matches!(operation, Operation::Rename { .. })
+}
+
+pub fn is_reduce(operation: &Operation) -> bool {
+    matches!(operation, Operation::Reduce { .. })
+}
+
 pub fn is_gather(operation: &Operation) -> bool {
     matches!(operation, Operation::Gather { .. })
 }
