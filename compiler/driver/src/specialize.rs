@@ -53,7 +53,7 @@ fn places(
             needed.first_mut().into_iter().for_each(|first| *first = true);
         }
         let dead = needed.iter().any(|needed| !needed);
-        dead.then(|| KnownPlaces { axis, needed, otherwise: value })
+        dead.then_some(KnownPlaces { axis, needed, otherwise: value })
     };
     needed(bytes, weight.tensor.element, shape, value).into_iter().enumerate().filter_map(of_axis).collect()
 }

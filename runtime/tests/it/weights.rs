@@ -132,6 +132,30 @@ fn weights_with_something_where_the_program_leaves_it_out_are_refused() {
     }
 }
 
+/// Of two rows of three entries: places of either axis, that of the last one in each row.
+#[test]
+fn places_that_are_left_out_are_looked_at_along_their_axis() {
+    let check = |axis: u32, places: &[u64], entries: [f32; 6]| {
+        let mut program = empty();
+        program.symbols.clear();
+        let left_out = LeftOut { axis, places: places.to_vec(), value: LeftOutValue::Zero };
+        program.weights.push(WeightDescription {
+            tensor: tensor("w", Element::F32, &[("R", size(2)), ("D", size(3))]),
+            source: None,
+            left_out: vec![left_out],
+        });
+        let of = weights(&[("w", Tensor::from_f32(vec![2, 3], &entries).unwrap())]);
+        model(program, Some(of)).err().map(|error| error.message().to_owned())
+    };
+    let entries = [1.0, 0.0, 0.0, 2.0, 0.0, 3.0];
+    assert_eq!(check(1, &[1], entries), None);
+    assert_eq!(check(0, &[1], [1.0, 2.0, 3.0, 0.0, 0.0, 0.0]), None);
+    let wrong = |place, axis| Some(format!("W has something in `w` at place {place} of {axis}"));
+    assert_eq!(check(1, &[1, 2], entries), wrong(2, "D"));
+    assert_eq!(check(0, &[0], entries), wrong(0, "R"));
+    assert_eq!(check(1, &[3], entries), wrong(3, "D"));
+}
+
 #[test]
 fn places_are_found_along_each_axis() {
     let entries = [0.0, f32::NEG_INFINITY, 0.0, 0.0, f32::NEG_INFINITY, 3.0];

@@ -133,7 +133,7 @@ impl RightSide<'_> {
     ) -> Result<(NodeId, Panels), ScheduleError> {
         let RightSide { storage, source: Source { weight, column, reduced }, outer, key } = self;
         let key = Panelled { pairs, ..key };
-        let element = if pairs { Element::U32 } else { storage.element };
+        let element = key.element(storage.element);
         let (length, lanes, count) = (key.length(), key.lanes, key.count);
         let whole = match assembly.packed.get(&key) {
             Some(whole) => *whole,
@@ -186,6 +186,15 @@ impl Panelled {
         self.outer.iter().map(|axis| axis.size).product()
     }
 
+    /// The element type of the panels of a weight of some element type.
+    fn element(&self, weight: Element) -> Element {
+        if self.pairs {
+            Element::U32
+        } else {
+            weight
+        }
+    }
+
     /// The reduced axes as panels have them.
     fn steps(&self) -> Vec<Strided> {
         let mut steps = self.reduced.clone();
@@ -230,7 +239,7 @@ fn prepare(
     storage: &Storage,
     key: Panelled,
 ) -> Result<u32, ScheduleError> {
-    let element = if key.pairs { Element::U32 } else { storage.element };
+    let element = key.element(storage.element);
     let length = Size::constant(key.length().saturating_mul(key.rounds));
     let name = format!("{} in panels", storage.name);
     let buffer = assembly.buffer(Draft { name, element, length, home: Home::Prepared, kept: false });
@@ -263,8 +272,7 @@ struct Known {
 
 impl<'e, 'a> Filling<'e, 'a> {
     fn new(e: &'e mut Emitter<'a>, key: &'e Panelled, element: Element, [output, input]: [u32; 2]) -> Self {
-        let laid = if key.pairs { Element::U32 } else { element };
-        let output = e.buffer(output, "panels", laid, true);
+        let output = e.buffer(output, "panels", key.element(element), true);
         let input = e.buffer(input, "weight", element, false);
         Filling { e, key, element, output, input }
     }
