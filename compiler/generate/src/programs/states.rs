@@ -120,13 +120,19 @@ fn counting(maker: &mut Maker) -> Option<Value> {
     Some(Value { below: Some(4), ..found })
 }
 
-/// Rows written where an index says: a cache.
-fn written(maker: &mut Maker) -> Option<Value> {
+/// A value that is rows of features, as many as are given, and its axes.
+fn rows_of_features(maker: &mut Maker) -> Option<(Value, Axis, Axis)> {
     let (value, features) = featured(maker)?;
     let rows = match value.axes.as_slice() {
         [rows, _] if rows.is_free() => rows.clone(),
         _ => return None,
     };
+    Some((value, rows, features))
+}
+
+/// Rows written where an index says: a cache.
+fn written(maker: &mut Maker) -> Option<Value> {
+    let (value, rows, features) = rows_of_features(maker)?;
     maker.met("state");
     maker.met("scatter into a state");
     maker.met("scatter");
@@ -165,11 +171,7 @@ fn written(maker: &mut Maker) -> Option<Value> {
 
 /// Layers of a stack, each with a state of its own, in the rounds of a loop, or one of them.
 fn in_rounds(maker: &mut Maker) -> Option<Value> {
-    let (value, features) = featured(maker)?;
-    let rows = match value.axes.as_slice() {
-        [rows, _] if rows.is_free() => rows.clone(),
-        _ => return None,
-    };
+    let (value, rows, features) = rows_of_features(maker)?;
     maker.met("state");
     maker.met("a state in rounds");
     maker.met("an own layer");
