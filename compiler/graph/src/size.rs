@@ -3,24 +3,27 @@
 //! The normal form is a polynomial with integer coefficients over atoms; an atom is a free size, or a minimum, maximum,
 //! or rounded-up quotient of two sizes. Free sizes are not negative.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// How many minima and maxima are replaced in one proof that a size is at most another.
 const MOST_REPLACEMENTS: u32 = 64;
 
-/// A size.
+/// A size. Copies share what they are made of.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Size {
-    /// Coefficients by monomial; a monomial is a sorted list of atoms. No coefficient is zero.
-    terms: BTreeMap<Vec<Atom>, i64>,
+    /// In the order of their monomials, each of which is there once.
+    terms: Arc<[Term]>,
 }
+
+/// A monomial, which is a sorted list of atoms, and its coefficient, which is not zero.
+type Term = (Arc<[Atom]>, i64);
 
 /// What a size is built from besides numbers.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Atom {
     /// A free size, such as `N`.
-    Symbol(String),
+    Symbol(Arc<str>),
     /// The smaller of two.
     Minimum(Size, Size),
     /// The larger of two.
@@ -32,68 +35,89 @@ pub enum Atom {
 impl Size {
     /// A number.
     pub fn constant(value: i64) -> Self {
-        let mut terms = BTreeMap::new();
-        if value != 0 {
-            terms.insert(Vec::new(), value);
-        }
-        Size { terms }
+        Size::term(Arc::default(), value)
     }
 
     /// A free size.
     pub fn symbol(name: &str) -> Self {
-        Size::atom(Atom::Symbol(name.to_owned()))
+        Size::atom(Atom::Symbol(name.into()))
     }
 
     fn atom(atom: Atom) -> Self {
-        Size { terms: BTreeMap::from([(vec![atom], 1)]) }
+        Size::term(Arc::new([atom]), 1)
+    }
+
+    fn term(atoms: Arc<[Atom]>, coefficient: i64) -> Self {
+        (coefficient != 0).then(|| Size { terms: Arc::new([(atoms, coefficient)]) }).unwrap_or_default()
+    }
+
+    /// The sum of terms in any order.
+    fn sum(mut terms: Vec<Term>) -> Self {
+        terms.sort_by(|(left, _), (right, _)| left.cmp(right));
+        terms.dedup_by(|next, term| {
+            let alike = next.0 == term.0;
+            if alike {
+                term.1 = term.1.saturating_add(next.1);
+            }
+            alike
+        });
+        terms.retain(|(_, coefficient)| *coefficient != 0);
+        Size { terms: terms.into() }
     }
 
     /// Its value, if it has no free sizes.
     pub fn as_constant(&self) -> Option<i64> {
-        match self.terms.len() {
-            0 => Some(0),
-            1 => self.terms.get(&Vec::new() as &Vec<Atom>).copied(),
+        match &*self.terms {
+            [] => Some(0),
+            [(atoms, coefficient)] if atoms.is_empty() => Some(*coefficient),
             _ => None,
         }
     }
 
     /// The terms: each a coefficient and the atoms it multiplies.
     pub fn terms(&self) -> impl Iterator<Item = (i64, &[Atom])> {
-        self.terms.iter().map(|(atoms, coefficient)| (*coefficient, atoms.as_slice()))
+        self.terms.iter().map(|(atoms, coefficient)| (*coefficient, &**atoms))
     }
 
     /// The sum. Sizes saturate at the ends of `i64`.
     #[must_use]
     pub fn add(&self, other: &Size) -> Size {
-        let mut terms = self.terms.clone();
-        for (atoms, coefficient) in &other.terms {
-            let entry = terms.entry(atoms.clone()).or_insert(0);
-            *entry = entry.saturating_add(*coefficient);
+        match (&*self.terms, &*other.terms) {
+            (_, []) => self.clone(),
+            ([], _) => other.clone(),
+            (left, right) => Size::sum([left, right].concat()),
         }
-        terms.retain(|_, coefficient| *coefficient != 0);
-        Size { terms }
     }
 
     /// The difference.
     #[must_use]
     pub fn subtract(&self, other: &Size) -> Size {
-        self.add(&other.multiply(&Size::constant(-1)))
+        self.add(&other.scaled(-1))
+    }
+
+    /// The product with a number.
+    fn scaled(&self, factor: i64) -> Size {
+        let terms =
+            self.terms.iter().map(|(atoms, coefficient)| (atoms.clone(), coefficient.saturating_mul(factor)));
+        Size { terms: terms.filter(|(_, coefficient)| *coefficient != 0).collect() }
     }
 
     /// The product.
     #[must_use]
     pub fn multiply(&self, other: &Size) -> Size {
-        let mut terms = BTreeMap::new();
-        for (left, a) in &self.terms {
-            for (right, b) in &other.terms {
-                let mut atoms: Vec<Atom> = left.iter().chain(right).cloned().collect();
-                atoms.sort();
-                let entry = terms.entry(atoms).or_insert(0_i64);
-                *entry = entry.saturating_add(a.saturating_mul(*b));
-            }
+        match (self.as_constant(), other.as_constant()) {
+            (_, Some(factor)) => return self.scaled(factor),
+            (Some(factor), _) => return other.scaled(factor),
+            (None, None) => {}
         }
-        terms.retain(|_, coefficient| *coefficient != 0);
-        Size { terms }
+        let terms = self.terms.iter().flat_map(|(left, a)| {
+            other.terms.iter().map(move |(right, b)| {
+                let mut atoms = [&**left, &**right].concat();
+                atoms.sort();
+                (atoms.into(), a.saturating_mul(*b))
+            })
+        });
+        Size::sum(terms.collect())
     }
 
     /// The smaller of two.
@@ -139,7 +163,7 @@ impl Size {
 
     /// Whether it can be proven that `self <= other` for all free sizes ≥ 0. `false` means "not proven".
     pub fn at_most(&self, other: &Size) -> bool {
-        other.subtract(self).is_proven_not_negative(&mut { MOST_REPLACEMENTS })
+        self == other || other.subtract(self).is_proven_not_negative(&mut { MOST_REPLACEMENTS })
     }
 
     fn is_never_negative(&self) -> bool {
@@ -178,18 +202,20 @@ impl Size {
             if !others.iter().all(Atom::is_never_negative) {
                 return None;
             }
-            let term = Size { terms: BTreeMap::from([(atoms.to_vec(), coefficient)]) };
-            let factor = Size { terms: BTreeMap::from([(others, coefficient)]) };
-            let rest = self.subtract(&term);
+            let factor = Size::term(others.into(), coefficient);
+            let rest =
+                Size { terms: self.terms.iter().filter(|(other, _)| **other != *atoms).cloned().collect() };
             Some((rest.add(&factor.multiply(a)), rest.add(&factor.multiply(b)), one_is_enough))
         })
     }
 
     /// The atom it is, if it is just that.
     pub fn as_atom(&self) -> Option<&Atom> {
-        let (atoms, coefficient) = self.terms.iter().next()?;
-        match atoms.as_slice() {
-            [atom] if *coefficient == 1 && self.terms.len() == 1 => Some(atom),
+        match &*self.terms {
+            [(atoms, 1)] => match &**atoms {
+                [atom] => Some(atom),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -236,13 +262,14 @@ impl Size {
     /// Whether a number in it is at an end of `i64`, as after a sum or product that went beyond.
     pub fn is_saturated(&self) -> bool {
         let ends = |coefficient: &i64| matches!(*coefficient, i64::MIN | i64::MAX);
-        self.terms.values().any(ends) || self.operands().any(|(a, b)| a.is_saturated() || b.is_saturated())
+        self.terms.iter().any(|(_, coefficient)| ends(coefficient))
+            || self.operands().any(|(a, b)| a.is_saturated() || b.is_saturated())
     }
 
     /// How many numbers and names it has, those inside minima, maxima and quotients too.
     pub fn parts(&self) -> usize {
         let inside: usize = self.operands().map(|(a, b)| a.parts() + b.parts()).sum();
-        self.terms.keys().map(|atoms| 1 + atoms.len()).sum::<usize>() + inside
+        self.terms.iter().map(|(atoms, _)| 1 + atoms.len()).sum::<usize>() + inside
     }
 
     /// How deep minima, maxima and quotients stand in each other.
@@ -250,8 +277,12 @@ impl Size {
         self.operands().map(|(a, b)| 1 + a.nesting().max(b.nesting())).max().unwrap_or(0)
     }
 
+    fn atoms(&self) -> impl Iterator<Item = &Atom> {
+        self.terms.iter().flat_map(|(atoms, _)| &**atoms)
+    }
+
     fn operands(&self) -> impl Iterator<Item = (&Size, &Size)> {
-        self.terms.keys().flatten().filter_map(|atom| match atom {
+        self.atoms().filter_map(|atom| match atom {
             Atom::Symbol(_) => None,
             Atom::Minimum(a, b) | Atom::Maximum(a, b) | Atom::CeilingDivide(a, b) => Some((a, b)),
         })
@@ -259,7 +290,7 @@ impl Size {
 
     /// Calls `visit` with every free size in it.
     pub fn symbols(&self, visit: &mut dyn FnMut(&str)) {
-        for atom in self.terms.keys().flatten() {
+        for atom in self.atoms() {
             match atom {
                 Atom::Symbol(name) => visit(name),
                 Atom::Minimum(a, b) | Atom::Maximum(a, b) | Atom::CeilingDivide(a, b) => {
