@@ -50,8 +50,9 @@ impl Writer<'_> {
         }
     }
 
+    /// A token as it is written. Comments alone can end in a space, which is one of those that do not end them, such as a vertical tab.
     fn word(&self, token: usize) -> &str {
-        self.layout.token(token).text(self.text)
+        self.layout.token(token).text(self.text).trim_end()
     }
 
     fn start(&self, token: usize) -> usize {

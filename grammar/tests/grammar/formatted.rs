@@ -71,6 +71,7 @@ fn comments_in_odd_places() {
         "fn f(x: f32) -> f32 { }\n// a\nfn g(x: f32) -> f32 { // a\n}\n",
         "fn f(x: f32[N, // a\n D // b\n else // c\n 3 // d\n ]) -> f32 { x }",
         "fn f(x: f32) -> f32 {\n part p = [ // a\n a // b\n ; // c\n E // d\n ]\n x\n}",
+        "//! a\u{b}\n/// b\u{a0}\nfn f(x: f32) -> f32 { // c\u{2003} \n x // \u{c}\n}\n",
     ] {
         check_format(text);
         assert!(moe_grammar::format(text).is_ok(), "{text}\n{}", crate::tools::mistakes(text));
