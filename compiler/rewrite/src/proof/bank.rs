@@ -213,15 +213,20 @@ impl Growing for Bank {
 pub struct Informed<'a> {
     /// The terms.
     pub bank: &'a Bank,
-    /// What is known, by class.
+    /// What is known, by class or by one term of it.
     pub known: HashMap<Id, Data>,
 }
 
 impl Informed<'_> {
     /// Adds what is known of a class.
     pub fn learn(&mut self, id: Id, more: &Data) {
-        let class = self.bank.find(id);
-        let data = self.known.entry(class).or_insert_with(|| self.bank.data(class).clone());
+        self.learn_of_term(self.bank.find(id), more);
+    }
+
+    /// Adds what is known by way of one term of a class. Another may have another background, and what followed from both when they were
+    /// not known to be equal need not follow from one of them.
+    pub fn learn_of_term(&mut self, id: Id, more: &Data) {
+        let data = self.known.entry(id).or_insert_with(|| self.bank.data(id).clone());
         data.fact = data.fact.take().or_else(|| more.fact.clone());
         data.sign = data.sign.max(more.sign);
     }
@@ -233,7 +238,8 @@ impl Classes for Informed<'_> {
     }
 
     fn data(&self, id: Id) -> &Data {
-        self.known.get(&self.bank.find(id)).unwrap_or_else(|| self.bank.data(id))
+        let known = self.known.get(&id).or_else(|| self.known.get(&self.bank.find(id)));
+        known.unwrap_or_else(|| self.bank.data(id))
     }
 
     fn terms(&self, id: Id) -> &[Term] {

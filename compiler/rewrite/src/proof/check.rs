@@ -134,7 +134,7 @@ impl<'a> Checker<'a> {
         let mut informed = Informed { bank: &self.bank, known: HashMap::new() };
         for (operand, lines) in term.operands.iter().zip(lines) {
             for line in lines {
-                informed.learn(*operand, self.data(*operand, *line)?);
+                informed.learn_of_term(*operand, self.data(*operand, *line)?);
             }
         }
         let mut data = self.bank.data(id).clone();

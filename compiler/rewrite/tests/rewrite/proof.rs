@@ -128,6 +128,22 @@ fn a_fact_counts_before_one_that_a_sign_came_with() {
     }
 }
 
+/// The factors of the product are equal, as is found later, and have other backgrounds: 1 off the second choice and 0 off the first.
+#[test]
+fn what_followed_from_two_backgrounds_of_equal_values_follows_again() {
+    for prefer_rewritten in [false, true] {
+        let mut model = Model::new(&shape(&[("E", 4), ("K", 2), ("All", 4), ("D", 3)]));
+        let (x, y) = (model.input("x", &["E"]), model.input("y", &["D"]));
+        let some = model.keep_largest(x, "K", "E", 0.0);
+        let all = model.keep_largest(some, "All", "E", 1.0);
+        let product = model.multiply(all, some);
+        let rows = model.multiply(y, product);
+        let chosen = model.keep_largest(rows, "All", "E", 0.0);
+        model.output(chosen);
+        prove(&model.module(), &Options { prefer_rewritten, ..Options::default() }).unwrap();
+    }
+}
+
 #[test]
 fn a_proof_of_another_model_does_not_fit() {
     let (_, made, proof) = block();
