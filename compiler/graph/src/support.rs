@@ -149,18 +149,12 @@ impl Support {
     #[must_use]
     pub fn intersection(&self, other: &Support) -> Support {
         if self.is_within_support(other) {
-            return self.clone();
+            return self.bounded_as(other);
         }
         if other.is_within_support(self) {
-            return other.clone();
+            return other.bounded_as(self);
         }
-        let mut degrees = self.degrees.clone();
-        for (key, bound) in &other.degrees {
-            degrees
-                .entry(key.clone())
-                .and_modify(|known| *known = known.minimum(bound))
-                .or_insert_with(|| bound.clone());
-        }
+        let mut degrees = self.bounded_as(other).degrees;
         for (joint, bound) in self.joint_degrees(other).into_iter().chain(other.joint_degrees(self)) {
             degrees.entry(joint).and_modify(|known| *known = known.minimum(&bound)).or_insert(bound);
         }
@@ -190,6 +184,16 @@ impl Support {
             axes: self.axes.union(&other.axes).copied().collect(),
             degrees,
         }
+    }
+
+    /// The same relation with degrees that are at most those of one that it is within.
+    fn bounded_as(&self, other: &Support) -> Support {
+        let mut bounded = self.clone();
+        for (key, bound) in &other.degrees {
+            let known = bounded.degrees.entry(key.clone()).or_insert_with(|| bound.clone());
+            *known = known.minimum(bound);
+        }
+        bounded
     }
 
     /// Degrees of the intersection over axes of both: where `self` does not vary along the axes of a degree of `other`, each of its

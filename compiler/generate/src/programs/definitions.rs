@@ -282,7 +282,11 @@ pub(crate) fn call_layer(maker: &mut Maker) -> Option<Value> {
     match maker.random.below(5) {
         0 if maker.body.indent == 1
             && !of_library
-            && !maker.body.lines.iter().any(|line| line.contains(&name)) =>
+            && !maker
+                .body
+                .lines
+                .iter()
+                .any(|line| name.split('[').next().is_some_and(|own| line.contains(own))) =>
         {
             maker.met("a definition in place");
             let text = format!("{name}({x})");

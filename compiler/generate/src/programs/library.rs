@@ -96,7 +96,10 @@ pub(crate) fn function(maker: &mut Maker) -> Option<Value> {
         let path = maker.random.pick(ALONG)?;
         let name = maker.uses(path);
         let text = format!("{name}({}, over {})", value.text, axis.name);
-        return maker.bind(&text, value.element, value.axes, Bits { magnitude: 4, fraction: 0 });
+        // The axis that a function names comes last in its result.
+        let others = value.axes.iter().filter(|other| **other != axis);
+        let axes = others.cloned().chain([axis.clone()]).collect();
+        return maker.bind(&text, value.element, axes, Bits { magnitude: 4, fraction: 0 });
     }
     let value = maker.small_number()?;
     let exact = maker.exact;

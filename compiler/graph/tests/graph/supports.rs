@@ -557,3 +557,18 @@ fn what_is_projected_from_within_a_support_is_within_it() {
         c.same_support(total, g);
     });
 }
+
+/// A union adds what it is made of; where all of it is within one relation, that bounds the intersection with it.
+#[test]
+fn what_is_within_a_support_is_bounded_as_that_is() {
+    case(|c| {
+        let [n, e] = c.axes([5, 6]);
+        let masks = [2, 2, 3].map(|count| c.mask(&[n, e], count, e));
+        let [own, first, second] = masks.map(|mask| c.masked(mask, 0.0));
+        let parts = [first, second].map(|other| c.map(ScalarFunction::Multiply, &[own, other]));
+        let sum = c.map(ScalarFunction::Add, &parts);
+        c.claims(sum, 0.0, &[(&[e], 4)]);
+        let product = c.map(ScalarFunction::Multiply, &[sum, own]);
+        c.claims(product, 0.0, &[(&[e], 2)]);
+    });
+}
