@@ -1,13 +1,14 @@
 //! The kernel: items are blocks of rows; each goes over the keys block by block.
 
-use super::find::{Attention, Score, Softmax};
+use super::find::{Attention, Score};
 use super::mask::{ranges, Block, Reach};
+use super::weights::finite;
 use super::{KEYS, ROWS, TILE};
 use crate::assembly::Assembly;
 use crate::contraction::{Layout, Panels};
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
-use crate::nest::{blocks, extent_of, operations, Chunk, Stretch};
+use crate::nest::{blocks, extent_of, operations, Stretch};
 use crate::point::{parts, Coordinate, Point};
 use crate::pointwise::written;
 use crate::scalar::absorbed;
@@ -40,8 +41,9 @@ pub(super) struct Scratch {
     pub sums: u32,
     /// How long a row of sums is.
     pub width: Value,
-    largest: u32,
-    total: u32,
+    pub largest: u32,
+    /// Sums of weights by row and lane.
+    pub total: u32,
 }
 
 /// A block of rows while its kernel is written.
@@ -101,7 +103,8 @@ impl Kernel<'_> {
         let block = rows.multiply(&Size::constant(KEYS));
         let mut lengths: Vec<(&str, Size)> =
             attention.scores.iter().map(|_| ("scores", block.clone())).collect();
-        lengths.extend([("sums", rows.multiply(&width)), ("largest", rows.clone()), ("total", rows)]);
+        let total_by_lanes = rows.multiply(&Size::constant(lanes.into()));
+        lengths.extend([("sums", rows.multiply(&width)), ("largest", rows), ("total", total_by_lanes)]);
         let buffers = assembly.of_thread(&lengths);
         let mut sizes = vec![blocks(total, self.rows)];
         sizes.extend(scene.sizes(&attention.batch));
@@ -182,7 +185,6 @@ impl Kernel<'_> {
     fn item(&self, e: &mut Emitter, scratch: &Scratch, rows: &Rows) -> Result<(), ScheduleError> {
         let attention = self.attention;
         self.clear(e, scratch);
-        let mut along = ranges(e, &attention.rows, rows.begin, rows.end);
         let (zero, end) = (e.w.index(0), e.extent(attention.keys));
         let count = e.w.size(&blocks(&e.scene.size(attention.keys), KEYS));
         let open = e.w.open_loop(zero, count, 1, &[]);
@@ -190,193 +192,121 @@ impl Kernel<'_> {
         let begin = e.w.multiply(open.index, width);
         let next = e.w.add(begin, width);
         let keys = Stretch { begin, end: e.w.minimum(next, end), whole: None };
-        let last = e.w.offset(keys.end, -1);
-        along.insert(attention.keys, (keys.begin, last));
-        let block = Block { ranges: &along, point: rows.batch };
-        let may = block.all(e, &attention.masks, Reach::Somewhere)?;
+        let may = self.reaches(e, rows, keys, Reach::Somewhere)?;
         let guard = may.map(|may| e.w.open_if(may));
         for place in 0..attention.scores.len() {
             self.scores(e, scratch, rows, place, open.index, keys)?;
         }
-        let must = block.all(e, &attention.masks, Reach::Everywhere)?;
-        if let Some(must) = must {
-            // Nothing is left out: masks need not be worked out.
-            let mut choice = e.w.open_if(must);
-            self.block_weights(e, scratch, rows, (keys, true))?;
-            e.w.otherwise(&mut choice);
-            self.block_weights(e, scratch, rows, (keys, false))?;
-            e.w.close_if(choice, &[]);
-        } else {
-            self.block_weights(e, scratch, rows, (keys, false))?;
-        }
+        self.weights_of_block(e, scratch, rows, (keys, next, end))?;
         self.weighted_values(e, scratch, rows, keys)?;
         if let Some(guard) = guard {
             e.w.close_if(guard, &[]);
         }
         e.w.close_loop(open, &[]);
-        self.each_row(e, rows, &mut |e, number, row| self.finish(e, scratch, row, number))
+        self.each_row(e, rows, (zero, rows.count), &mut |e, number, row| self.finish(e, scratch, row, number))
     }
 
     /// Nothing is summed yet.
     fn clear(&self, e: &mut Emitter, scratch: &Scratch) {
-        let (zero, rows) = (e.w.index(0), e.w.index(self.rows));
         let nothing = e.w.constant(Scalar::zero(Element::F32), 1);
         let lowest = e.w.number(nothing, f64::NEG_INFINITY);
+        let (zero, rows) = (e.w.index(0), e.w.index(self.rows));
         let open = e.w.open_loop(zero, rows, 1, &[]);
-        for (buffer, value) in [(scratch.largest, lowest), (scratch.total, nothing)] {
+        e.w.store(scratch.largest, open.index, lowest, None);
+        e.w.close_loop(open, &[]);
+        let value = e.w.splat(nothing, e.lanes);
+        let lanes = e.w.index(e.lanes.into());
+        for (buffer, width) in [(scratch.total, lanes), (scratch.sums, scratch.width)] {
+            let end = e.w.multiply(rows, width);
+            let open = e.w.open_loop(zero, end, e.lanes.into(), &[]);
             e.w.store(buffer, open.index, value, None);
+            e.w.close_loop(open, &[]);
+        }
+    }
+
+    /// Whether the masks are true somewhere or everywhere for some rows and a block of keys, where their comparisons alone say so.
+    fn reaches(
+        &self,
+        e: &mut Emitter,
+        rows: &Rows,
+        keys: Stretch,
+        reach: Reach,
+    ) -> Result<Option<Value>, ScheduleError> {
+        let attention = self.attention;
+        let mut along = ranges(e, &attention.rows, rows.begin, rows.end);
+        let last = e.w.offset(keys.end, -1);
+        along.insert(attention.keys, (keys.begin, last));
+        Block { ranges: &along, point: rows.batch }.all(e, &attention.masks, reach)
+    }
+
+    /// Goes over the tiles of a block of rows, but for those that see none of the keys; `each` is given the first row's number.
+    pub fn tiles(
+        &self,
+        e: &mut Emitter,
+        rows: &Rows,
+        keys: Stretch,
+        each: &mut dyn FnMut(&mut Emitter, Value) -> Result<(), ScheduleError>,
+    ) -> Result<(), ScheduleError> {
+        let zero = e.w.index(0);
+        if self.rows == self.tile {
+            return each(e, zero);
+        }
+        let open = e.w.open_loop(zero, rows.count, self.tile, &[]);
+        let begin = e.w.add(rows.begin, open.index);
+        let next = e.w.offset(begin, self.tile);
+        let end = e.w.minimum(next, rows.end);
+        let tile = Rows { batch: rows.batch, begin, end, count: rows.count };
+        let may = self.reaches(e, &tile, keys, Reach::Somewhere)?;
+        let guard = may.map(|may| e.w.open_if(may));
+        each(e, open.index)?;
+        if let Some(guard) = guard {
+            e.w.close_if(guard, &[]);
         }
         e.w.close_loop(open, &[]);
-        let end = e.w.multiply(rows, scratch.width);
-        let value = e.w.splat(nothing, e.lanes);
-        let open = e.w.open_loop(zero, end, e.lanes.into(), &[]);
-        e.w.store(scratch.sums, open.index, value, None);
-        e.w.close_loop(open, &[]);
+        Ok(())
     }
 
     fn each_row(
         &self,
         e: &mut Emitter,
         rows: &Rows,
+        (begin, end): (Value, Value),
         each: &mut dyn FnMut(&mut Emitter, Value, &Point) -> Result<(), ScheduleError>,
     ) -> Result<(), ScheduleError> {
-        let zero = e.w.index(0);
-        let open = e.w.open_loop(zero, rows.count, 1, &[]);
+        let open = e.w.open_loop(begin, end, 1, &[]);
         let point = self.row(e, rows, open.index);
         each(e, open.index, &point)?;
         e.w.close_loop(open, &[]);
         Ok(())
     }
 
-    /// The weights of all rows for a block of keys, all masks being true or not.
-    fn block_weights(
+    /// The weights of all rows for a block of keys. Where the block is a whole one and nothing in it is left out, there are no masks to work
+    /// out, and each row is gone along without loops.
+    fn weights_of_block(
         &self,
         e: &mut Emitter,
         scratch: &Scratch,
         rows: &Rows,
-        keys: (Stretch, bool),
+        (keys, next, end): (Stretch, Value, Value),
     ) -> Result<(), ScheduleError> {
-        self.each_row(e, rows, &mut |e, number, row| self.weights(e, scratch, row, number, keys))
-    }
-
-    /// A row's weights for a block of keys, in place of its scores.
-    fn weights(
-        &self,
-        e: &mut Emitter,
-        scratch: &Scratch,
-        row: &Point,
-        number: Value,
-        (keys, whole): (Stretch, bool),
-    ) -> Result<(), ScheduleError> {
-        let width = e.w.index(KEYS);
-        let first = e.w.multiply(number, width);
-        let target = scratch.scores.first().copied().unwrap_or(0);
-        let place = Place { row, first, keys, whole, target };
-        match &self.attention.softmax {
-            None => self.plain_weights(e, scratch, &place, number),
-            Some(softmax) => self.shares(e, scratch, &place, number, softmax),
-        }
-    }
-
-    /// Works out a node at a chunk of keys, its scores being in scratch memory.
-    fn along_keys(
-        &self,
-        e: &mut Emitter,
-        scratch: &Scratch,
-        place: &Place,
-        chunk: Chunk,
-        node: NodeId,
-    ) -> Result<(Value, Value), ScheduleError> {
-        let at = e.w.subtract(chunk.begin, place.keys.begin);
-        let index = e.w.add(place.first, at);
-        let point = e.lanes_at(place.row, self.attention.keys, chunk.begin, chunk.mask);
-        for (score, buffer) in self.attention.scores.iter().zip(&scratch.scores) {
-            let value = e.w.load(*buffer, index, None, e.lanes);
-            e.bind(score.node, &point, value)?;
-        }
-        if place.whole {
-            let holds = e.w.constant(Scalar::boolean(true), 1);
-            self.attention.masks.iter().try_for_each(|mask| e.bind(*mask, &point, holds))?;
-        }
-        let value = e.emit(node, &point)?;
-        Ok((e.w.splat(value, e.lanes), index))
-    }
-
-    fn plain_weights(
-        &self,
-        e: &mut Emitter,
-        scratch: &Scratch,
-        place: &Place,
-        number: Value,
-    ) -> Result<(), ScheduleError> {
-        let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
-        let is_summed = !self.attention.sums.is_empty();
-        let so_far = e.w.load(scratch.total, number, None, 1);
-        let so_far = e.folded(place.keys, 1, so_far, &mut |e, chunk, so_far| {
-            let (value, index) = self.along_keys(e, scratch, place, chunk, self.attention.weight)?;
-            let value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, zero));
-            e.w.store(place.target, index, value, None);
-            if !is_summed {
-                return Ok(so_far);
-            }
-            let sum = e.w.reduce_lanes(BinaryOperation::Add, value);
-            Ok(e.w.add(so_far, sum))
+        let must = self.reaches(e, rows, keys, Reach::Everywhere)?;
+        let is_whole = e.w.compare(Comparison::LessEqual, next, end);
+        let plain = e.both(must, Some(is_whole)).unwrap_or(is_whole);
+        let mut choice = e.w.open_if(plain);
+        let whole = Stretch { whole: Some(KEYS), ..keys };
+        let (zero, holds) = (e.w.index(0), must.is_some());
+        self.each_row(e, rows, (zero, rows.count), &mut |e, number, row| {
+            self.weights(e, scratch, row, number, (whole, holds))
         })?;
-        if is_summed {
-            e.w.store(scratch.total, number, so_far, None);
-        }
-        Ok(())
-    }
-
-    /// Weights `exp(entry - largest so far)`; what was summed before is scaled down where the largest rises.
-    fn shares(
-        &self,
-        e: &mut Emitter,
-        scratch: &Scratch,
-        place: &Place,
-        number: Value,
-        softmax: &Softmax,
-    ) -> Result<(), ScheduleError> {
-        let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
-        let lowest = e.w.number(zero, f64::NEG_INFINITY);
-        let most = e.folded(place.keys, 1, lowest, &mut |e, chunk, most| {
-            let (value, index) = self.along_keys(e, scratch, place, chunk, softmax.entries)?;
-            let value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, lowest));
-            e.w.store(place.target, index, value, None);
-            Ok(e.w.binary(BinaryOperation::Maximum, most, value))
+        e.w.otherwise(&mut choice);
+        self.tiles(e, rows, keys, &mut |e, first| {
+            let next = e.w.offset(first, self.tile);
+            let end = e.w.minimum(next, rows.count);
+            self.each_row(e, rows, (first, end), &mut |e, number, row| {
+                self.weights(e, scratch, row, number, (keys, false))
+            })
         })?;
-        let most = e.w.reduce_lanes(BinaryOperation::Maximum, most);
-        let before = e.w.load(scratch.largest, number, None, 1);
-        let largest = e.w.binary(BinaryOperation::Maximum, before, most);
-        let shift = finite(e, largest);
-        e.w.store(scratch.largest, number, largest, None);
-        let sum = e.folded(place.keys, 1, zero, &mut |e, chunk, sum| {
-            let at = e.w.subtract(chunk.begin, place.keys.begin);
-            let index = e.w.add(place.first, at);
-            let entry = e.w.load(place.target, index, None, e.lanes);
-            let difference = e.w.subtract(entry, shift);
-            let mut value = crate::mathematics::exponential(&mut e.w, difference);
-            value = chunk.mask.map_or(value, |mask| e.w.select(mask, value, zero));
-            e.w.store(place.target, index, value, None);
-            Ok(e.w.add(sum, value))
-        })?;
-        let sum = e.w.reduce_lanes(BinaryOperation::Add, sum);
-        let fall = e.w.subtract(before, shift);
-        let scale = crate::mathematics::exponential(&mut e.w, fall);
-        let total = e.w.load(scratch.total, number, None, 1);
-        let total = e.w.multiply_add(total, scale, sum);
-        e.w.store(scratch.total, number, total, None);
-        let one = e.w.number(scale, 1.0);
-        let rises = e.w.compare(Comparison::NotEqual, scale, one);
-        let guard = e.w.open_if(rises);
-        let begin = e.w.multiply(number, scratch.width);
-        let end = e.w.add(begin, scratch.width);
-        let open = e.w.open_loop(begin, end, e.lanes.into(), &[]);
-        let value = e.w.load(scratch.sums, open.index, None, e.lanes);
-        let value = e.w.multiply(value, scale);
-        e.w.store(scratch.sums, open.index, value, None);
-        e.w.close_loop(open, &[]);
-        e.w.close_if(guard, &[]);
+        e.w.close_if(choice, &[]);
         Ok(())
     }
 
@@ -391,7 +321,10 @@ impl Kernel<'_> {
         let attention = self.attention;
         let stretch = e.whole(attention.column);
         let first = e.w.multiply(number, scratch.width);
-        let mut total = e.w.load(scratch.total, number, None, 1);
+        let lanes = e.w.index(e.lanes.into());
+        let lanes = e.w.multiply(number, lanes);
+        let total = e.w.load(scratch.total, lanes, None, e.lanes);
+        let mut total = e.w.reduce_lanes(BinaryOperation::Add, total);
         let largest = e.w.load(scratch.largest, number, None, 1);
         let mut scale = None;
         if let Some(softmax) = &attention.softmax {
@@ -431,23 +364,4 @@ impl Kernel<'_> {
             e.store(self.storage, &point, value)
         })
     }
-}
-
-/// A row's place in a block of keys.
-struct Place<'p> {
-    row: &'p Point,
-    /// The address of its first score.
-    first: Value,
-    keys: Stretch,
-    /// Whether all masks are true.
-    whole: bool,
-    /// Where weights go.
-    target: u32,
-}
-
-/// The number, or 0 in place of minus infinity: where all that came so far is left out.
-fn finite(e: &mut Emitter, value: Value) -> Value {
-    let (zero, lowest) = (e.w.number(value, 0.0), e.w.number(value, f64::NEG_INFINITY));
-    let is_lowest = e.w.compare(Comparison::Equal, value, lowest);
-    e.w.select(is_lowest, zero, value)
 }

@@ -6,22 +6,24 @@
 //! one number a row. Nothing else may read what lies between, and keys or values must be more than weights.
 //!
 //! A kernel's item is a block of rows (queries, and the heads that share keys). It goes over the keys block by block; blocks that a mask leaves
-//! out by its comparisons alone are skipped (`mask.rs`). Scores of a block lie in scratch memory of the thread. Shares are kept with a running
-//! largest `z` (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"): where a block raises it, sums so far are scaled
-//! down. Each sum goes over the keys block by block, from the first, within a block key by key (of values) or lane by lane (of weights), so a
-//! result depends on the number of lanes, but neither on the block of rows it is in nor on threads.
+//! out by its comparisons alone are skipped (`mask.rs`), and so are tiles of rows in the others. Scores of a block lie in scratch memory of the
+//! thread. Shares are kept with a running largest `z` (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"): only where a
+//! block raises it are its lanes brought together and sums so far scaled down; a row without such a block has no step that waits for all of
+//! its keys. Each sum goes over the keys block by block, from the first, within a block key by key (of values) or in each lane vector by vector
+//! (of weights), so a result depends on the number of lanes, but neither on the block of rows it is in nor on threads.
 
 mod find;
 mod kernel;
 mod mask;
 mod tile;
+mod weights;
 
 pub(crate) use find::{find, Attention};
 pub(crate) use kernel::schedule;
 
 /// How many keys a block has.
 const KEYS: i64 = 64;
-/// How many rows a block has, at most.
-const ROWS: i64 = 48;
+/// How many rows a block has, at most: each goes over keys and values that no second cache holds.
+const ROWS: i64 = 96;
 /// How many rows a register tile has.
 const TILE: i64 = 6;

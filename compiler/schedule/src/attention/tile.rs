@@ -10,25 +10,10 @@ use crate::point::Point;
 use moe_graph::{Element, Scalar};
 use moe_kernel::{BinaryOperation, Comparison, Value};
 
-/// What is done for the rows of a tile.
-type OnTile<'t> = dyn FnMut(&mut Emitter, &[Value]) -> Result<(), ScheduleError> + 't;
-
 impl Kernel<'_> {
-    /// Opens a loop over tiles of rows; gives the first row of the tile and the tile's.
-    fn tiles(&self, e: &mut Emitter, rows: &Rows, each: &mut OnTile<'_>) -> Result<(), ScheduleError> {
-        let zero = e.w.index(0);
-        let numbers = |e: &mut Emitter, first| -> Vec<Value> {
-            (0..self.tile).map(|number| e.w.offset(first, number)).collect()
-        };
-        if self.rows == self.tile {
-            let numbers = numbers(e, zero);
-            return each(e, &numbers);
-        }
-        let open = e.w.open_loop(zero, rows.count, self.tile, &[]);
-        let numbers = numbers(e, open.index);
-        each(e, &numbers)?;
-        e.w.close_loop(open, &[]);
-        Ok(())
+    /// The numbers of a tile's rows.
+    fn numbers(&self, e: &mut Emitter, first: Value) -> Vec<Value> {
+        (0..self.tile).map(|number| e.w.offset(first, number)).collect()
     }
 
     /// The scores of a block of keys.
@@ -52,8 +37,9 @@ impl Kernel<'_> {
                 let (outer, key) = (e.forced(&outer), e.w.multiply(block, width));
                 let first = e.panel(panels, outer, key);
                 let input = e.buffer(panels.storage.buffer, "keys", Element::F32, false);
-                self.tiles(e, rows, &mut |e, numbers| {
-                    self.score_tile(e, score, rows, numbers, (input, first), target)
+                self.tiles(e, rows, keys, &mut |e, number| {
+                    let numbers = self.numbers(e, number);
+                    self.score_tile(e, score, rows, &numbers, (input, first), target)
                 })
             }
             None => self.few_scores(e, score, rows, target, keys),
@@ -117,7 +103,8 @@ impl Kernel<'_> {
         target: u32,
         keys: Stretch,
     ) -> Result<(), ScheduleError> {
-        let numbers: Vec<Value> = (0..self.tile).map(|number| e.w.index(number)).collect();
+        let zero = e.w.index(0);
+        let numbers = self.numbers(e, zero);
         let points: Vec<Point> = numbers.iter().map(|number| self.row(e, rows, *number)).collect();
         let nothing = e.w.constant(Scalar::zero(Element::F32), e.lanes);
         let open = e.w.open_loop(keys.begin, keys.end, 1, &[]);
@@ -191,14 +178,15 @@ impl Kernel<'_> {
     fn are_finite(&self, e: &mut Emitter, rows: &Rows, keys: Stretch) -> Result<Value, ScheduleError> {
         let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
         let columns = e.whole(self.attention.column);
-        let open = e.w.open_loop(keys.begin, keys.end, 1, &[zero]);
-        let sum = open.inner.first().copied().unwrap_or(zero);
-        let sum = e.folded(columns, self.vectors, sum, &mut |e, chunk, sum| {
+        let sum = e.folded(columns, self.vectors, zero, &mut |e, chunk, sum| {
+            // A sum for each vector: keys need not wait for one another.
+            let open = e.w.open_loop(keys.begin, keys.end, 1, &vec![zero; chunk.count]);
             let values = self.values(e, rows, open.index, chunk)?;
-            Ok(values.into_iter().fold(sum, |sum, value| e.w.multiply_add(value, zero, sum)))
+            let pairs = values.into_iter().zip(open.inner.clone());
+            let next: Vec<Value> = pairs.map(|(value, sum)| e.w.multiply_add(value, zero, sum)).collect();
+            let sums = e.w.close_loop(open, &next);
+            Ok(sums.into_iter().fold(sum, |sum, more| e.w.add(sum, more)))
         })?;
-        let sums = e.w.close_loop(open, &[sum]);
-        let sum = sums.first().copied().unwrap_or(zero);
         let sum = e.w.reduce_lanes(BinaryOperation::Add, sum);
         let zero = e.w.number(sum, 0.0);
         Ok(e.w.compare(Comparison::Equal, sum, zero))
@@ -214,9 +202,10 @@ impl Kernel<'_> {
     ) -> Result<(), ScheduleError> {
         let columns = e.whole(self.attention.column);
         let weights = scratch.scores.first().copied().unwrap_or(0);
-        self.tiles(e, rows, &mut |e, numbers| {
+        self.tiles(e, rows, keys, &mut |e, first| {
+            let numbers = self.numbers(e, first);
             e.chunks(columns, self.vectors, &mut |e, chunk| {
-                self.value_tile(e, (scratch, rows), numbers, keys, chunk, (weights, absorbs))
+                self.value_tile(e, (scratch, rows), &numbers, keys, chunk, (weights, absorbs))
             })
         })
     }

@@ -1,9 +1,9 @@
 //! Exponentials: x = k ln 2 + r with |r| ≤ ln 2 / 2, a Taylor polynomial of e^r, times 2^k (Cody and Waite 1980, chapter 6).
 
-use super::format::{format, is_wide};
+use super::format::{format, is_wide, Format};
 use super::polynomial::{clamped, nearest, polynomial, scaled, two_to};
 use crate::writer::Writer;
-use moe_kernel::{Comparison, Value};
+use moe_kernel::{BinaryOperation, Comparison, Value};
 use std::f64::consts::LOG2_E;
 
 /// 1/n! from n = 0.
@@ -37,9 +37,21 @@ fn reduced(w: &mut Writer, x: Value) -> (Value, Value) {
     (k, r)
 }
 
+/// Coefficients of e^r for |r| ≤ ln 2 / 2 in `f32`, the constant term first: the polynomial of degree 6 whose largest relative error, 2e-9, is
+/// least (Remez' exchange), where the first two round to 1.
+const SINGLE: [f64; 7] = [
+    1.0,
+    1.0,
+    0.499_999_910_593_032_84,
+    0.166_664_198_040_962_22,
+    0.041_668_225_079_774_86,
+    0.008_374_824_188_649_654,
+    0.001_383_683_527_819_812_3,
+];
+
 pub(super) fn exponential(w: &mut Writer, x: Value) -> Value {
     let wide = is_wide(w, x);
-    let (low, high) = if wide { (-750.0, 710.0) } else { (-105.0, 89.0) };
+    let (low, high) = if wide { (-750.0, 710.0) } else { (LEAST, 89.0) };
     let x = clamped(w, x, low, high);
     let (k, r) = reduced(w, x);
     // 1 + r + r² p: the leading terms are added last, where they lose least.
@@ -50,6 +62,35 @@ pub(super) fn exponential(w: &mut Writer, x: Value) -> Value {
     let one = w.number(x, 1.0);
     let value = w.add(one, tail);
     scaled(w, value, k)
+}
+
+/// Below this e^x is 0 in `f32`.
+const LEAST: f64 = -105.0;
+/// Powers of two are taken so many times two too large, which makes all of them normal numbers, and the coefficients as much too small.
+const RAISED: i32 = 64;
+
+/// e^x of an `f32` that is not above 0, where one multiplication by 2^k is enough. The number whose addition rounds x / ln 2 has [`RAISED`] and
+/// the exponent's bias in it, so that what comes out ends in the bits of the exponent; a NaN stays one whatever bits it has there.
+pub(super) fn below_zero(w: &mut Writer, x: Value) -> Value {
+    let Format { integer, fraction_bits, bias, float, ln_2: [high, low], .. } = format(w, x);
+    let least = w.number(x, LEAST);
+    let is_below = w.compare(Comparison::Less, x, least);
+    let x = w.select(is_below, least, x);
+    let scale = w.number(x, LOG2_E);
+    let shift = 1.5 * f64::powi(2.0, fraction_bits as i32) + f64::from(RAISED) + bias as f64;
+    let shift = w.number(x, shift);
+    let product = w.multiply(x, scale);
+    let shifted = w.add(product, shift);
+    let nearest = w.subtract(shifted, shift);
+    let (high, low) = (w.number(x, -high), w.number(x, -low));
+    let r = w.multiply_add(nearest, high, x);
+    let r = w.multiply_add(nearest, low, r);
+    let value = polynomial(w, r, &SINGLE.map(|coefficient| coefficient * f64::powi(2.0, -RAISED)));
+    let bits = w.reinterpret(shifted, integer);
+    let places = w.integer(bits, fraction_bits);
+    let power = w.binary(BinaryOperation::ShiftLeft, bits, places);
+    let power = w.reinterpret(power, float);
+    w.multiply(value, power)
 }
 
 pub(super) fn minus_one(w: &mut Writer, x: Value) -> Value {

@@ -1,6 +1,8 @@
 //! Attention in one kernel, against the evaluator.
 
-use crate::support::{self, model};
+use crate::support::{self, model, Split, AVX2, AVX512, CRANELIFT};
+use moe_kernel::{BinaryOperation, Operation, Statement, Value};
+use moe_runtime::Tensor;
 
 const MODELS: &str = "moe 1
 use std::attention::score::{capped, causal, score, window}
@@ -97,4 +99,154 @@ fn a_few_rows_read_keys_as_they_lie() {
     support::check(&model(WINDOWS, None, false), &[&[("N", 2)], &[("N", 9)]], |kernels| {
         assert!(kernels.iter().all(|name| name.starts_with("attention")), "{kernels:?}");
     });
+}
+
+const SPECIAL: &str = "moe 1
+use std::attention::score::{causal, score}
+use std::nn::softmax::softmax
+
+model Rows[C = 7](q: f32[T, C], k: f32[S, C], v: f32[S, C]) -> f32[T, C] {
+    sum(softmax(score(q, k), over S) * v, over S)
+}
+
+model Biased[C = 3](q: f32[T, C], k: f32[S, C], v: f32[S, C], bias: f32[T, S]) -> f32[T, C] {
+    sum(softmax(score(q, k) + bias, over S) * v, over S)
+}
+
+model Hidden[C = 5](q: f32[T, C], k: f32[T, C], v: f32[T, C]) -> f32[T, C] {
+    let p = softmax(causal(score(q, k as [S = T]), coordinate(T), coordinate(S)), over S)
+    sum(p * (v as [S = T]), over S)
+}
+
+model Shares(q: f32[T, C = 1], k: f32[S, C], v: f32[S, V = 64]) -> f32[T, V] {
+    sum(softmax(sum(q * k, over C), over S) * v, over S)
+}
+";
+
+fn tensor(shape: &[usize], entry: impl Fn(usize, usize) -> f32) -> Tensor {
+    let width = shape[1];
+    let entries: Vec<f32> = (0..shape[0] * width).map(|at| entry(at / width, at % width)).collect();
+    Tensor::from_f32(shape.to_vec(), &entries).unwrap()
+}
+
+#[test]
+fn a_row_has_the_same_bits_alone_as_among_many() {
+    let module = model(SPECIAL, Some("Rows"), true);
+    let given: Vec<Tensor> = support::sized(&module, &[("T", 200), ("S", 150)]);
+    let given: Vec<Tensor> =
+        given.iter().zip([3, 7, 13]).map(|(own, step)| support::rough(own, step)).collect();
+    for target in [CRANELIFT, AVX2, AVX512] {
+        support::check_rows(&module, &given, 1, &target, &[1, 6, 7, 96, 97, 199]);
+    }
+}
+
+#[test]
+fn entries_that_are_no_numbers_or_infinite() {
+    let module = model(SPECIAL, Some("Biased"), true);
+    let mut given = support::sized(&module, &[("T", 14), ("S", 200)]);
+    let infinity = f32::INFINITY;
+    given[3] = tensor(&[14, 200], |row, key| match row {
+        0 => -infinity,
+        1 if key < 130 => -infinity,
+        2 if key != 199 => -infinity,
+        3 if key == 150 => f32::NAN,
+        // With bits in its lowest places, which shifts would bring into others.
+        4 if key == 3 => f32::from_bits(0x7fc0_0001),
+        5 if key == 70 => infinity,
+        6 if key % 64 == 63 => infinity,
+        // Each block has the largest so far.
+        7 => key as f32 * 0.5,
+        8 => key as f32 * 40.0,
+        9 => key as f32 * -40.0,
+        10 if key % 2 == 0 => -infinity,
+        11 => {
+            if key == 100 {
+                3e38
+            } else {
+                -3e38
+            }
+        }
+        _ => 0.0,
+    });
+    let expected = support::expected(&module, &given);
+    assert!(expected[0].to_f64()[9..12].iter().all(|value| value.is_nan()));
+    for target in [CRANELIFT, AVX2, AVX512] {
+        support::agree(&support::run(&module, &given, &target, Split::Whole), &expected);
+    }
+}
+
+#[test]
+fn values_that_are_hidden_may_be_infinite() {
+    let module = model(SPECIAL, Some("Hidden"), true);
+    let mut given = support::sized(&module, &[("T", 130)]);
+    let values = given[2].to_f64();
+    given[2] = tensor(&[130, 5], |row, column| match (row, column) {
+        (9, 0) => f32::NAN,
+        (70, 1) => f32::INFINITY,
+        (101, 2) => f32::NEG_INFINITY,
+        _ => values[row * 5 + column] as f32,
+    });
+    let expected = support::expected(&module, &given);
+    for target in [CRANELIFT, AVX2, AVX512] {
+        support::agree(&support::run(&module, &given, &target, Split::Whole), &expected);
+    }
+}
+
+/// Values that pick out weights: the first key's is 1 before it is divided by the sum, others are e to the differences.
+#[test]
+fn weights_are_as_exact_as_said() {
+    let module = model(SPECIAL, Some("Shares"), true);
+    let scores = |row: usize, key: usize| (row as f32 * 0.0571 + 0.003) * -(key as f32) / 2.0;
+    let given = [
+        tensor(&[60, 1], |row, _| row as f32 * 0.0571 + 0.003),
+        tensor(&[64, 1], |key, _| -(key as f32) / 2.0),
+        tensor(&[64, 64], |key, column| if key == column { 1.0 } else { 0.0 }),
+    ];
+    for target in [CRANELIFT, AVX2, AVX512] {
+        let shares = support::run(&module, &given, &target, Split::Whole)[0].to_f64();
+        let mut worst: f64 = 0.0;
+        for (at, share) in shares.iter().enumerate() {
+            let (row, key) = (at / 64, at % 64);
+            let (found, exact) = (share / shares[row * 64], libm::exp(f64::from(scores(row, key))));
+            // Both were rounded when they were divided; below the normal numbers what counts is the distance.
+            let unit = f64::from(f32::EPSILON) / 2.0;
+            let error = (found - exact).abs() / exact.max(f64::from(f32::MIN_POSITIVE) * 4.0);
+            worst = worst.max(error / unit);
+        }
+        assert!(worst <= 2.0 * 1.4 + 2.0, "{worst} units of half a last place");
+    }
+}
+
+/// Statements that bring the lanes of a largest entry together stand in choices alone, which few blocks take.
+#[test]
+fn lanes_are_brought_together_only_where_the_largest_rises() {
+    let module = model(MODELS, Some("Causal"), true);
+    let plan = support::plan(&module, &AVX512);
+    let kernel = plan.kernels.iter().find(|kernel| kernel.name.starts_with("attention")).unwrap();
+    let (mut guarded, mut free) = (0, 0);
+    count_largest(&kernel.body, &mut Vec::new(), false, &mut |inside| {
+        *(if inside { &mut guarded } else { &mut free }) += 1;
+    });
+    assert_eq!((guarded, free), (2, 0), "{}", moe_kernel::print(kernel));
+}
+
+/// Tells of each reduction of lanes to their largest whether it stands where some lane of a comparison is true.
+fn count_largest(statements: &[Statement], any: &mut Vec<Value>, inside: bool, found: &mut dyn FnMut(bool)) {
+    for statement in statements {
+        match statement {
+            Statement::Define { value, operation: Operation::ReduceLanes(BinaryOperation::Or, _) } => {
+                any.push(*value)
+            }
+            Statement::Define { operation: Operation::ReduceLanes(BinaryOperation::Maximum, _), .. } => {
+                found(inside)
+            }
+            Statement::Loop { body, .. } => count_largest(body, any, inside, found),
+            Statement::If { condition, then, otherwise, .. } => {
+                let here = inside || any.contains(condition);
+                count_largest(then, any, here, found);
+                count_largest(otherwise, any, inside, found);
+            }
+            _ => {}
+        }
+    }
 }
