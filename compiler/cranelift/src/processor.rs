@@ -23,7 +23,7 @@ const LEVELS: [(&str, &[&str]); 4] = [
 /// What a scheduler must know of Cranelift on this machine.
 pub fn target() -> Target {
     let vector_registers = if cfg!(target_arch = "aarch64") { 32 } else { 16 };
-    Target { vector_bytes: 16, vector_registers, fused_multiply_add: has_fused_multiply_add(), pairs: false }
+    Target::new(16, vector_registers, has_fused_multiply_add())
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -9,17 +9,17 @@ pub const NATIVE: &str = "native";
 pub fn target(cpu: &str) -> Option<Target> {
     Some(match cpu {
         NATIVE => native(),
-        "x86-64" | "x86-64-v2" => {
-            Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false, pairs: false }
-        }
-        "x86-64-v3" => {
-            Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true, pairs: false }
-        }
-        "x86-64-v4" => {
-            Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add: true, pairs: false }
-        }
+        "x86-64" | "x86-64-v2" => x86(16, false),
+        "x86-64-v3" => x86(32, true),
+        "x86-64-v4" => x86(64, true),
         _ => return None,
     })
+}
+
+/// An x86 processor with vectors of so many bytes: all have products of pairs of 16-bit integers.
+fn x86(vector_bytes: u32, fused_multiply_add: bool) -> Target {
+    let vector_registers = if vector_bytes == 64 { 32 } else { 16 };
+    Target { word_pairs: true, ..Target::new(vector_bytes, vector_registers, fused_multiply_add) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -27,17 +27,18 @@ fn native() -> Target {
     use std::is_x86_feature_detected as has;
     let fused_multiply_add = has!("fma");
     if has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl") {
-        Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add, pairs: has!("avx512bf16") }
+        let (bf16_pairs, byte_quads) = (has!("avx512bf16"), has!("avx512vnni"));
+        Target { bf16_pairs, byte_quads, ..x86(64, fused_multiply_add) }
     } else if has!("avx2") {
-        Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add, pairs: false }
+        Target { byte_quads: has!("avxvnni"), ..x86(32, fused_multiply_add) }
     } else {
-        Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add, pairs: false }
+        x86(16, fused_multiply_add)
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 fn native() -> Target {
-    Target { vector_bytes: 16, vector_registers: 32, fused_multiply_add: true, pairs: false }
+    Target::new(16, 32, true)
 }
 
 /// What distinguishes machines for which `cpu` may mean different code.

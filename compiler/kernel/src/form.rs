@@ -215,14 +215,14 @@ pub enum Operation {
     Select(Value, Value, Value),
     /// `a * b + c`, rounded once; floats only.
     MultiplyAdd(Value, Value, Value),
-    /// `c` with the products of the halves of `a` and `b` added, which are two `bf16` in each `u32` lane; `c` and the result are `f32`. The
-    /// products are exact; sums are rounded, the two products may come in either order, and subnormal numbers may count as zeros.
-    AddPairs(Value, Value, Value),
+    /// `c` with the products of the parts of `a` and `b` added, lane by lane; `a` and `b` are `u32`.
+    AddProducts(LaneParts, Value, Value, Value),
     /// To the result's element type. Float to integer truncates and saturates, NaN becomes 0; to a narrower float and from
     /// integer to float rounds once, to nearest even (64-bit integers to 16-bit floats: to `f64` first); to `bool` is "not
     /// zero", true for NaN; from `bool` is 0 or 1; between integers wraps.
     Convert(Value),
-    /// The same bits as another element type of the same size; not `bool`.
+    /// The same bits as lanes of another element type, not `bool`: as many, or fewer wider ones, of which the first has the first lanes, in its
+    /// lower bits.
     Reinterpret(Value),
     /// Consecutive entries from `index` on, one a lane. Lanes whose mask is false read nothing and are 0.
     Load {
@@ -270,7 +270,9 @@ impl Operation {
             | Operation::ReduceLanes(_, a)
             | Operation::Extract(a, _) => visit(a),
             Operation::Binary(_, a, b) | Operation::Compare(_, a, b) => [a, b].into_iter().for_each(visit),
-            Operation::Select(a, b, c) | Operation::MultiplyAdd(a, b, c) | Operation::AddPairs(a, b, c) => {
+            Operation::Select(a, b, c)
+            | Operation::MultiplyAdd(a, b, c)
+            | Operation::AddProducts(_, a, b, c) => {
                 [a, b, c].into_iter().for_each(visit);
             }
             Operation::Load { index: at, mask, .. } | Operation::Gather { indices: at, mask, .. } => {
@@ -299,6 +301,41 @@ pub enum UnaryOperation {
     RoundEven,
     /// Each bit of an integer, or a `bool`, inverted.
     Not,
+    /// The lower byte of each half of 16 bits, its sign kept, in as many bits; `u32`.
+    EvenBytes,
+    /// The upper byte of each half of 16 bits likewise; `u32`.
+    OddBytes,
+}
+
+/// Small numbers that are the parts of 32-bit lanes, the first in the lowest bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum LaneParts {
+    /// Two `bf16` on either side, summed in `f32`. Products are exact; sums are rounded, the two products may come in either order, and
+    /// subnormal numbers may count as zeros.
+    Bf16Pairs,
+    /// Two signed integers of 16 bits on either side, summed in `i32`, which wraps. Not all four are the least one.
+    WordPairs,
+    /// Four unsigned bytes on the left and four signed ones on the right, summed in `i32`, which wraps.
+    ByteQuads,
+}
+
+impl LaneParts {
+    /// The type in which products are summed.
+    pub fn sum(self) -> Element {
+        match self {
+            LaneParts::Bf16Pairs => Element::F32,
+            LaneParts::WordPairs | LaneParts::ByteQuads => Element::I32,
+        }
+    }
+
+    /// The name that printed kernels have for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            LaneParts::Bf16Pairs => "bf16_pairs",
+            LaneParts::WordPairs => "word_pairs",
+            LaneParts::ByteQuads => "byte_quads",
+        }
+    }
 }
 
 /// Operations on two operands.
@@ -367,6 +404,27 @@ pub struct Target {
     pub vector_registers: u32,
     /// Whether `a * b + c` with one rounding is one instruction.
     pub fused_multiply_add: bool,
-    /// Whether [`Operation::AddPairs`] is one instruction.
-    pub pairs: bool,
+    /// Whether [`LaneParts::Bf16Pairs`] are multiplied and added by one instruction.
+    pub bf16_pairs: bool,
+    /// Whether [`LaneParts::WordPairs`] are multiplied and added by one instruction, or by two.
+    pub word_pairs: bool,
+    /// Whether [`LaneParts::ByteQuads`] are multiplied and added by one instruction.
+    pub byte_quads: bool,
+}
+
+impl Target {
+    /// A machine without instructions for products of parts.
+    pub const fn new(vector_bytes: u32, vector_registers: u32, fused_multiply_add: bool) -> Target {
+        let (bf16_pairs, word_pairs, byte_quads) = (false, false, false);
+        Target { vector_bytes, vector_registers, fused_multiply_add, bf16_pairs, word_pairs, byte_quads }
+    }
+
+    /// Whether there are instructions for products of such parts.
+    pub fn multiplies(&self, parts: LaneParts) -> bool {
+        match parts {
+            LaneParts::Bf16Pairs => self.bf16_pairs,
+            LaneParts::WordPairs => self.word_pairs,
+            LaneParts::ByteQuads => self.byte_quads,
+        }
+    }
 }

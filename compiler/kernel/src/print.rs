@@ -149,7 +149,7 @@ impl Printer<'_> {
             Operation::Compare(comparison, a, b) => format!("{} {a}, {b}", comparison.name()),
             Operation::Select(condition, a, b) => format!("select {condition}, {a}, {b}"),
             Operation::MultiplyAdd(a, b, c) => format!("multiply_add {a}, {b}, {c}"),
-            Operation::AddPairs(a, b, c) => format!("add_pairs {a}, {b}, {c}"),
+            Operation::AddProducts(parts, a, b, c) => format!("add_{} {a}, {b}, {c}", parts.name()),
             Operation::Convert(a) => format!("convert {a}"),
             Operation::Reinterpret(a) => format!("reinterpret {a}"),
             Operation::Load { buffer, index, mask } => {
@@ -186,7 +186,7 @@ impl Display for ValueType {
 
 impl UnaryOperation {
     /// All of them.
-    pub const ALL: [UnaryOperation; 8] = [
+    pub const ALL: [UnaryOperation; 10] = [
         UnaryOperation::Negate,
         UnaryOperation::Absolute,
         UnaryOperation::SquareRoot,
@@ -195,6 +195,8 @@ impl UnaryOperation {
         UnaryOperation::Truncate,
         UnaryOperation::RoundEven,
         UnaryOperation::Not,
+        UnaryOperation::EvenBytes,
+        UnaryOperation::OddBytes,
     ];
 
     /// The name it has in the text form.
@@ -208,6 +210,8 @@ impl UnaryOperation {
             UnaryOperation::Truncate => "truncate",
             UnaryOperation::RoundEven => "round_even",
             UnaryOperation::Not => "not",
+            UnaryOperation::EvenBytes => "even_bytes",
+            UnaryOperation::OddBytes => "odd_bytes",
         }
     }
 }

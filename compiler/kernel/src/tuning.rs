@@ -1,6 +1,7 @@
 //! What is chosen of a product's schedule, and may be chosen otherwise after measuring. None of it changes what is computed, or the order
 //! in which a sum is added up.
 
+use crate::form::LaneParts;
 use moe_runtime::Element;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,14 +13,14 @@ pub struct ProductShape {
     pub element: Element,
     /// How many products of one left side there are.
     pub products: i64,
-    /// How many terms a sum has, in pairs where `pairs` says so; none if that is known only while running.
+    /// How many terms a sum has, each of as many products as `parts` says; none if that is known only while running.
     pub terms: Option<i64>,
     /// How many columns there are.
     pub columns: Option<i64>,
     /// Whether rows are packed, segment by segment.
     pub packed: bool,
-    /// Whether terms are pairs of `bf16`.
-    pub pairs: bool,
+    /// What parts the lanes are made of whose products are terms; none where terms are single products.
+    pub parts: Option<LaneParts>,
 }
 
 /// How a product is cut up.
@@ -42,7 +43,11 @@ impl std::fmt::Display for ProductShape {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let number = |size: Option<i64>| size.map_or_else(|| "?".to_owned(), |size| size.to_string());
         let times = if self.products == 1 { String::new() } else { format!("{} × ", self.products) };
-        let kind = if self.pairs { "pairs of bf16".to_owned() } else { self.element.to_string() };
+        let kind = match self.parts {
+            Some(LaneParts::Bf16Pairs) => "pairs of bf16".to_owned(),
+            Some(LaneParts::WordPairs | LaneParts::ByteQuads) => "fours of bytes".to_owned(),
+            None => self.element.to_string(),
+        };
         let packed = if self.packed { ", packed rows" } else { "" };
         write!(f, "{times}{} by {} {kind}{packed}", number(self.terms), number(self.columns))
     }

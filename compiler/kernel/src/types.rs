@@ -32,6 +32,7 @@ impl UnaryOperation {
         match self {
             UnaryOperation::Negate | UnaryOperation::Absolute => is_arithmetic(element),
             UnaryOperation::Not => element.is_integer() || element == Element::Bool,
+            UnaryOperation::EvenBytes | UnaryOperation::OddBytes => element == Element::U32,
             _ => matches!(element, Element::F32 | Element::F64),
         }
     }
@@ -131,8 +132,8 @@ impl<'a> Declarations<'a> {
                 takes(UnaryOperation::SquareRoot.takes(result.element), "multiply_add", result)?;
                 [a, b, c].into_iter().try_for_each(|operand| self.expect(operand, result))
             }
-            Operation::AddPairs(a, b, c) => {
-                same("the result's type", result.element, Element::F32)?;
+            Operation::AddProducts(parts, a, b, c) => {
+                same("the result's type", result.element, parts.sum())?;
                 [a, b]
                     .into_iter()
                     .try_for_each(|pairs| self.expect(pairs, result.with_element(Element::U32)))?;
@@ -170,8 +171,8 @@ impl<'a> Declarations<'a> {
 
     fn reinterpret(&self, result: ValueType, a: Value) -> Check {
         let operand = self.value(a)?;
-        self.expect(a, result.with_element(operand.element))?;
-        let fits = operand.element.bytes() == result.element.bytes();
+        let bytes = |of: ValueType| of.element.bytes() * of.lanes as usize;
+        let fits = bytes(operand) == bytes(result) && operand.lanes >= result.lanes;
         let bits = operand.element != Element::Bool && result.element != Element::Bool;
         require(fits && bits, || format!("{operand} is not reinterpreted as {result}"))
     }

@@ -121,7 +121,11 @@ pub struct Capabilities {
     /// Whether `f16` is converted from and to `f32` by instructions.
     pub half_conversion: bool,
     /// Whether products of pairs of `bf16` are summed by an instruction.
-    pub pairs: bool,
+    pub bf16_pairs: bool,
+    /// Whether products of pairs of 16-bit integers are added to one another by an instruction.
+    pub word_pairs: bool,
+    /// Whether products of four unsigned by four signed bytes are added to a sum by an instruction.
+    pub byte_quads: bool,
 }
 
 impl Cpu {

@@ -27,7 +27,9 @@ pub fn target(cpu: &str) -> Result<Target, LlvmError> {
         vector_bytes: capabilities.vector_bytes,
         vector_registers: capabilities.vector_registers,
         fused_multiply_add: capabilities.fused_multiply_add,
-        pairs: capabilities.pairs,
+        bf16_pairs: capabilities.bf16_pairs,
+        word_pairs: capabilities.word_pairs,
+        byte_quads: capabilities.byte_quads,
     })
 }
 

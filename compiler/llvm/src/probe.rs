@@ -42,6 +42,22 @@ define void @pairs(ptr %p) #0 {
   store <16 x bfloat> %n, ptr %p, align 2
   ret void
 }
+define void @words(ptr %p) #0 {
+  %a = load <8 x i16>, ptr %p, align 2
+  %q = getelementptr i8, ptr %p, i64 16
+  %b = load <8 x i16>, ptr %q, align 2
+  %r = getelementptr i8, ptr %p, i64 32
+  %c = load <4 x i32>, ptr %r, align 4
+  %x = sext <8 x i16> %a to <8 x i32>
+  %y = sext <8 x i16> %b to <8 x i32>
+  %m = mul nsw <8 x i32> %x, %y
+  %e = shufflevector <8 x i32> %m, <8 x i32> poison, <4 x i32> <i32 0, i32 2, i32 4, i32 6>
+  %o = shufflevector <8 x i32> %m, <8 x i32> poison, <4 x i32> <i32 1, i32 3, i32 5, i32 7>
+  %s = add <4 x i32> %e, %o
+  %t = add <4 x i32> %s, %c
+  store <4 x i32> %t, ptr %r, align 4
+  ret void
+}
 declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
 declare float @llvm.floor.f32(float)
 attributes #0 = { nounwind "prefer-vector-width"="512" }
@@ -65,7 +81,10 @@ pub(crate) fn capabilities(cpu: &Cpu) -> Result<Capabilities, LlvmError> {
         fused_multiply_add: !calls("fmaf"),
         rounding: !calls("floorf"),
         // The instructions that round to `bf16` come with those that sum products of it, where vectors are as wide.
-        pairs: wide && assembly.contains("vcvtneps2bf16"),
+        bf16_pairs: wide && assembly.contains("vcvtneps2bf16"),
+        word_pairs: assembly.contains("pmaddwd") || assembly.contains("vpdpwssd"),
+        // The instruction that adds products of words to a sum comes with the one for bytes.
+        byte_quads: assembly.contains("vpdpwssd"),
         half_conversion: !(calls("__extendhfsf2") || calls("__gnu_h2f_ieee") || calls("__truncsfhf2")),
     })
 }

@@ -1,7 +1,7 @@
 //! Values of the graph at points: pointwise nodes are worked out where they are wanted, others are read from memory.
 
 use crate::assembly::Faults;
-use crate::contraction::Panels;
+use crate::contraction::{Panels, Reading, Together};
 use crate::error::ScheduleError;
 use crate::point::{parts, Coordinate, Point};
 use crate::scalar;
@@ -12,8 +12,9 @@ use moe_graph::{AxisId, Element, Node, NodeId, Operation, Scalar, Size};
 use moe_kernel::{BinaryOperation, BufferParameter, Statement, Target, Value};
 use std::collections::{BTreeMap, HashMap};
 
-/// What a value depends on: the node, its coordinates, the masks, what is known of packed rows.
-type Key = (NodeId, Vec<Coordinate>, [Option<Value>; 2], BTreeMap<AxisId, BTreeMap<AxisId, Coordinate>>);
+/// What a value depends on: the node, its coordinates, the masks, what is known of packed rows, what is read of several entries.
+type Key =
+    (NodeId, Vec<Coordinate>, [Option<Value>; 2], BTreeMap<AxisId, BTreeMap<AxisId, Coordinate>>, Reading);
 
 /// A kernel being written for nodes of a function.
 pub(crate) struct Emitter<'a> {
@@ -27,8 +28,10 @@ pub(crate) struct Emitter<'a> {
     pub buffers: Vec<u32>,
     /// Weights that are read from panels.
     pub panels: BTreeMap<NodeId, Panels>,
-    /// The scene in which the sides of contractions are pairs, where they are.
-    pub pairs: Option<&'a Scene<'a>>,
+    /// How the sides of contractions are read several entries at a time, where they are.
+    pub together: Option<&'a Together<'a>>,
+    /// What is read of them.
+    pub reading: Reading,
     /// How many entries ahead of those that are read panels are asked for; 0 where they are not.
     pub ahead: i64,
     /// An axis, and where it ends for now, before it ends as a whole.
@@ -42,8 +45,21 @@ impl<'a> Emitter<'a> {
     pub fn new(scene: &'a Scene<'a>, faults: &'a mut Faults, target: &'a Target, lanes: u32) -> Self {
         let w = Writer::new(target.fused_multiply_add);
         let (buffers, panels, memo) = (Vec::new(), BTreeMap::new(), HashMap::new());
-        let (pairs, ahead, end, beyond) = (None, 0, None, None);
-        Emitter { w, scene, faults, target, lanes, buffers, panels, pairs, ahead, end, beyond, memo }
+        Emitter {
+            w,
+            scene,
+            faults,
+            target,
+            lanes,
+            buffers,
+            panels,
+            together: None,
+            reading: Reading::default(),
+            ahead: 0,
+            end: None,
+            beyond: None,
+            memo,
+        }
     }
 
     /// The parameter for a buffer of the program.
@@ -188,6 +204,19 @@ impl<'a> Emitter<'a> {
         Ok(self.combined(&terms))
     }
 
+    /// The place of a point in memory in which so many entries lie between the beginnings of rows.
+    pub fn spaced(
+        &mut self,
+        layout: &[AxisId],
+        row: i64,
+        point: &Point,
+    ) -> Result<Coordinate, ScheduleError> {
+        let Some((last, outer)) = layout.split_last() else { return self.address(layout, point) };
+        let before = self.address(outer, point)?;
+        let within = self.coordinate(point, *last)?;
+        Ok(self.combined(&[(before, Size::constant(row)), (within, Size::constant(1))]))
+    }
+
     /// The coordinate whose digits the last axes are, and how many they are.
     fn together(&self, layout: &[AxisId], last: &Coordinate, point: &Point) -> Option<(Coordinate, usize)> {
         let Coordinate::Part { whole, sizes, place } = last else { return None };
@@ -263,7 +292,11 @@ impl<'a> Emitter<'a> {
 
     /// Reads a stored value at a point.
     pub fn load(&mut self, storage: &Storage, point: &Point) -> Result<Value, ScheduleError> {
-        let address = self.address(&storage.layout, point)?;
+        let laid = self.scene.counted.as_ref().and_then(|counted| counted.laid);
+        let address = match laid.filter(|(buffer, _)| *buffer == storage.buffer) {
+            Some((_, row)) => self.spaced(&storage.layout, row, point)?,
+            None => self.address(&storage.layout, point)?,
+        };
         let buffer = self.buffer(storage.buffer, &storage.name, storage.element, false);
         if let Coordinate::Lanes(index) = &address {
             self.ask(storage, buffer, *index, point);
@@ -308,7 +341,8 @@ impl<'a> Emitter<'a> {
         let coordinates = node.ty.axes.iter().map(|axis| self.coordinate(point, *axis));
         let rows = point.rows.iter().filter(|(axis, _)| node.ty.has(**axis));
         let rows = rows.map(|(axis, known)| (*axis, known.clone())).collect();
-        Ok((id, coordinates.collect::<Result<_, _>>()?, [point.mask, point.lane_mask], rows))
+        let coordinates = coordinates.collect::<Result<_, _>>()?;
+        Ok((id, coordinates, [point.mask, point.lane_mask], rows, self.reading))
     }
 
     /// Says what a node's value at a point is.
@@ -357,8 +391,8 @@ impl<'a> Emitter<'a> {
                 let value = scalar::map(&mut self.w, *function, *absorb, &operands)?;
                 Ok(scalar::rounded_after(&mut self.w, *function, node.ty.element, value))
             }
-            // Pairs are widened where they are multiplied.
-            Operation::Cast(_) if !self.scene.pairs.is_empty() => self.operand(node, 0, point),
+            // Several at a time are widened where they are multiplied.
+            Operation::Cast(_) if self.scene.counted.is_some() => self.operand(node, 0, point),
             Operation::Cast(element) => {
                 let value = self.operand(node, 0, point)?;
                 let from = self.operand_element(node)?;

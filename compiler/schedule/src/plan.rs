@@ -17,7 +17,7 @@ use moe_runtime::program::{
     AxisDescription, Buffer, Form, KernelDescription, Observation, Offsets, Place, Program, SizeExpression,
     StateDescription, Step, Symbol, TensorDescription, WeightDescription, WeightSource,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What to plan, and for what.
 pub struct PlanRequest<'a> {
@@ -322,8 +322,8 @@ impl<'a> Edge<'a> {
         targets: &[Delivery],
     ) -> Result<(), ScheduleError> {
         let (function, origin) = (source.function, self.request.origin);
-        let (packings, pairs) = (BTreeMap::new(), BTreeSet::new());
-        let scene = Scene { function, storages, packings, origin, pairs };
+        let packings = BTreeMap::new();
+        let scene = Scene { function, storages, packings, origin, counted: None };
         deliver(source.module, self.request.target, &mut self.assembly, scene, targets)
     }
 

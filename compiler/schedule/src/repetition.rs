@@ -276,8 +276,7 @@ impl Planner<'_, '_> {
                 storages.extend(storage.map(|storage| (id, storage)));
             }
         }
-        let pairs = BTreeSet::new();
-        let scene = Scene { function, storages, packings, origin: self.scene.origin, pairs };
+        let scene = Scene { function, storages, packings, origin: self.scene.origin, counted: None };
         deliver(self.module, self.target, self.assembly, scene, targets)
     }
 

@@ -58,13 +58,22 @@ pub(crate) struct Scene<'a> {
     /// By packed axis.
     pub packings: BTreeMap<AxisId, Packing>,
     pub origin: &'a dyn Fn(moe_grammar::Span) -> String,
-    /// Axes along which pairs of entries are counted, of values that are `bf16` in memory and are widened; none in most scenes.
-    pub pairs: BTreeSet<AxisId>,
+    /// Where several entries are counted as one; nowhere in most scenes.
+    pub counted: Option<Counted>,
+}
+
+/// Axes along which several entries are counted as one, of values that are small numbers in memory and are widened.
+#[derive(Clone, Debug)]
+pub(crate) struct Counted {
+    pub axes: BTreeSet<AxisId>,
+    pub entries: i64,
+    /// The buffer of a value that was laid out for it, and from how many entries to how many its rows begin.
+    pub laid: Option<(u32, i64)>,
 }
 
 impl<'a> Scene<'a> {
-    /// The scene in which these values lie in pairs along these axes.
-    pub fn by_pairs(&self, pairs: BTreeSet<AxisId>, values: BTreeMap<NodeId, Storage>) -> Scene<'a> {
+    /// The scene in which entries are counted so, and these values lie so.
+    pub fn counted(&self, counted: Counted, values: BTreeMap<NodeId, Storage>) -> Scene<'a> {
         let mut storages = self.storages.clone();
         storages.extend(values);
         Scene {
@@ -72,7 +81,7 @@ impl<'a> Scene<'a> {
             storages,
             packings: self.packings.clone(),
             origin: self.origin,
-            pairs,
+            counted: Some(counted),
         }
     }
 }
@@ -84,10 +93,9 @@ impl Scene<'_> {
 
     pub fn size(&self, axis: AxisId) -> Size {
         let size = self.function.size(axis);
-        if self.pairs.contains(&axis) {
-            ceiling(&size, 2)
-        } else {
-            size
+        match self.counted.as_ref().filter(|counted| counted.axes.contains(&axis)) {
+            Some(counted) => ceiling(&size, counted.entries),
+            None => size,
         }
     }
 

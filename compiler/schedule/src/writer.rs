@@ -6,8 +6,8 @@
 
 use moe_graph::{Element, Scalar, Size};
 use moe_kernel::{
-    BinaryOperation, BufferParameter, Carried, Chosen, Comparison, Operation, Statement, UnaryOperation,
-    Value, ValueType,
+    BinaryOperation, BufferParameter, Carried, Chosen, Comparison, LaneParts, Operation, Statement,
+    UnaryOperation, Value, ValueType,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -148,9 +148,9 @@ impl Writer {
             | Operation::ReduceLanes(_, a)
             | Operation::Extract(a, _) => (vec![*a], true),
             Operation::Binary(_, a, b) | Operation::Compare(_, a, b) => (vec![*a, *b], true),
-            Operation::Select(a, b, c) | Operation::MultiplyAdd(a, b, c) | Operation::AddPairs(a, b, c) => {
-                (vec![*a, *b, *c], true)
-            }
+            Operation::Select(a, b, c)
+            | Operation::MultiplyAdd(a, b, c)
+            | Operation::AddProducts(_, a, b, c) => (vec![*a, *b, *c], true),
             Operation::Load { buffer, index, mask } => {
                 ([*index].into_iter().chain(*mask).collect(), constant(buffer))
             }
@@ -515,9 +515,9 @@ impl Writer {
         self.define(Operation::Select(condition, a, b), self.ty(a))
     }
 
-    /// `a * b + c`; rounded once where the machine has an instruction for it, else twice.
+    /// `a * b + c`; of floats rounded once where the machine has an instruction for it, else twice.
     pub fn multiply_add(&mut self, a: Value, b: Value, c: Value) -> Value {
-        if !self.fused {
+        if !self.fused || !self.ty(c).element.is_float() {
             let product = self.multiply(a, b);
             return self.add(product, c);
         }
@@ -531,11 +531,11 @@ impl Writer {
         self.define(Operation::MultiplyAdd(a, b, c), self.ty(a))
     }
 
-    /// `c` with the products of pairs of `bf16` added.
-    pub fn add_pairs(&mut self, a: Value, b: Value, c: Value) -> Value {
+    /// `c` with the products of the parts of lanes added.
+    pub fn add_products(&mut self, parts: LaneParts, a: Value, b: Value, c: Value) -> Value {
         let lanes = self.lanes(a).max(self.lanes(b)).max(self.lanes(c));
         let (a, b, c) = (self.splat(a, lanes), self.splat(b, lanes), self.splat(c, lanes));
-        self.define(Operation::AddPairs(a, b, c), self.ty(c))
+        self.define(Operation::AddProducts(parts, a, b, c), self.ty(c))
     }
 
     pub fn convert(&mut self, a: Value, element: Element) -> Value {
@@ -548,6 +548,13 @@ impl Writer {
 
     pub fn reinterpret(&mut self, a: Value, element: Element) -> Value {
         let lanes = self.lanes(a);
+        self.define(Operation::Reinterpret(a), ValueType { element, lanes })
+    }
+
+    /// The same bits as fewer lanes of a wider type.
+    pub fn joined(&mut self, a: Value, element: Element) -> Value {
+        let ty = self.ty(a);
+        let lanes = (ty.lanes as usize * ty.element.bytes() / element.bytes()) as u32;
         self.define(Operation::Reinterpret(a), ValueType { element, lanes })
     }
 

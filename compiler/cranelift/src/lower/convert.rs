@@ -5,7 +5,7 @@ use super::{first, Lowering};
 use cranelift::codegen::ir::{self, types, InstBuilder};
 use cranelift::prelude::{FloatCC, IntCC};
 use moe_graph::Scalar;
-use moe_kernel::{scalar_bits, Comparison, Value, ValueType};
+use moe_kernel::{scalar_bits, Comparison, LaneParts, Value, ValueType};
 use moe_runtime::Element;
 
 fn is_half(element: Element) -> bool {
@@ -281,19 +281,50 @@ impl Lowering<'_> {
         self.bits_as(floats, signed)
     }
 
-    /// `c` with the products of pairs of `bf16`, the halves of 32-bit lanes, added.
-    pub(super) fn add_pairs(&mut self, of: ValueType, operands: [Value; 3]) -> Lowered {
+    /// `c` with the products of the parts of 32-bit lanes added.
+    pub(super) fn add_products(&mut self, of: ValueType, parts: LaneParts, operands: [Value; 3]) -> Lowered {
         let operands = operands.map(|operand| self.value(operand));
-        self.each(of, &operands, |this, parts| match *parts {
-            [a, b, c] => {
-                let (a, b) = (this.bf16_halves(a, c), this.bf16_halves(b, c));
-                a.into_iter().zip(b).fold(c, |sum, (a, b)| {
-                    let product = this.builder.ins().fmul(a, b);
-                    this.builder.ins().fadd(sum, product)
-                })
-            }
-            _ => first(parts),
+        self.each(of, &operands, |this, registers| match *registers {
+            [a, b, c] => match parts {
+                LaneParts::Bf16Pairs => {
+                    let (a, b) = (this.bf16_halves(a, c), this.bf16_halves(b, c));
+                    a.into_iter().zip(b).fold(c, |sum, (a, b)| {
+                        let product = this.builder.ins().fmul(a, b);
+                        this.builder.ins().fadd(sum, product)
+                    })
+                }
+                LaneParts::WordPairs => this.add_integer_products([a, b, c], 16, [true, true]),
+                LaneParts::ByteQuads => this.add_integer_products([a, b, c], 8, [false, true]),
+            },
+            _ => first(registers),
         })
+    }
+
+    /// `c` with the products of parts of so many bits added, of which either side is signed or not.
+    fn add_integer_products(&mut self, [a, b, c]: [ir::Value; 3], bits: u32, signed: [bool; 2]) -> ir::Value {
+        (0..32 / bits).fold(c, |sum, place| {
+            let a = self.integer_part(a, bits, place, signed[0]);
+            let b = self.integer_part(b, bits, place, signed[1]);
+            let product = self.builder.ins().imul(a, b);
+            self.builder.ins().iadd(sum, product)
+        })
+    }
+
+    /// One of the parts of so many bits of 32-bit lanes, made as wide as the lanes.
+    pub(super) fn integer_part(
+        &mut self,
+        lanes: ir::Value,
+        bits: u32,
+        place: u32,
+        signed: bool,
+    ) -> ir::Value {
+        let top = self.shifted(lanes, 32 - bits * (place + 1), true);
+        let unused = self.builder.ins().iconst(types::I32, i64::from(32 - bits));
+        if signed {
+            self.builder.ins().sshr(top, unused)
+        } else {
+            self.builder.ins().ushr(top, unused)
+        }
     }
 
     /// The lower and upper halves of 32-bit lanes as the floats, of the type of `like`, that they are.

@@ -224,12 +224,21 @@ impl<'a> Lowering<'a> {
                     _ => this.begin,
                 })
             }
-            Operation::AddPairs(a, b, c) => self.add_pairs(of, [a, b, c]),
+            Operation::AddProducts(parts, a, b, c) => self.add_products(of, parts, [a, b, c]),
             Operation::Convert(a) => self.convert(of, a),
             Operation::Reinterpret(a) => {
                 let lane = registers::lane_type(of.element);
-                let to = if of.lanes == 1 { lane } else { registers::part_type(lane) };
-                self.each(of, &[self.value(a)], |this, parts| this.bits_as(to, first(parts)))
+                let one = self.of(a).lanes == 1;
+                let to = if one { lane } else { registers::part_type(lane) };
+                self.each(of, &[self.value(a)], |this, parts| {
+                    let part = this.bits_as(to, first(parts));
+                    let joined = of.lanes == 1 && !one;
+                    if joined {
+                        this.builder.ins().extractlane(part, 0)
+                    } else {
+                        part
+                    }
+                })
             }
             Operation::Load { buffer, index, mask } => self.load(of, buffer, index, mask),
             Operation::Gather { buffer, indices, mask } => self.gather(of, buffer, indices, mask),

@@ -32,7 +32,18 @@ impl Lowering<'_> {
                 self.builder.ins().bxor(a, one)
             }
             U::Not => self.builder.ins().bnot(a),
+            U::EvenBytes => self.bytes_of_halves(a, 0),
+            U::OddBytes => self.bytes_of_halves(a, 1),
         }
+    }
+
+    /// One byte of each half of 16 bits of 32-bit lanes, its sign kept.
+    fn bytes_of_halves(&mut self, a: ir::Value, place: u32) -> ir::Value {
+        let [lower, upper] = [place, place + 2].map(|place| self.integer_part(a, 8, place, true));
+        let half = self.number_like(a, 0xffff);
+        let lower = self.builder.ins().band(lower, half);
+        let upper = self.shifted(upper, 16, true);
+        self.builder.ins().bor(lower, upper)
     }
 
     /// Every operation but divisions of integers, shifts, and extremes of floats.

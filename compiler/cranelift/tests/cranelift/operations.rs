@@ -2,7 +2,7 @@
 
 use crate::harness::{bytes_of, check_in_memory, check_linked, extremes, Case};
 use moe_graph::Scalar;
-use moe_kernel::{BinaryOperation, Builder, Comparison, UnaryOperation, Value, ValueType};
+use moe_kernel::{BinaryOperation, Builder, Comparison, LaneParts, UnaryOperation, Value, ValueType};
 use moe_runtime::Element;
 
 const LANES: [u32; 5] = [1, 2, 4, 16, 32];
@@ -171,10 +171,42 @@ fn products_of_pairs(lanes: u32) -> Case {
     let half = |number: u64| u64::from(((number % 33) as f32 / 4.0 - 4.0).to_bits() >> 16);
     let pairs = |step: u64| (0..64).map(|place| half(place * step) | half(place + step) << 16).collect();
     let of = ValueType::vector(Element::U32, lanes);
-    case("add_pairs", of, Element::F32, &[pairs(7), pairs(5)], |b, x, y| {
+    case("add_bf16_pairs", of, Element::F32, &[pairs(7), pairs(5)], |b, x, y| {
         let one = b.number(of.with_element(Element::F32), 1.0);
-        b.add_pairs(x, y, one)
+        b.add_products(LaneParts::Bf16Pairs, x, y, one)
     })
+}
+
+/// Extreme integers as parts of lanes; sums wrap.
+fn products_of_parts(parts: LaneParts, lanes: u32) -> Case {
+    let extremes =
+        [0x8000_8001, 0x7fff_8000, 0xffff_0001, 0x8080_8080, 0xff7f_80ff, 0x0102_feff, 0x7f80_ff01];
+    let of = ValueType::vector(Element::U32, lanes);
+    let second = extremes.iter().cycle().skip(3).step_by(2);
+    let both = [extremes.iter().cycle().take(64).copied().collect(), second.take(64).copied().collect()];
+    case(&format!("add_{}", parts.name()), of, Element::I32, &both, |b, x, y| {
+        let most = b.number(of.with_element(Element::I32), f64::from(i32::MAX));
+        b.add_products(parts, x, y, most)
+    })
+}
+
+/// Lanes joined to fewer wider ones.
+fn joined(lanes: u32, from: Element, to: Element) -> Case {
+    let parts = (to.bytes() / from.bytes()) as u32;
+    let mut builder = Builder::new(format!("joined_{from}_{to}_{lanes}"));
+    let first = builder.buffer("a", from);
+    let results = builder.written("results", to);
+    let (begin, end) = (builder.begin(), builder.end());
+    builder.for_each(begin, end, i64::from(lanes), |builder, i| {
+        let number = builder.index(i64::from(parts));
+        let place = builder.multiply(i, number);
+        let a = builder.load(first, place, lanes * parts);
+        let value = builder.reinterpret(a, to);
+        builder.store(results, i, value);
+    });
+    let entries: Vec<u64> = (0..64 * u64::from(parts)).map(|place| place * 37 + 5).collect();
+    let buffers = vec![bytes_of(from, entries.into_iter()), vec![0; 64 * to.bytes()]];
+    Case::new(builder.finish().unwrap(), buffers, &[], 64)
 }
 
 fn conversions(lanes: u32) -> Vec<Case> {
@@ -225,7 +257,13 @@ fn everything(lanes: u32) -> Vec<Case> {
         comparisons(lanes),
         choices(lanes),
         conversions(lanes),
-        vec![products_of_pairs(lanes)],
+        vec![
+            products_of_pairs(lanes),
+            products_of_parts(LaneParts::WordPairs, lanes),
+            products_of_parts(LaneParts::ByteQuads, lanes),
+            joined(lanes, Element::I8, Element::U32),
+            joined(lanes, Element::U32, Element::I64),
+        ],
         reductions(lanes),
     ]
     .into_iter()

@@ -6,6 +6,7 @@ mod counted;
 mod deterministic;
 mod forms;
 mod generated;
+mod integers;
 mod programs;
 mod ragged;
 mod reference;

@@ -5,8 +5,7 @@ use moe_kernel::{Plan, Target};
 use std::path::Path;
 
 /// A machine that does not depend on the one that the tests run on.
-const TARGET: Target =
-    Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: true, pairs: false };
+const TARGET: Target = Target::new(16, 16, true);
 
 fn snapshot(name: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/models").join(name).with_extension("moe");

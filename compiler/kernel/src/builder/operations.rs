@@ -161,9 +161,9 @@ impl Builder {
         self.define(self.type_of(a), Operation::MultiplyAdd(a, b, c))
     }
 
-    /// `c` with the products of pairs of `bf16` added.
-    pub fn add_pairs(&mut self, a: Value, b: Value, c: Value) -> Value {
-        self.define(self.type_of(c), Operation::AddPairs(a, b, c))
+    /// `c` with the products of the parts of lanes added.
+    pub fn add_products(&mut self, parts: LaneParts, a: Value, b: Value, c: Value) -> Value {
+        self.define(self.type_of(c), Operation::AddProducts(parts, a, b, c))
     }
 
     /// To another element type; a value that has it already is left as it is.
@@ -175,9 +175,11 @@ impl Builder {
         self.define(of.with_element(element), Operation::Convert(a))
     }
 
-    /// The same bits as another element type of the same size.
+    /// The same bits as another element type, in as many lanes or, of a wider one, in fewer.
     pub fn reinterpret(&mut self, a: Value, element: Element) -> Value {
-        self.define(self.type_of(a).with_element(element), Operation::Reinterpret(a))
+        let of = self.type_of(a);
+        let lanes = (of.lanes as usize * of.element.bytes() / element.bytes()) as u32;
+        self.define(ValueType::vector(element, lanes), Operation::Reinterpret(a))
     }
 
     /// Consecutive entries from `index` on, one a lane.

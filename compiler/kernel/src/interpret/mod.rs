@@ -194,10 +194,10 @@ impl<'a> Machine<'a> {
             }),
             Operation::Select(condition, a, b) => self.select(result, condition, a, b),
             Operation::MultiplyAdd(a, b, c) => self.multiply_add(of.element, result, [a, b, c]),
-            Operation::AddPairs(a, b, c) => {
-                let pairs = self.lanes(a).iter().zip(self.lanes(b));
-                for ((result, (a, b)), c) in result.iter().zip(pairs).zip(self.lanes(c)) {
-                    result.set(number::add_pairs(a.get(), b.get(), c.get()));
+            Operation::AddProducts(parts, a, b, c) => {
+                let factors = self.lanes(a).iter().zip(self.lanes(b));
+                for ((result, (a, b)), c) in result.iter().zip(factors).zip(self.lanes(c)) {
+                    result.set(number::add_products(parts, a.get(), b.get(), c.get()));
                 }
             }
             Operation::Convert(a) => {
@@ -205,8 +205,15 @@ impl<'a> Machine<'a> {
                 map(result, self.lanes(a), |a| convert(a, from, of.element));
             }
             Operation::Reinterpret(a) => {
-                let from = self.of(a).element;
-                map(result, self.lanes(a), |a| number::extend(number::truncate(a, from), of.element));
+                let (from, lanes) = (self.of(a).element, self.lanes(a));
+                let parts = (lanes.len() / result.len().max(1)).max(1);
+                let bits = 8 * from.bytes() as u32;
+                let join = |joined: u64, part: &Cell<u64>| {
+                    joined.checked_shl(bits).unwrap_or(0) | number::truncate(part.get(), from)
+                };
+                for (result, parts) in result.iter().zip(lanes.chunks(parts)) {
+                    result.set(number::extend(parts.iter().rev().fold(0, join), of.element));
+                }
             }
             Operation::Load { buffer, index, mask } => self.load(result, buffer, index, mask)?,
             Operation::Gather { buffer, indices, mask } => self.gather(result, buffer, indices, mask)?,

@@ -1,6 +1,6 @@
 //! Arithmetic on single lanes.
 
-use crate::form::{BinaryOperation, Comparison, UnaryOperation};
+use crate::form::{BinaryOperation, Comparison, LaneParts, UnaryOperation};
 use half::{bf16, f16};
 use moe_graph::Scalar;
 use moe_runtime::Element;
@@ -25,11 +25,36 @@ pub(crate) trait Number: Copy + PartialOrd {
     }
 }
 
-/// The bits of an `f32` with the products of two pairs of `bf16` added, the lower halves first.
-pub(crate) fn add_pairs(a: u64, b: u64, sum: u64) -> u64 {
-    let halves = |bits: u64| [(bits as u32) << 16, bits as u32 & 0xffff_0000].map(f32::from_bits);
-    let products = halves(a).into_iter().zip(halves(b)).map(|(a, b)| a * b);
-    products.fold(f32::from_bits(sum as u32), |sum, product| sum + product).write()
+/// The bits of a sum with the products of the parts of two lanes added, the lower parts first.
+pub(crate) fn add_products(parts: LaneParts, a: u64, b: u64, sum: u64) -> u64 {
+    match parts {
+        LaneParts::Bf16Pairs => {
+            let halves = |bits: u64| [(bits as u32) << 16, bits as u32 & 0xffff_0000].map(f32::from_bits);
+            let products = halves(a).into_iter().zip(halves(b)).map(|(a, b)| a * b);
+            products.fold(f32::from_bits(sum as u32), |sum, product| sum + product).write()
+        }
+        LaneParts::WordPairs => {
+            let halves = |bits: u64| [bits as i16, (bits >> 16) as i16].map(i32::from);
+            wrapping_sum(sum, halves(a).into_iter().zip(halves(b)))
+        }
+        LaneParts::ByteQuads => {
+            let (a, b) = ((a as u32).to_le_bytes().map(i32::from), (b as u32).to_le_bytes());
+            wrapping_sum(sum, a.into_iter().zip(b.map(|byte| i32::from(byte as i8))))
+        }
+    }
+}
+
+fn wrapping_sum(sum: u64, factors: impl Iterator<Item = (i32, i32)>) -> u64 {
+    factors.fold(sum as u32 as i32, |sum, (a, b)| sum.wrapping_add(a.wrapping_mul(b))).write()
+}
+
+/// The lower or the upper byte of each half of 16 bits of a lane, its sign kept.
+fn bytes_of_halves(bits: u64, odd: bool) -> u64 {
+    let byte = |half: u64| {
+        let half = if odd { half as i16 >> 8 } else { i16::from(half as i8) };
+        u64::from(half as u16)
+    };
+    byte(bits) | byte(bits >> 16) << 16
 }
 
 const NOT_TAKEN: &str = "the operation is not defined on its type";
@@ -54,7 +79,7 @@ macro_rules! float {
                     UnaryOperation::Ceiling => self.ceil(),
                     UnaryOperation::Truncate => self.trunc(),
                     UnaryOperation::RoundEven => self.round_ties_even(),
-                    UnaryOperation::Not => self,
+                    _ => self,
                 }
             }
 
@@ -97,6 +122,8 @@ macro_rules! integer {
                     #[allow(unused_comparisons)]
                     UnaryOperation::Absolute if self < 0 => self.wrapping_neg(),
                     UnaryOperation::Not => !self,
+                    UnaryOperation::EvenBytes => bytes_of_halves(self as u64, false) as $integer,
+                    UnaryOperation::OddBytes => bytes_of_halves(self as u64, true) as $integer,
                     _ => self,
                 }
             }

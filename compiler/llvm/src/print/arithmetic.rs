@@ -2,7 +2,7 @@
 
 use super::{types, Printer};
 use crate::error::LlvmError;
-use moe_kernel::{BinaryOperation, Comparison, UnaryOperation, Value, ValueType};
+use moe_kernel::{BinaryOperation, Comparison, LaneParts, UnaryOperation, Value, ValueType};
 use moe_runtime::Element;
 
 /// The operation of MLIR that is exactly this one, where there is one.
@@ -60,6 +60,10 @@ impl Printer<'_> {
                 let ones = self.constant(ones, lane, of_value.lanes);
                 Ok(self.last(format!("arith.xori {operand}, {ones} : {whole}")))
             }
+            UnaryOperation::EvenBytes | UnaryOperation::OddBytes => {
+                let odd = operation == UnaryOperation::OddBytes;
+                Ok(self.bytes_of_halves(&operand, odd, of_value.lanes))
+            }
             _ => Err(self.malformed(format!("{operation:?} of {}", of_value.element))),
         }
     }
@@ -87,9 +91,23 @@ impl Printer<'_> {
             UnaryOperation::Ceiling => "math.ceil",
             UnaryOperation::Truncate => "math.trunc",
             UnaryOperation::RoundEven => "math.roundeven",
-            UnaryOperation::Not => return Err(self.malformed(format!("Not of {}", of_value.element))),
+            UnaryOperation::Not | UnaryOperation::EvenBytes | UnaryOperation::OddBytes => {
+                return Err(self.malformed(format!("{operation:?} of {}", of_value.element)));
+            }
         };
         Ok(self.last(format!("{name} {operand} : {whole}")))
+    }
+
+    /// The lower or the upper byte of each half of 16 bits, its sign kept.
+    fn bytes_of_halves(&mut self, operand: &str, odd: bool, lanes: u32) -> String {
+        let (whole, halves) = (types::of("i32", lanes), types::of("i16", 2 * lanes));
+        let eight = self.constant("8", "i16", 2 * lanes);
+        let mut words = self.step(format!("llvm.bitcast {operand} : {whole} to {halves}"));
+        if !odd {
+            words = self.step(format!("arith.shli {words}, {eight} : {halves}"));
+        }
+        let words = self.step(format!("arith.shrsi {words}, {eight} : {halves}"));
+        self.last(format!("llvm.bitcast {words} : {halves} to {whole}"))
     }
 
     pub(super) fn binary(
@@ -232,17 +250,45 @@ impl Printer<'_> {
         Ok(self.emulated_multiply_add(&a, &b, &c, of_value.lanes))
     }
 
-    /// `c` with the products of pairs of `bf16` added.
-    pub(super) fn add_pairs(&mut self, a: Value, b: Value, c: Value) -> Result<String, LlvmError> {
+    /// `c` with the products of the parts of lanes added.
+    pub(super) fn add_products(
+        &mut self,
+        parts: LaneParts,
+        a: Value,
+        b: Value,
+        c: Value,
+    ) -> Result<String, LlvmError> {
         let lanes = self.type_of(c)?.lanes;
         let (a, b, c) = (self.name(a)?, self.name(b)?, self.name(c)?);
-        if !self.capabilities.pairs || !matches!(lanes, 4 | 8 | 16) {
-            return Ok(self.emulated_add_pairs(&a, &b, &c, lanes));
+        let capabilities = self.capabilities;
+        let (has, part, count) = match parts {
+            LaneParts::Bf16Pairs => (capabilities.bf16_pairs, "bf16", 2),
+            LaneParts::WordPairs => (capabilities.word_pairs, "i16", 2),
+            LaneParts::ByteQuads => (capabilities.byte_quads, "i8", 4),
+        };
+        if !has || !matches!(lanes, 4 | 8 | 16) || 4 * lanes > capabilities.vector_bytes {
+            return Ok(self.emulated_add_products(parts, &a, &b, &c, lanes));
         }
-        let (bits, halves) = (types::of("i32", lanes), types::of("bf16", 2 * lanes));
-        let [a, b] = [a, b].map(|pairs| self.step(format!("llvm.bitcast {pairs} : {bits} to {halves}")));
-        let (name, sums) = (format!("llvm.x86.avx512bf16.dpbf16ps.{}", 32 * lanes), types::of("f32", lanes));
-        let ty = format!("({sums}, {halves}, {halves}) -> {sums}");
+        let (whole, small) = (types::of("i32", lanes), types::of(part, count * lanes));
+        let [a, b] = [a, b].map(|lanes| self.step(format!("llvm.bitcast {lanes} : {whole} to {small}")));
+        let bits = 32 * lanes;
+        let sums = types::of(types::lane(parts.sum()), lanes);
+        let name = match parts {
+            LaneParts::Bf16Pairs => format!("llvm.x86.avx512bf16.dpbf16ps.{bits}"),
+            LaneParts::ByteQuads => format!("llvm.x86.avx512.vpdpbusd.{bits}"),
+            LaneParts::WordPairs => {
+                let name = match lanes {
+                    4 => "llvm.x86.sse2.pmadd.wd",
+                    8 => "llvm.x86.avx2.pmadd.wd",
+                    _ => "llvm.x86.avx512.pmaddw.d.512",
+                };
+                // LLVM makes one instruction of the two where that is faster.
+                let call = format!("llvm.call_intrinsic \"{name}\"({a}, {b}) : ({small}, {small}) -> {sums}");
+                let products = self.step(call);
+                return Ok(self.last(format!("arith.addi {c}, {products} : {sums}")));
+            }
+        };
+        let ty = format!("({sums}, {small}, {small}) -> {sums}");
         Ok(self.last(format!("llvm.call_intrinsic \"{name}\"({c}, {a}, {b}) : {ty}")))
     }
 }

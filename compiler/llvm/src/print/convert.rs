@@ -32,7 +32,8 @@ impl Printer<'_> {
             return Ok(name);
         }
         let (from_type, to_type) = (types::value(from), types::value(result));
-        Ok(self.last(format!("arith.bitcast {name} : {from_type} to {to_type}")))
+        let dialect = if from.lanes == result.lanes { "arith" } else { "llvm" };
+        Ok(self.last(format!("{dialect}.bitcast {name} : {from_type} to {to_type}")))
     }
 
     /// Whether a number is not zero.

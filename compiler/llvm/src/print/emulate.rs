@@ -1,7 +1,7 @@
 //! What a processor may lack, in operations that every processor has. LLVM would call library functions instead.
 
 use super::{types, Printer};
-use moe_kernel::{UnaryOperation, ValueType};
+use moe_kernel::{LaneParts, UnaryOperation, ValueType};
 use moe_runtime::Element;
 
 /// Writes integer and float steps of one number of lanes.
@@ -73,13 +73,47 @@ impl Printer<'_> {
         [lower, upper].map(|bits| steps.cast("arith.bitcast", &bits, "i32", "f32"))
     }
 
-    /// `c` with the products of the halves of `a` and `b` added.
-    pub(super) fn emulated_add_pairs(&mut self, a: &str, b: &str, c: &str, lanes: u32) -> String {
-        let (a, b) = (self.bf16_halves(a, lanes), self.bf16_halves(b, lanes));
+    /// One of the parts of so many bits of a lane, made as wide as the lane.
+    fn integer_part(&mut self, lane: &str, bits: u32, place: u32, signed: bool, lanes: u32) -> String {
         let mut steps = Steps { printer: self, lanes };
-        a.iter().zip(&b).fold(c.to_owned(), |sum, (a, b)| {
-            let product = steps.two("arith.mulf", a, b, "f32");
-            steps.two("arith.addf", &sum, &product, "f32")
+        let above = i64::from(32 - bits * (place + 1));
+        let top = if above == 0 { lane.to_owned() } else { steps.with("arith.shli", lane, above, "i32") };
+        let down = if signed { "arith.shrsi" } else { "arith.shrui" };
+        steps.with(down, &top, i64::from(32 - bits), "i32")
+    }
+
+    /// `c` with the products of the parts of `a` and `b` added.
+    pub(super) fn emulated_add_products(
+        &mut self,
+        parts: LaneParts,
+        a: &str,
+        b: &str,
+        c: &str,
+        lanes: u32,
+    ) -> String {
+        let factors: Vec<[String; 2]> = match parts {
+            LaneParts::Bf16Pairs => {
+                let (a, b) = (self.bf16_halves(a, lanes), self.bf16_halves(b, lanes));
+                a.into_iter().zip(b).map(|(a, b)| [a, b]).collect()
+            }
+            LaneParts::WordPairs => {
+                (0..2).map(|place| [a, b].map(|own| self.integer_part(own, 16, place, true, lanes))).collect()
+            }
+            LaneParts::ByteQuads => (0..4)
+                .map(|place| {
+                    [(a, false), (b, true)]
+                        .map(|(own, signed)| self.integer_part(own, 8, place, signed, lanes))
+                })
+                .collect(),
+        };
+        let (multiply, add, lane) = match parts {
+            LaneParts::Bf16Pairs => ("arith.mulf", "arith.addf", "f32"),
+            LaneParts::WordPairs | LaneParts::ByteQuads => ("arith.muli", "arith.addi", "i32"),
+        };
+        let mut steps = Steps { printer: self, lanes };
+        factors.iter().fold(c.to_owned(), |sum, [a, b]| {
+            let product = steps.two(multiply, a, b, lane);
+            steps.two(add, &sum, &product, lane)
         })
     }
 

@@ -25,7 +25,7 @@ impl Printer<'_> {
             Operation::Compare(comparison, a, b) => self.compare(*comparison, *a, *b),
             Operation::Select(condition, a, b) => self.choose(*condition, *a, *b, result),
             Operation::MultiplyAdd(a, b, c) => self.multiply_add(*a, *b, *c),
-            Operation::AddPairs(a, b, c) => self.add_pairs(*a, *b, *c),
+            Operation::AddProducts(parts, a, b, c) => self.add_products(*parts, *a, *b, *c),
             Operation::Convert(operand) => self.convert(*operand, result),
             Operation::Reinterpret(operand) => self.reinterpret(*operand, result),
             Operation::Load { buffer, index, mask } => self.load(result, *buffer, *index, *mask),

@@ -113,18 +113,18 @@ fn every_name_is_a_processor() {
 fn what_processors_can_do() {
     let target = |name| moe_llvm::target(name).unwrap();
     let expected = |vector_bytes, vector_registers, fused_multiply_add| Target {
-        vector_bytes,
-        vector_registers,
-        fused_multiply_add,
-        pairs: false,
+        word_pairs: true,
+        ..Target::new(vector_bytes, vector_registers, fused_multiply_add)
     };
     assert_eq!(target("x86-64"), expected(16, 16, false));
     assert_eq!(target("x86-64-v2"), expected(16, 16, false));
     assert_eq!(target("ivybridge"), expected(32, 16, false));
     assert_eq!(target("x86-64-v3"), expected(32, 16, true));
     assert_eq!(target("skylake-avx512"), expected(64, 32, true));
-    assert_eq!(target("znver4"), Target { pairs: true, ..expected(64, 32, true) });
-    assert_eq!(target("neoverse-n1"), expected(16, 32, true));
+    assert_eq!(target("cascadelake"), Target { byte_quads: true, ..expected(64, 32, true) });
+    assert_eq!(target("alderlake"), Target { byte_quads: true, ..expected(32, 16, true) });
+    assert_eq!(target("znver4"), Target { bf16_pairs: true, byte_quads: true, ..expected(64, 32, true) });
+    assert_eq!(target("neoverse-n1"), Target::new(16, 32, true));
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 use crate::agree::{check, processors, Case};
 use crate::numbers;
-use moe_kernel::{BinaryOperation, Buffer, Builder, Comparison, UnaryOperation, Value, ValueType};
+use moe_kernel::{BinaryOperation, Buffer, Builder, Comparison, LaneParts, UnaryOperation, Value, ValueType};
 use moe_runtime::Element;
 
 const COUNT: usize = 512;
 
-const UNARY: [UnaryOperation; 8] = [
+const UNARY: [UnaryOperation; 10] = [
     UnaryOperation::Negate,
     UnaryOperation::Absolute,
     UnaryOperation::SquareRoot,
@@ -16,6 +16,8 @@ const UNARY: [UnaryOperation; 8] = [
     UnaryOperation::Truncate,
     UnaryOperation::RoundEven,
     UnaryOperation::Not,
+    UnaryOperation::EvenBytes,
+    UnaryOperation::OddBytes,
 ];
 
 const BINARY: [BinaryOperation; 12] = [
@@ -251,28 +253,62 @@ fn a_product_sum_is_rounded_once() {
     });
 }
 
-/// Pairs of few bits, so that no sum is rounded.
-fn pairs(lanes: u32) -> Case {
-    let mut sweep = Sweep::new(format!("pairs_{lanes}"), lanes);
+/// Pairs of `bf16` of few bits, so that no sum is rounded, or integers of all bits; the least ones are among them, but not four in a lane of words.
+fn products(parts: LaneParts, lanes: u32) -> Case {
+    let mut sweep = Sweep::new(format!("{}_{lanes}", parts.name()), lanes);
     let [a, b] = [5, 6].map(|seed| {
         let mut random = numbers::Random(seed);
-        let mut number = || ((random.below(33) as f32 - 16.0) / 4.0).to_bits() >> 16;
-        let entries = (0..COUNT).flat_map(|_| (number() | number() << 16).to_le_bytes());
+        let mut entry = || match parts {
+            LaneParts::Bf16Pairs => {
+                let mut number = || ((random.below(33) as f32 - 16.0) / 4.0).to_bits() >> 16;
+                number() | number() << 16
+            }
+            LaneParts::WordPairs if random.below(4) == 0 => 0x8000_7fff,
+            LaneParts::ByteQuads if random.below(4) == 0 => 0x80ff_7f80,
+            LaneParts::WordPairs | LaneParts::ByteQuads => (random.below(1 << 32)) as u32,
+        };
+        let entries = (0..COUNT).flat_map(|_| entry().to_le_bytes());
         sweep.contents.push(entries.collect());
-        sweep.build.buffer(format!("pairs {seed}"), Element::U32)
+        sweep.build.buffer(format!("parts {seed}"), Element::U32)
     });
-    let output = sweep.output(Element::F32, "sums".to_owned());
+    let output = sweep.output(parts.sum(), "sums".to_owned());
     sweep.finish(|build, index| {
         let [a, b] = [a, b].map(|buffer| build.load(buffer, index, lanes));
-        let one = build.number(ValueType::vector(Element::F32, lanes), 1.0);
-        let sum = build.add_pairs(a, b, one);
+        let one = build.number(ValueType::vector(parts.sum(), lanes), 1.0);
+        let sum = build.add_products(parts, a, b, one);
         build.store(output, index, sum);
     })
 }
 
 #[test]
-fn products_of_pairs_agree() {
-    on_all_processors(|_| [1, 2, 4, 8, 16].map(pairs).into());
+fn products_of_parts_agree() {
+    let all = [LaneParts::Bf16Pairs, LaneParts::WordPairs, LaneParts::ByteQuads];
+    on_all_processors(|_| {
+        all.into_iter().flat_map(|parts| [1, 2, 4, 8, 16].map(|lanes| products(parts, lanes))).collect()
+    });
+}
+
+/// Lanes joined to fewer wider ones.
+fn joined(from: Element, to: Element, lanes: u32) -> Case {
+    let parts = (to.bytes() / from.bytes()) as u32;
+    let mut sweep = Sweep::new(format!("joined_{from}_{to}_{lanes}"), lanes * parts);
+    let input = sweep.input(from);
+    let output = sweep.output(to, "joined".to_owned());
+    sweep.finish(|build, index| {
+        let narrow = build.load(input, index, lanes * parts);
+        let wide = build.reinterpret(narrow, to);
+        let number = build.index(i64::from(parts));
+        let place = build.divide(index, number);
+        build.store(output, place, wide);
+    })
+}
+
+#[test]
+fn joined_lanes_agree() {
+    on_all_processors(|_| {
+        let narrow = [(Element::I8, Element::U32), (Element::U8, Element::U32), (Element::U32, Element::I64)];
+        narrow.into_iter().flat_map(|(from, to)| [1, 4, 16].map(|lanes| joined(from, to, lanes))).collect()
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is written for small kernels.
 
 use crate::support::*;
-use moe_kernel::{Builder, Comparison, Kernel, ValueType};
+use moe_kernel::{Builder, Comparison, Kernel, LaneParts, ValueType};
 use moe_runtime::Element;
 
 /// `y += a x` over items `begin..end`, four lanes at a time, stopping with a fault at a negative `a`.
@@ -100,19 +100,35 @@ fn a_register_tile_stays_in_registers() {
     }
 }
 
-#[test]
-fn products_of_pairs_are_one_instruction_where_there_is_one() {
-    let mut build = Builder::new("pairs");
-    let pairs = build.buffer("pairs", Element::U32);
-    let sums = build.written("sums", Element::F32);
-    let zero = build.index(0);
-    let (a, c) = (build.load(pairs, zero, 16), build.load(sums, zero, 16));
-    let sum = build.add_pairs(a, a, c);
+/// A kernel that adds products of parts.
+fn products(parts: LaneParts, lanes: u32) -> Kernel {
+    let mut build = Builder::new("products");
+    let numbers = build.buffer("numbers", Element::U32);
+    let sums = build.written("sums", parts.sum());
+    let (zero, next) = (build.index(0), build.index(i64::from(lanes)));
+    let [a, b] = [zero, next].map(|at| build.load(numbers, at, lanes));
+    let c = build.load(sums, zero, lanes);
+    let sum = build.add_products(parts, a, b, c);
     build.store(sums, zero, sum);
-    let kernels = [build.finish().unwrap()];
-    let assembly = |cpu| moe_llvm::assembly(&kernels, cpu).unwrap();
-    assert!(assembly("znver4").contains("vdpbf16ps"));
-    assert!(!assembly("x86-64-v4").contains("vdpbf16ps"));
+    build.finish().unwrap()
+}
+
+#[test]
+fn products_of_parts_are_one_instruction_where_there_is_one() {
+    let has = |parts, lanes, cpu, instruction: &str| {
+        let assembly = moe_llvm::assembly(&[products(parts, lanes)], cpu).unwrap();
+        let count = assembly.lines().filter(|line| line.contains(instruction)).count();
+        assert!(count < 2, "{assembly}");
+        count == 1
+    };
+    assert!(has(LaneParts::Bf16Pairs, 16, "znver4", "vdpbf16ps"));
+    assert!(!has(LaneParts::Bf16Pairs, 16, "x86-64-v4", "vdpbf16ps"));
+    assert!(has(LaneParts::WordPairs, 4, "x86-64", "pmaddwd"));
+    assert!(has(LaneParts::WordPairs, 8, "x86-64-v3", "vpmaddwd"));
+    assert!(has(LaneParts::WordPairs, 16, "x86-64-v4", "vpmaddwd"));
+    assert!(has(LaneParts::ByteQuads, 8, "alderlake", "vpdpbusd"));
+    assert!(has(LaneParts::ByteQuads, 16, "cascadelake", "vpdpbusd"));
+    assert!(!has(LaneParts::ByteQuads, 16, "x86-64-v4", "vpdpbusd"));
 }
 
 #[test]

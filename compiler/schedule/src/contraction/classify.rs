@@ -2,7 +2,7 @@
 
 use crate::contiguity::score;
 use crate::scene::{Scene, Storage};
-use moe_graph::{Absorb, AxisId, Node, NodeId, Operation, ReduceKind, ScalarFunction};
+use moe_graph::{Absorb, AxisId, Element, Node, NodeId, Operation, ReduceKind, ScalarFunction};
 use std::collections::BTreeSet;
 
 /// Which axis lanes run along.
@@ -43,7 +43,8 @@ pub(crate) fn product_of<'a>(
     let operand = *node.operands.first()?;
     let product = find(operand)?;
     let is_product = matches!(product.operation, Operation::Map { function: ScalarFunction::Multiply, .. });
-    (is_product && node.ty.element.is_float()).then_some((operand, product))
+    let tiled = node.ty.element.is_float() || node.ty.element == Element::I32;
+    (is_product && tiled).then_some((operand, product))
 }
 
 /// The contraction that sums a product into a storage; `None` if it is none that tiles would serve.
@@ -57,6 +58,8 @@ pub(crate) fn classify(
     let [a, b] = product.operands.as_slice() else { return None };
     let column = *storage.layout.last()?;
     let has = |id: NodeId, axis: AxisId| scene.function.node(id).is_some_and(|node| node.ty.has(axis));
+    // A zero decides a product of integers anyway.
+    let absorb = if product.ty.element.is_float() { absorb } else { Absorb::Neither };
     let absorbs =
         [matches!(absorb, Absorb::Left | Absorb::Both), matches!(absorb, Absorb::Right | Absorb::Both)];
     let (left, right, absorbs) = match (has(*a, column), has(*b, column)) {

@@ -63,7 +63,7 @@ impl Layout<'_> {
         let length = product(&scene.sizes(&outer)).multiply(&count).multiply(&points).multiply(&width);
         let storage = assembly.storage(self.name, element, Vec::new(), length);
         let (column, reduced) = (self.column, self.reduced.clone());
-        let panels = Panels { storage, outer, column, reduced, count, width: self.width };
+        let panels = Panels { storage, outer, column, reduced, count, width: self.width, begins: false };
         let first = self.reduced.first().map_or(Size::constant(1), |axis| scene.size(*axis));
         let together = if score(scene, self.node, self.column) > 0 { SIDE_BY_SIDE } else { 1 };
         let vectors = panels.count.multiply(&Size::constant(self.width / i64::from(self.lanes)));

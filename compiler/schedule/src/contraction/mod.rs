@@ -3,8 +3,8 @@
 mod classify;
 mod grid;
 mod lay;
-mod pairs;
 mod panels;
+mod parts;
 mod product;
 mod shape;
 mod tile;
@@ -19,6 +19,7 @@ pub(crate) use classify::product_of;
 use classify::{classify, Contraction};
 pub(crate) use lay::Layout;
 pub(crate) use panels::{weight_of, Panelled, Panels};
+pub(crate) use parts::{Reading, Together};
 pub use shape::usual as usual_blocking;
 use tile::Product;
 

@@ -5,6 +5,7 @@
 //! operand's other axes. The columns of the last panel are filled with zeros, so that whole vectors may be read everywhere.
 
 use super::classify::Contraction;
+use super::parts::{add_to_start, entries, Reading};
 use crate::assembly::{Assembly, Draft, Home};
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
@@ -13,8 +14,8 @@ use crate::pointwise::written;
 use crate::scene::{Scene, Storage};
 use crate::sizes::rounded_up;
 use crate::writer::INDEX;
-use moe_graph::{AxisId, Element, NodeId, Operation, Size};
-use moe_kernel::{BinaryOperation, Comparison, Statement, Target, Value, ValueType};
+use moe_graph::{AxisId, Element, NodeId, Operation, Scalar, Size};
+use moe_kernel::{BinaryOperation, Comparison, LaneParts, Statement, Target, Value, ValueType};
 use moe_runtime::program::{Place, SizeExpression};
 
 /// A value in panels, as a function reads it. Axes are those of the value.
@@ -28,6 +29,8 @@ pub(crate) struct Panels {
     pub count: Size,
     /// The columns of a panel.
     pub width: i64,
+    /// Whether a panel begins with a row of what sums over it begin at.
+    pub begins: bool,
 }
 
 /// What panels are made from: two that are equal are one buffer.
@@ -42,8 +45,8 @@ pub(crate) struct Panelled {
     column: Strided,
     lanes: u32,
     count: i64,
-    /// Whether entries of two places along the last reduced axis are one, of 32 bits.
-    pairs: bool,
+    /// How entries of several places along the last reduced axis are one, of 32 bits.
+    parts: Option<LaneParts>,
 }
 
 /// An axis as it lies in memory.
@@ -117,7 +120,7 @@ pub(crate) fn panelled<'s>(
         column,
         lanes,
         count,
-        pairs: false,
+        parts: None,
     };
     Some(RightSide { storage, source, outer, key })
 }
@@ -129,12 +132,12 @@ impl RightSide<'_> {
         scene: &Scene,
         assembly: &mut Assembly,
         target: &Target,
-        pairs: bool,
+        parts: Option<LaneParts>,
     ) -> Result<(NodeId, Panels), ScheduleError> {
         let RightSide { storage, source: Source { weight, column, reduced }, outer, key } = self;
-        let key = Panelled { pairs, ..key };
+        let key = Panelled { parts, ..key };
         let element = key.element(storage.element);
-        let (length, lanes, count) = (key.length(), key.lanes, key.count);
+        let (length, lanes, count, begins) = (key.length(), key.lanes, key.count, key.begins());
         let whole = match assembly.packed.get(&key) {
             Some(whole) => *whole,
             None => prepare(scene, assembly, target, storage, key)?,
@@ -143,7 +146,7 @@ impl RightSide<'_> {
         let name = format!("{} in panels", storage.name);
         let storage = Storage { buffer, name, element, layout: Vec::new() };
         let (count, width) = (Size::constant(count), i64::from(lanes));
-        Ok((weight, Panels { storage, outer, column, reduced, count, width }))
+        Ok((weight, Panels { storage, outer, column, reduced, count, width, begins }))
     }
 }
 
@@ -188,7 +191,7 @@ impl Panelled {
 
     /// The element type of the panels of a weight of some element type.
     fn element(&self, weight: Element) -> Element {
-        if self.pairs {
+        if self.parts.is_some() {
             Element::U32
         } else {
             weight
@@ -198,10 +201,15 @@ impl Panelled {
     /// The reduced axes as panels have them.
     fn steps(&self) -> Vec<Strided> {
         let mut steps = self.reduced.clone();
-        if let Some(last) = steps.last_mut().filter(|_| self.pairs) {
-            *last = Strided { size: last.size / 2, stride: last.stride * 2 };
+        if let (Some(last), Some(entries)) = (steps.last_mut(), self.parts.map(entries)) {
+            *last = Strided { size: rounded_up(last.size, entries), stride: last.stride * entries };
         }
         steps
+    }
+
+    /// Whether a panel begins with a row of what sums over it begin at.
+    fn begins(&self) -> bool {
+        self.parts == Some(LaneParts::ByteQuads)
     }
 
     fn reduced_points(&self) -> i64 {
@@ -210,7 +218,8 @@ impl Panelled {
 
     /// The entries of one round.
     fn length(&self) -> i64 {
-        self.outer_points() * self.count * self.reduced_points() * i64::from(self.lanes)
+        let rows = self.reduced_points() + i64::from(self.begins());
+        self.outer_points() * self.count * rows * i64::from(self.lanes)
     }
 }
 
@@ -259,6 +268,8 @@ struct Filling<'e, 'a> {
     key: &'e Panelled,
     /// The element type of the weight.
     element: Element,
+    /// Where the last reduced axis ends, if not all of the last entry of several is there.
+    end: Option<Value>,
     output: u32,
     input: u32,
 }
@@ -274,7 +285,7 @@ impl<'e, 'a> Filling<'e, 'a> {
     fn new(e: &'e mut Emitter<'a>, key: &'e Panelled, element: Element, [output, input]: [u32; 2]) -> Self {
         let output = e.buffer(output, "panels", key.element(element), true);
         let input = e.buffer(input, "weight", element, false);
-        Filling { e, key, element, output, input }
+        Filling { e, key, element, end: None, output, input }
     }
 
     fn size(&mut self, number: i64) -> Value {
@@ -300,6 +311,9 @@ impl<'e, 'a> Filling<'e, 'a> {
         let extent = outer.iter().map(|axis| axis.size).product::<i64>() * groups;
         let outer: Vec<Known> = outer.iter().map(|axis| self.known(*axis)).collect();
         let reduced: Vec<Known> = self.key.steps().iter().map(|axis| self.known(*axis)).collect();
+        let last = self.key.reduced.last().map(|axis| axis.size);
+        let cut = last.zip(self.key.parts).filter(|(size, parts)| size % entries(*parts) != 0);
+        self.end = cut.map(|(size, _)| self.size(size));
         let (groups, count) = (self.size(groups), self.size(self.key.count));
         let column = Known {
             size: self.size(self.key.column.size),
@@ -350,7 +364,16 @@ impl<'e, 'a> Filling<'e, 'a> {
         let points = reduced.iter().fold(one, |product, axis| self.e.w.multiply(product, axis.size));
         let zero = self.e.w.index(0);
         let lanes = i64::from(self.key.lanes);
-        let open: Vec<_> = reduced.iter().map(|axis| self.e.w.open_loop(zero, axis.size, 1, &[])).collect();
+        let begins = self.key.begins();
+        let start = self.e.w.constant(Scalar::zero(Element::I32), self.key.lanes);
+        let mut sums = vec![start; if begins { count as usize } else { 0 }];
+        let mut open = Vec::new();
+        for axis in reduced {
+            let own = self.e.w.open_loop(zero, axis.size, 1, &sums);
+            sums.clone_from(&own.inner);
+            open.push(own);
+        }
+        let rows = self.e.w.offset(points, begins.into());
         let (mut source, mut place) = (from, zero);
         for (axis, open) in reduced.iter().zip(&open) {
             let term = self.e.w.multiply(open.index, axis.stride);
@@ -369,26 +392,36 @@ impl<'e, 'a> Filling<'e, 'a> {
             });
             let term = w.multiply(begin, column.stride);
             let address = w.add(source, term);
-            let value = self.columns(address, column, mask);
-            let value = match (self.key.pairs, reduced.last()) {
-                (true, Some(last)) => {
-                    let two = self.e.w.index(2);
-                    let half = self.e.w.divide(last.stride, two);
-                    let other = self.e.w.add(address, half);
-                    let other = self.columns(other, column, mask);
-                    self.pair(value, other)
+            let last = reduced.last().zip(open.last().map(|open| open.index));
+            let value = match (self.key.parts, last) {
+                (Some(parts), Some((last, at))) => {
+                    self.several(parts, [address, last.stride, at], column, mask)
                 }
-                _ => value,
+                _ => self.columns(address, column, mask),
             };
             let w = &mut self.e.w;
+            if let Some(sum) = sums.get_mut(number as usize) {
+                *sum = add_to_start(w, value, *sum);
+            }
             let panel = w.add(before, panel);
-            let panel = w.multiply(panel, points);
+            let panel = w.multiply(panel, rows);
             let row = w.add(panel, place);
+            let row = w.offset(row, begins.into());
             let index = w.multiply(row, width);
             w.store(self.output, index, value, None);
         }
         for open in open.into_iter().rev() {
-            self.e.w.close_loop(open, &[]);
+            sums = self.e.w.close_loop(open, &sums);
+        }
+        for (number, sum) in (0..).zip(sums) {
+            let w = &mut self.e.w;
+            let taken_away = w.subtract(start, sum);
+            let taken_away = w.reinterpret(taken_away, Element::U32);
+            let panel = w.offset(first, number);
+            let panel = w.add(before, panel);
+            let (length, width) = (w.multiply(panel, rows), w.index(lanes));
+            let index = w.multiply(length, width);
+            w.store(self.output, index, taken_away, None);
         }
     }
 }
@@ -406,6 +439,50 @@ impl Filling<'_, '_> {
         let indices = w.add(numbers, address);
         let ty = ValueType { element: self.element, lanes: self.key.lanes };
         w.define(moe_kernel::Operation::Gather { buffer: self.input, indices, mask }, ty)
+    }
+
+    /// The entries of several places along the last reduced axis, from an address on, as the parts of lanes; `at` is how many such there are
+    /// before.
+    fn several(
+        &mut self,
+        parts: LaneParts,
+        [address, stride, at]: [Value; 3],
+        column: Known,
+        mask: Option<Value>,
+    ) -> Value {
+        let length = self.e.w.index(entries(parts));
+        let step = self.e.w.divide(stride, length);
+        let first = self.e.w.multiply(at, length);
+        let mut address = address;
+        let mut found = Vec::new();
+        for number in 0..entries(parts) {
+            let inside = self.end.map(|end| {
+                let place = self.e.w.offset(first, number);
+                let inside = self.e.w.compare(Comparison::Less, place, end);
+                self.e.w.splat(inside, self.key.lanes)
+            });
+            let mask = self.e.both(mask, inside);
+            found.push(self.columns(address, column, mask));
+            address = self.e.w.add(address, step);
+        }
+        match (parts, found.as_slice()) {
+            (LaneParts::Bf16Pairs, [first, second]) => self.pair(*first, *second),
+            _ => self.four(&found),
+        }
+    }
+
+    /// Bytes as the quarters of 32 bits, the first in the lowest one.
+    fn four(&mut self, bytes: &[Value]) -> Value {
+        let w = &mut self.e.w;
+        let mut whole = w.constant(Scalar::zero(Element::U32), self.key.lanes);
+        for (place, byte) in (0..).zip(bytes) {
+            let byte = w.reinterpret(*byte, Element::U8);
+            let wide = w.convert(byte, Element::U32);
+            let bits = w.integer(wide, 8 * place);
+            let moved = w.binary(BinaryOperation::ShiftLeft, wide, bits);
+            whole = w.or(whole, moved);
+        }
+        whole
     }
 
     /// Two `bf16` as the halves of 32 bits, the first in the lower one.
@@ -434,13 +511,15 @@ impl Emitter<'_> {
         let (outer, reduced) = (self.address(&panels.outer, point)?, self.address(&panels.reduced, point)?);
         let (outer, reduced) = (self.forced(&outer), self.forced(&reduced));
         let base = self.panel(panels, outer, column);
-        let row = self.w.multiply(reduced, width);
+        let before = i64::from(panels.begins && self.reading != Reading::Start);
+        let row = self.w.offset(reduced, before);
+        let row = self.w.multiply(row, width);
         let index = self.w.add(base, row);
         let buffer = self.buffer(panels.storage.buffer, &panels.storage.name, panels.storage.element, false);
         if is_one {
             return Ok(self.read(buffer, &Coordinate::Scalar(index), point.mask, None));
         }
-        if self.ahead > 0 {
+        if self.ahead > 0 && self.reading == Reading::Entries {
             let index = self.w.offset(index, self.ahead);
             self.w.statement(Statement::Prefetch { buffer, index });
         }
@@ -455,7 +534,8 @@ impl Emitter<'_> {
         let before = self.w.multiply(outer, count);
         let number = self.w.add(before, number);
         let points = self.w.size(&crate::sizes::product(&self.scene.sizes(&panels.reduced)));
-        let number = self.w.multiply(number, points);
+        let rows = self.w.offset(points, panels.begins.into());
+        let number = self.w.multiply(number, rows);
         let begin = self.w.multiply(number, width);
         self.w.add(begin, within)
     }

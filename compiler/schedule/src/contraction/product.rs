@@ -8,8 +8,8 @@
 use super::classify::Contraction;
 use super::grid::{self, Places};
 use super::lay::laid_if;
-use super::pairs::by_pairs;
 use super::panels::{panelled, Panels};
+use super::parts::{choose, Together};
 use super::shape::Shape;
 use super::tile::Product;
 use crate::assembly::Assembly;
@@ -44,16 +44,18 @@ pub(crate) fn schedule(
         return Ok(false);
     }
     let count = product.contractions.len() as i64;
-    let kind = |scene: &Scene| ProductShape {
+    let kind = |scene: &Scene, parts| ProductShape {
         element: product.element,
         products: count,
         terms: sizes::product(&scene.sizes(&first.reduced)).as_constant(),
         columns: scene.size(first.column).as_constant(),
         packed: first.grouped.is_some(),
-        pairs: !scene.pairs.is_empty(),
+        parts,
     };
-    let shape = |scene: &Scene| Shape::new(target, kind(scene), scene.size(first.column), &assembly.tuning);
-    let Some(single) = shape(scene) else { return Ok(false) };
+    let shape = |assembly: &Assembly, scene: &Scene, parts| {
+        Shape::new(target, kind(scene, parts), scene.size(first.column), &assembly.tuning)
+    };
+    let Some(single) = shape(assembly, scene, None) else { return Ok(false) };
     let contractions: Vec<Contraction> = product
         .contractions
         .iter()
@@ -62,16 +64,19 @@ pub(crate) fn schedule(
     let by_columns = Product { contractions: &contractions, ..*product };
     let right = contractions.iter().map(|own| panelled(scene, assembly, own, single.lanes));
     if let Some(right) = right.collect::<Option<Vec<_>>>() {
-        let pairs = by_pairs(scene, target, &by_columns);
-        let paired = pairs.as_ref().and_then(|pairs| Some((pairs, shape(pairs)?)));
-        let shape = paired.as_ref().map_or(&single, |(_, shape)| shape);
-        let pairs = paired.as_ref().map(|(pairs, _)| *pairs);
+        let choice = choose(scene, target, &by_columns)
+            .and_then(|own| Some((shape(assembly, &own.scene(scene), Some(own.parts))?, own)));
+        let parts = choice.as_ref().map(|(_, own)| own.parts);
         let panels = right
             .into_iter()
-            .map(|own| own.panels(scene, assembly, target, pairs.is_some()))
+            .map(|own| own.panels(scene, assembly, target, parts))
             .collect::<Result<_, _>>()?;
-        let sides = Sides { panels, pairs };
-        by_columns.launch(scene, assembly, target, shape, sides, &Size::constant(1))?;
+        let (shape, together) = match choice {
+            Some((shape, own)) => (shape, Some(own.together(scene, assembly, target)?)),
+            None => (single, None),
+        };
+        let sides = Sides { panels, together: together.as_ref() };
+        by_columns.launch(scene, assembly, target, &shape, sides, &Size::constant(1))?;
         return Ok(true);
     }
     let Some(active) = laid_if(scene, product) else { return Ok(false) };
@@ -79,7 +84,7 @@ pub(crate) fn schedule(
         return Ok(false);
     }
     let panels = by_columns.lay(scene, assembly, target, &single, &active)?;
-    let sides = Sides { panels, pairs: None };
+    let sides = Sides { panels, together: None };
     by_columns.launch(scene, assembly, target, &single, sides, &active)?;
     if active.as_constant().is_none() {
         let otherwise = Size::constant(1).subtract(&active);
@@ -92,8 +97,8 @@ pub(crate) fn schedule(
 struct Sides<'a> {
     /// Right sides, and the left one where it is laid too.
     panels: BTreeMap<NodeId, Panels>,
-    /// The scene in which all are pairs.
-    pairs: Option<&'a Scene<'a>>,
+    /// How several entries of them are read at a time, if they are.
+    together: Option<&'a Together<'a>>,
 }
 
 /// Where the vectors of a tile begin, and which of their lanes are columns.
@@ -111,7 +116,7 @@ impl Product<'_> {
         active: &Size,
     ) -> Result<(), ScheduleError> {
         let mut emitter = Emitter::new(scene, &mut assembly.faults, target, shape.lanes);
-        (emitter.panels, emitter.pairs) = (sides.panels, sides.pairs);
+        (emitter.panels, emitter.together) = (sides.panels, sides.together);
         emitter.output(self.storage);
         let places = self.items(&mut emitter, shape)?;
         let mut kernel = self.written(scene, &mut assembly.symbols, emitter, &places, active)?;

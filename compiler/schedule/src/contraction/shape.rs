@@ -1,9 +1,10 @@
 //! The shape of a product's register tiles and items, by the machine and by what is known of the sizes.
 
+use super::parts::entries;
 use crate::scene::computed;
 use crate::sizes::{ceiling, rounded_up};
 use moe_graph::Size;
-use moe_kernel::{Blocking, ProductShape, Target, Tuning};
+use moe_kernel::{Blocking, LaneParts, ProductShape, Target, Tuning};
 
 /// The bytes of the panels that an item reads again for each tile of rows, about: a part of a second cache.
 const PANEL_BYTES: i64 = 1 << 19;
@@ -42,13 +43,21 @@ pub(super) struct Shape {
 /// How a product is cut up if nothing else was measured to be faster; `None` if panels do not serve it.
 pub fn usual(target: &Target, product: &ProductShape) -> Option<Blocking> {
     let lanes = lanes(target, product);
+    let entries = product.parts.map_or(1, entries);
     let small = |columns: i64| {
-        columns < lanes || product.terms.is_some_and(|terms| columns.saturating_mul(terms) < SMALL)
+        let entries = product.terms.map(|terms| columns.saturating_mul(terms).saturating_mul(entries));
+        columns < lanes || entries.is_some_and(|entries| entries < SMALL)
     };
     if lanes < 2 || product.columns.is_some_and(small) {
         return None;
     }
-    let most = if sums(target) > 8 { 3 } else { 2 };
+    let most = match (product.parts, sums(target, product)) {
+        // Each vector is widened to two.
+        (Some(LaneParts::WordPairs), 12..) => 2,
+        (Some(LaneParts::WordPairs), _) => 1,
+        (_, 9..) => 3,
+        _ => 2,
+    };
     let columns = |own: i64| rounded_up(own, lanes).min(most);
     let vectors = if product.products > 1 { 1 } else { product.columns.map_or(most, columns) };
     Some(Blocking { vectors, panel_bytes: PANEL_BYTES, rows: MOST_ROWS, ahead: NEAR })
@@ -58,12 +67,15 @@ fn lanes(target: &Target, product: &ProductShape) -> i64 {
     i64::from(target.vector_bytes) / computed(product.element).bytes().max(4) as i64
 }
 
-/// As many sums as leave registers for the operands.
-fn sums(target: &Target) -> i64 {
-    match (target.vector_registers, target.fused_multiply_add) {
+/// As many sums as leave registers for the operands, and for products where those are not added at once.
+fn sums(target: &Target, product: &ProductShape) -> i64 {
+    match (target.vector_registers, product.parts) {
+        (32.., Some(LaneParts::WordPairs)) => 20,
+        (_, Some(LaneParts::WordPairs)) => 10,
         (32.., _) => 24,
-        (_, true) => 12,
-        (_, false) => 8,
+        _ if target.fused_multiply_add && product.element.is_float() => 12,
+        (_, Some(LaneParts::ByteQuads)) => 12,
+        _ => 8,
     }
 }
 
@@ -76,7 +88,7 @@ impl Shape {
         let lanes = lanes(target, &product);
         let known = product.columns;
         let vectors = known.map_or(vectors, |own| rounded_up(own, lanes).min(vectors)).max(1);
-        let rows = (sums(target) / (product.products * vectors)).clamp(1, 12);
+        let rows = (sums(target, &product) / (product.products * vectors)).clamp(1, 12);
         let terms = product.terms.unwrap_or(TYPICAL);
         let tile_bytes = (product.products * vectors * lanes * terms).saturating_mul(width).max(1);
         let most = known.map_or(i64::MAX, |own| rounded_up(rounded_up(own, vectors * lanes), GROUPS));

@@ -1,6 +1,7 @@
 //! Register tiles: a few rows times a few vectors of columns, summed over the reduced axes, stored with what is computed from them.
 
 use super::classify::{Contraction, Form};
+use super::parts::Reading;
 use crate::assembly::{BySegment, Written};
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
@@ -67,10 +68,13 @@ impl Product<'_> {
         let zero = Scalar::zero(computed(self.element));
         let zero = e.w.constant(zero, e.lanes);
         let count = self.contractions.len();
-        let start = vec![zero; points.len() * count];
         let reduced = &self.first()?.reduced;
         let outer = e.scene;
-        e.scene = e.pairs.unwrap_or(outer);
+        e.scene = e.together.and_then(|together| together.scenes.first()).unwrap_or(outer);
+        let start = match e.together.filter(|together| together.begins) {
+            Some(_) => self.starts(e, points, width)?,
+            None => vec![zero; points.len() * count],
+        };
         let sums = e.reduce(reduced, innermost, start, &mut |e, at, sums, mask| {
             let mut next = Vec::with_capacity(sums.len());
             let each =
@@ -96,6 +100,26 @@ impl Product<'_> {
             let value = e.emit(self.root, point)?;
             e.store(self.storage, point, value)
         })
+    }
+
+    /// What sums begin at that panels begin with.
+    fn starts(&self, e: &mut Emitter, points: &[Point], width: usize) -> Result<Vec<Value>, ScheduleError> {
+        let zero = e.w.index(0);
+        let mut starts = Vec::new();
+        e.reading = Reading::Start;
+        for place in 0..points.len() {
+            let Some(column) = points.get(place % width.max(1)) else { continue };
+            for contraction in self.contractions {
+                let along = |axis: &AxisId| (*axis, Coordinate::Scalar(zero));
+                let at: Vec<_> = contraction.reduced.iter().map(along).collect();
+                let point = right_point(e, contraction, column, &at, None);
+                let start = e.emit(contraction.right, &point)?;
+                let start = e.w.splat(start, e.lanes);
+                starts.push(e.w.reinterpret(start, self.element));
+            }
+        }
+        e.reading = Reading::Entries;
+        Ok(starts)
     }
 
     /// The kernel, with places of items of these sizes, launched `active` times: once or not at all.
@@ -212,6 +236,24 @@ impl Tiles<'_> {
     }
 }
 
+/// Where the right side is read for a column, the same for all rows.
+fn right_point(
+    e: &mut Emitter,
+    contraction: &Contraction,
+    column: &Point,
+    at: &[(AxisId, Coordinate)],
+    mask: Option<Value>,
+) -> Point {
+    let mut point = extended(column, at);
+    point.lane_mask = e.both(point.lane_mask, mask);
+    if contraction.grouped.is_none() {
+        for axis in &contraction.rows {
+            point.coordinates.remove(axis);
+        }
+    }
+    point
+}
+
 /// The sum with one more product.
 fn step(
     e: &mut Emitter,
@@ -226,18 +268,20 @@ fn step(
     // The left has no lanes along the columns: where they end does not matter to it.
     left_point.lane_mask = mask;
     left_point.coordinates.remove(&contraction.column);
-    let mut right_point = extended(column, at);
-    right_point.lane_mask = e.both(right_point.lane_mask, mask);
-    if contraction.grouped.is_none() {
-        for axis in &contraction.rows {
-            right_point.coordinates.remove(axis);
+    let right_point = right_point(e, contraction, column, at, mask);
+    if let Some(together) = e.together {
+        let outer = e.scene;
+        let mut sum = sum;
+        for (scene, reading) in together.scenes.iter().zip([Reading::Entries, Reading::Odd]) {
+            (e.scene, e.reading) = (scene, reading);
+            let sides = [e.emit(contraction.left, &left_point)?, e.emit(contraction.right, &right_point)?];
+            sum = together.add(&mut e.w, sides, sum, reading);
         }
+        (e.scene, e.reading) = (outer, Reading::Entries);
+        return Ok(sum);
     }
     let left = e.emit(contraction.left, &left_point)?;
     let right = e.emit(contraction.right, &right_point)?;
-    if !e.scene.pairs.is_empty() {
-        return Ok(e.w.add_pairs(left, right, sum));
-    }
     let is_plain = contraction.absorbs == [false, false] && !is_storage(element);
     if is_plain && mask.is_none() {
         return Ok(e.w.multiply_add(left, right, sum));

@@ -1,6 +1,7 @@
 mod attention;
 mod examples;
 mod generated;
+mod integers;
 mod mathematics;
 mod mixtures;
 mod pairs;

@@ -4,12 +4,12 @@ use crate::support::{check_rows, expected, model, plan, run, sized, Split, AVX2,
 use moe_kernel::{print, Target};
 use moe_runtime::sizes::evaluate;
 
-const PAIRS: Target = Target { pairs: true, ..AVX512 };
+const PAIRS: Target = Target { bf16_pairs: true, ..AVX512 };
 
 /// The model's kernels that multiply pairs.
 fn paired(text: &str, target: &Target) -> usize {
     let plan = plan(&model(text, None, true), target);
-    plan.kernels.iter().filter(|kernel| print(kernel).contains("add_pairs")).count()
+    plan.kernels.iter().filter(|kernel| print(kernel).contains("add_bf16_pairs")).count()
 }
 
 /// A model at sizes against the evaluator, whose sums of small numbers are exact; so many of its kernels multiply pairs.

@@ -12,12 +12,9 @@ use std::collections::BTreeMap;
 
 pub use sources::{agree, first_model, model, sized};
 
-pub const CRANELIFT: Target =
-    Target { vector_bytes: 16, vector_registers: 16, fused_multiply_add: false, pairs: false };
-pub const AVX2: Target =
-    Target { vector_bytes: 32, vector_registers: 16, fused_multiply_add: true, pairs: false };
-pub const AVX512: Target =
-    Target { vector_bytes: 64, vector_registers: 32, fused_multiply_add: true, pairs: false };
+pub const CRANELIFT: Target = Target::new(16, 16, false);
+pub const AVX2: Target = Target::new(32, 16, true);
+pub const AVX512: Target = Target::new(64, 32, true);
 
 /// How a launch's items are split.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -374,18 +371,28 @@ pub fn rough(tensor: &Tensor, step: usize) -> Tensor {
     Tensor::from_f32(tensor.shape().to_vec(), &entries).unwrap()
 }
 
-/// Small multiples of a quarter, so that all sums are exact.
+/// Small multiples of a quarter, so that all sums are exact, and small integers; of bytes all there are, the extreme ones often.
 pub fn random(element: moe_graph::Element, shape: Vec<usize>, seed: u64) -> Tensor {
     let mut random = moe_generate::Random::new(seed);
     let count: usize = shape.iter().product();
+    if matches!(element, moe_graph::Element::I8 | moe_graph::Element::U8) {
+        let bytes = (0..count).map(|_| match random.below(4) {
+            0 => 0x80,
+            1 => 0xff,
+            _ => random.below(256) as u8,
+        });
+        return Tensor::new(element, shape, bytes.collect()).unwrap();
+    }
     let values = (0..count).map(|_| (random.below(17) as f64 - 8.0) / 4.0);
     let bytes = values.flat_map(|value| {
+        let value = if element.is_integer() { value * 4.0 } else { value };
         let scalar = moe_graph::Scalar::of(element, value).unwrap();
         let wide = scalar.as_f64();
         match element {
             moe_graph::Element::F64 => wide.to_le_bytes().to_vec(),
             moe_graph::Element::Bf16 => half::bf16::from_f64(wide).to_le_bytes().to_vec(),
             moe_graph::Element::F16 => half::f16::from_f64(wide).to_le_bytes().to_vec(),
+            moe_graph::Element::I32 => (wide as i32).to_le_bytes().to_vec(),
             _ => (wide as f32).to_le_bytes().to_vec(),
         }
     });
