@@ -41,8 +41,11 @@ pub struct Machine {
 /// The speeds by name, what each is, and how it is read and written.
 type Field = (&'static str, &'static str, fn(&mut MachineDescription) -> &mut f64);
 
-const FIELDS: [Field; 6] = [
+const FIELDS: [Field; 7] = [
     ("arithmetic", "10^9 additions and multiplications a second", |own| &mut own.arithmetic),
+    ("integer", "10^9 additions and multiplications of integers, of bytes in products, a second", |own| {
+        &mut own.integer
+    }),
     ("simple", "10^9 comparisons and choices a second", |own| &mut own.simple),
     ("special", "10^9 divisions, roots and exponentials a second", |own| &mut own.special),
     ("bandwidth", "10^9 bytes a second between memory and the cores", |own| &mut own.bandwidth),
@@ -176,6 +179,7 @@ mod tests {
     fn unlike_the_default() -> MachineDescription {
         MachineDescription {
             arithmetic: 123.5,
+            integer: 1.5,
             simple: 0.25,
             special: 3e7,
             bandwidth: 7.0,
@@ -206,9 +210,9 @@ mod tests {
             let why = format!("`{number}` in line 2 is no number above 0");
             assert_eq!(wrong(good.replace("60", number)), why);
         }
-        assert_eq!(wrong(format!("{good}launch = 1")), "line 8 says `launch` again");
-        assert_eq!(wrong(format!("{good}latency = 1")), "line 8 names `latency`, which is no speed");
-        assert_eq!(wrong(format!("{good}launch")), "line 8 is not of the form `name = number`");
+        assert_eq!(wrong(format!("{good}launch = 1")), "line 9 says `launch` again");
+        assert_eq!(wrong(format!("{good}latency = 1")), "line 9 names `latency`, which is no speed");
+        assert_eq!(wrong(format!("{good}launch")), "line 9 is not of the form `name = number`");
         let missing = Machine::open(&MachineChoice::File(PathBuf::from("/no/such/file"))).unwrap_err();
         assert_eq!(missing.code, "E0020");
     }

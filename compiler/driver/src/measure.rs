@@ -38,6 +38,11 @@ model Product[D = 512](x: f32[N, D]) -> f32[N, F] {
     x @ w
 }
 
+model Bytes[D = 512](x: f32[N, D]) -> i32[N, F] {
+    weight w: i8[D, F = D] = 1
+    ((x * 127) as i8 as i32) @ (w as i32)
+}
+
 model Packed[D = 512, E = 8](x: f32[N, D]) -> f32[N, F] {
     weight score: f32[D, E]
     weight w: f32[E, D, F = D]
@@ -77,6 +82,7 @@ pub fn measure() -> Result<(MachineDescription, &'static str), Failure> {
     let bench = Bench { session: Session::open(&path)?, backend };
     let whole = (WIDTH * WIDTH * WIDTH) as f64 * 2.0;
     let arithmetic = whole / bench.time("Product", WIDTH)?.seconds;
+    let integer = whole / bench.time("Bytes", WIDTH)?.seconds;
     let packed = bench.time("Packed", WIDTH)?;
     let simple = (SIMPLE * ENTRIES) as f64 / bench.time("Simple", ENTRIES)?.seconds;
     let special = (SPECIAL * ENTRIES) as f64 / bench.time("Special", ENTRIES)?.seconds;
@@ -87,6 +93,7 @@ pub fn measure() -> Result<(MachineDescription, &'static str), Failure> {
     let start = (2.0 * short.seconds - long.seconds).max(call.seconds) / call.launches;
     let description = MachineDescription {
         arithmetic: rounded(arithmetic / 1e9),
+        integer: rounded(integer / 1e9),
         simple: rounded(simple / 1e9),
         special: rounded(special / 1e9),
         bandwidth: rounded(bandwidth / 1e9),

@@ -146,7 +146,7 @@ fn choices(options: &Options, calls: bool) -> Vec<Step> {
         steps::choice,
     ];
     if options.integers {
-        steps.extend([steps::integers as Step, steps::logic, steps::through_double]);
+        steps.extend([steps::integers as Step, steps::bytes, steps::logic, steps::through_double]);
     }
     if options.movement {
         let moves: [Step; 10] = [

@@ -77,6 +77,35 @@ pub(crate) fn squash(maker: &mut Maker) -> Option<Known> {
 
 /// A product with a new weight, summed over an axis.
 pub(crate) fn linear(maker: &mut Maker) -> Option<Known> {
+    let (value, order, axis) = features(maker)?;
+    let weight = maker.parameter("w", ParameterKind::Weight, maker.float, &order);
+    maker.contract(value, weight, axis)
+}
+
+/// The same of bytes that are made floats. The weight is one of bytes, or a difference of truth values.
+pub(crate) fn bytes(maker: &mut Maker) -> Option<Known> {
+    let (value, order, axis) = features(maker)?;
+    let (float, whole) = (maker.float, Bits { magnitude: 3, fraction: 0 });
+    let small = maker.squash(value)?;
+    let narrow = maker.random.pick(&[Element::I8, Element::U8])?;
+    let small = maker.add(Operation::Cast(narrow), &[small.node], whole)?;
+    let small = maker.add(Operation::Cast(float), &[small.node], whole)?;
+    let weight = |maker: &mut Maker, element| {
+        let weight = maker.parameter("w", ParameterKind::Weight, element, &order);
+        maker.add(Operation::Cast(float), &[weight.node], whole)
+    };
+    let weight = if maker.random.once_in(2) {
+        let narrow = maker.random.pick(&[Element::I8, Element::U8])?;
+        weight(maker, narrow)?
+    } else {
+        let (plus, minus) = (weight(maker, Element::Bool)?, weight(maker, Element::Bool)?);
+        maker.map(ScalarFunction::Subtract, &[plus.node, minus.node], whole)?
+    };
+    maker.contract(small, weight, axis)
+}
+
+/// A value with features, the axes of a weight for them in some order, and which of them the value has.
+fn features(maker: &mut Maker) -> Option<(Known, [AxisId; 2], AxisId)> {
     let float = maker.float;
     let value =
         maker.value(|maker, ty| ty.element == float && ty.axes.iter().any(|axis| maker.is_fixed(*axis)))?;
@@ -91,8 +120,7 @@ pub(crate) fn linear(maker: &mut Maker) -> Option<Known> {
         return None;
     }
     let order = if maker.random.once_in(2) { [axis, out] } else { [out, axis] };
-    let weight = maker.parameter("w", ParameterKind::Weight, float, &order);
-    maker.contract(value, weight, axis)
+    Some((value, order, axis))
 }
 
 /// Two values multiplied and summed over an axis they share.

@@ -48,7 +48,10 @@ impl Size {
     }
 
     fn term(atoms: Arc<[Atom]>, coefficient: i64) -> Self {
-        (coefficient != 0).then(|| Size { terms: Arc::new([(atoms, coefficient)]) }).unwrap_or_default()
+        match coefficient {
+            0 => Size::default(),
+            _ => Size { terms: Arc::new([(atoms, coefficient)]) },
+        }
     }
 
     /// The sum of terms in any order.

@@ -11,7 +11,7 @@
 //! it where it uses it, as often as it does, and pays a small share of its work and of the memory it takes.
 
 use crate::machine::MachineDescription;
-use moe_graph::{keeps_invariance, AxisId, Function, Operation, ReduceKind, ScalarFunction, Type};
+use moe_graph::{keeps_invariance, AxisId, Element, Function, Operation, ReduceKind, ScalarFunction, Type};
 
 /// The share of a step in work that is done once.
 const PREPARED: f64 = 1e-4;
@@ -23,6 +23,8 @@ const ROOM: f64 = 1.0 / 16.0;
 pub enum Speed {
     /// Addition and multiplication.
     Arithmetic,
+    /// The same of integers of 32 bits.
+    Integer,
     /// Comparisons and choices.
     Simple,
     /// Division and transcendental functions.
@@ -77,6 +79,7 @@ impl Work {
             .map(|part| {
                 let rate = match part.speed {
                     Speed::Arithmetic => machine.arithmetic,
+                    Speed::Integer => machine.integer,
                     Speed::Simple => machine.simple,
                     Speed::Special => machine.special,
                 };
@@ -224,16 +227,26 @@ fn arithmetic(speed: Speed, each: i64, flops: i64, axes: &[AxisId]) -> Work {
     Work { operations: vec![Operations { speed, each, flops, axes: axes.to_vec() }], ..Work::default() }
 }
 
+/// How fast additions and multiplications of a type are.
+fn arithmetic_on(element: Element) -> Speed {
+    match element {
+        Element::I32 | Element::U32 => Speed::Integer,
+        _ => Speed::Arithmetic,
+    }
+}
+
 fn combining(kind: ReduceKind, ty: &Type, axes: Vec<AxisId>) -> Operations {
-    let speed =
-        if matches!(kind, ReduceKind::Sum | ReduceKind::Product) { Speed::Arithmetic } else { Speed::Simple };
+    let speed = match kind {
+        ReduceKind::Sum | ReduceKind::Product => arithmetic_on(ty.element),
+        _ => Speed::Simple,
+    };
     Operations { speed, each: 1, flops: i64::from(ty.element.is_float()), axes }
 }
 
 fn scalar(function: ScalarFunction, operands: &[&Type], ty: &Type) -> Operations {
     use ScalarFunction as F;
     let speed = match function {
-        F::Add | F::Subtract | F::Multiply | F::Negate => Speed::Arithmetic,
+        F::Add | F::Subtract | F::Multiply | F::Negate => arithmetic_on(ty.element),
         F::Exponential
         | F::ExponentialMinusOne
         | F::Logarithm

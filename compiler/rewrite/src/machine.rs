@@ -5,6 +5,9 @@
 pub struct MachineDescription {
     /// Additions and multiplications, in 10⁹ a second.
     pub arithmetic: f64,
+    /// Additions and multiplications of integers of 32 bits, as fast as products of bytes are summed in them, in 10⁹ a second. By default half
+    /// as many again as of floats: one instruction multiplies and adds pairs of 16 bits, another adds what it gives to the sum.
+    pub integer: f64,
     /// Comparisons, choices and other cheap functions, in 10⁹ a second.
     pub simple: f64,
     /// Divisions, roots, exponentials and their like, in 10⁹ a second.
@@ -21,6 +24,7 @@ impl Default for MachineDescription {
     fn default() -> Self {
         MachineDescription {
             arithmetic: 60.0,
+            integer: 90.0,
             simple: 20.0,
             special: 4.0,
             bandwidth: 25.0,

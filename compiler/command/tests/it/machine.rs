@@ -17,6 +17,7 @@ model Block[D = 32, H = 64, E = 8, K = 4](x: f32[N, D]) -> f32[N, D] {
 /// A machine on which all is fast but packed rows.
 const NO_PACKING: &str = "# Made up.
 arithmetic = 1000
+integer = 1000
 simple = 1000 # a comment
 special = 1000
 bandwidth = 1e3

@@ -101,6 +101,7 @@ const STEPS: &[(usize, Step)] = &[
     (1, arithmetic::training),
     (1, arithmetic::half),
     (1, arithmetic::integers),
+    (1, reductions::bytes),
     (4, reductions::dense),
     (3, reductions::contraction),
     (2, reductions::reduction),

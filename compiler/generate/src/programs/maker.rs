@@ -260,6 +260,7 @@ impl Maker {
         self.met("weights");
         let text = self.name(stem);
         let initial = match self.random.below(4) {
+            _ if element.is_integer() => " = 1",
             0 => " = glorot",
             1 => " = normal(0.5)",
             2 => " = zeros frozen",

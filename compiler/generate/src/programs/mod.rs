@@ -112,6 +112,7 @@ pub const FEATURES: &[&str] = &[
     "argmax",
     "coordinate",
     "integers",
+    "a product of bytes",
     "a comparison",
     "bf16",
     "f16",

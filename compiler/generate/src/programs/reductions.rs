@@ -206,6 +206,34 @@ pub(crate) fn contracted(maker: &mut Maker, left: &Value, right: &Value, axis: &
     maker.bind(&text, left.element, axes, bits)
 }
 
+/// Bytes by a weight of bytes, summed as integers or as the floats that they are made.
+pub(crate) fn bytes(maker: &mut Maker) -> Option<Value> {
+    let float = maker.float;
+    let value = maker.value(|value| {
+        value.element == float && value.is_indexable() && value.axes.last().is_some_and(Axis::is_static)
+    })?;
+    let value = maker.squash(&value)?;
+    let axis = value.axes.last()?.clone();
+    let length = maker.short();
+    let new = maker.axis("H", length);
+    let element = maker.random.pick(&[Element::I8, Element::U8])?;
+    let weight = maker.weight("bytes", Element::I8, &[axis.clone(), new.clone()])?;
+    let text = match element {
+        Element::I8 => format!("({} * 4) as i8", value.text),
+        _ => format!("abs({} * 4) as u8", value.text),
+    };
+    let narrow = maker.bind(&text, element, value.axes.clone(), Bits::default())?;
+    let axes: Vec<Axis> =
+        value.axes.iter().filter(|own| own.name != axis.name).cloned().chain([new]).collect();
+    maker.met("a product of bytes");
+    let whole = Bits { magnitude: 4, fraction: 0 };
+    let bits = whole.times(whole).sum_of(axis.length);
+    let sum = if maker.fits(bits, float) && maker.random.once_in(2) { float } else { Element::I32 };
+    let product = format!("({} as {}) @ ({} as {})", narrow.text, sum.name(), weight.text, sum.name());
+    let text = if sum == float { product } else { format!("({product}) as {}", float.name()) };
+    maker.bind(&text, float, axes, bits)
+}
+
 /// A layer by hand: a product with a weight, a bias, and what cuts it off.
 pub(crate) fn dense(maker: &mut Maker) -> Option<Value> {
     let float = maker.float;

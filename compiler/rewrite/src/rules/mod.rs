@@ -3,6 +3,7 @@
 mod algebra;
 mod contraction;
 mod folding;
+mod integers;
 mod lookup;
 mod packing;
 mod places;
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Rule> {
         structure::rules(),
         selection::rules(),
         contraction::rules(),
+        integers::rules(),
         algebra::rules(),
         weights::rules(),
         lookup::rules(),

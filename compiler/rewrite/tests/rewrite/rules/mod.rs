@@ -3,6 +3,7 @@
 mod algebra;
 mod contraction;
 mod folding;
+mod integers;
 mod lookup;
 mod packing;
 mod places;
@@ -36,6 +37,7 @@ pub fn fires() -> Vec<&'static Case> {
         structure::FIRES,
         selection::FIRES,
         contraction::FIRES,
+        integers::FIRES,
         algebra::FIRES,
         weights::FIRES,
         lookup::FIRES,
@@ -51,6 +53,7 @@ fn refuses() -> Vec<&'static Case> {
         structure::REFUSES,
         selection::REFUSES,
         contraction::REFUSES,
+        integers::REFUSES,
         algebra::REFUSES,
         weights::REFUSES,
         lookup::REFUSES,
