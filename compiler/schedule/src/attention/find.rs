@@ -37,6 +37,15 @@ pub(crate) struct Factor {
     pub absorbs: bool,
 }
 
+/// A weight that a factor of all rows is applied to before masks are: where they are false it is 0 either way, so the factor is applied at the end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scaled {
+    /// The weight with the factor, which is taken to be
+    pub node: NodeId,
+    /// the weight without.
+    pub weight: NodeId,
+}
+
 /// A sum over keys of weights and values.
 #[derive(Clone, Debug)]
 pub(crate) struct Attention {
@@ -55,6 +64,7 @@ pub(crate) struct Attention {
     pub absorbs: bool,
     /// What the weights are before the factors.
     pub weight: NodeId,
+    pub scaled: Option<Scaled>,
     pub softmax: Option<Softmax>,
     /// Sums of the weights over the keys.
     pub sums: Vec<NodeId>,
@@ -138,7 +148,7 @@ impl Finder<'_> {
         let mut columns = of_values.ty.axes.iter().filter(|axis| !weights.ty.has(**axis));
         let (Some(column), None) = (columns.next().copied(), columns.next()) else { return None };
         let mut members = BTreeSet::new();
-        let (core, factors) = self.factors(weight, keys, &mut members)?;
+        let (core, mut factors) = self.factors(weight, keys, &mut members)?;
         let (softmax, cone) = self.core(core, keys)?;
         let mut sums = BTreeSet::new();
         let mut cones = vec![cone];
@@ -157,6 +167,11 @@ impl Finder<'_> {
             cones.push(self.cone(softmax.shift, keys));
             members.insert(softmax.largest);
         }
+        let scaled = self.scaled(core).filter(|_| softmax.is_none() && sums.is_empty());
+        let scaled = scaled.map(|(scaled, factor)| {
+            factors.insert(0, factor);
+            scaled
+        });
         members.extend(&sums);
         let scores = cones.first()?.scores.clone();
         let others = cones.iter().skip(1).any(|cone| !cone.scores.is_empty());
@@ -187,6 +202,7 @@ impl Finder<'_> {
             values,
             absorbs,
             weight: core,
+            scaled,
             softmax,
             sums: sums.into_iter().collect(),
             factors,
@@ -245,6 +261,35 @@ impl Finder<'_> {
         }
         factors.reverse();
         Some((core, factors))
+    }
+
+    /// What a weight is under its masks without a factor that is the same everywhere, and the factor: a number or the size of one of the weight's
+    /// axes, which is neither 0 nor infinite. Nobody else may read the weight with the factor, a mask neither.
+    fn scaled(&self, core: NodeId) -> Option<(Scaled, Factor)> {
+        let outer = self.node(core)?;
+        let Operation::Map { function: ScalarFunction::Select, .. } = outer.operation else { return None };
+        let [_, inner, other] = outer.operands.as_slice() else { return None };
+        let Operation::Constant(other) = self.node(*other)?.operation else { return None };
+        let node = self.node(*inner).filter(|_| other.as_f64() == 0.0)?;
+        let Operation::Map { function, .. } = node.operation else { return None };
+        let [weight, scalar] = *node.operands.as_slice() else { return None };
+        let divides = function == ScalarFunction::Divide;
+        let fits = divides || function == ScalarFunction::Multiply;
+        let scaled = Scaled { node: *inner, weight };
+        let only_here =
+            !self.uses.wanted.contains(inner) && self.uses.is_read_by(*inner, &BTreeSet::from([core]));
+        let is_same = self.is_single(weight) && self.is_number_or_size(scalar, &outer.ty.axes);
+        (fits && only_here && is_same).then_some((scaled, Factor { scalar, divides, absorbs: false }))
+    }
+
+    fn is_number_or_size(&self, id: NodeId, axes: &[AxisId]) -> bool {
+        let Some(node) = self.node(id) else { return false };
+        match &node.operation {
+            Operation::Constant(number) => number.as_f64().is_finite() && number.as_f64() != 0.0,
+            Operation::SizeOf(size) => axes.iter().any(|axis| self.uses.function.size(*axis) == *size),
+            Operation::Cast(_) => node.operands.first().is_some_and(|id| self.is_number_or_size(*id, axes)),
+            _ => false,
+        }
     }
 
     /// How the weights are worked out before the factors.

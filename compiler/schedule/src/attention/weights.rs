@@ -101,6 +101,10 @@ impl Kernel<'_> {
             let holds = e.w.constant(Scalar::boolean(true), 1);
             self.attention.masks.iter().try_for_each(|mask| e.bind(*mask, &point, holds))?;
         }
+        if let Some(scaled) = self.attention.scaled {
+            let value = e.emit(scaled.weight, &point)?;
+            e.bind(scaled.node, &point, value)?;
+        }
         let value = e.emit(node, &point)?;
         let value = e.w.splat(value, e.lanes);
         Ok(vector.mask.map_or(value, |mask| e.w.select(mask, value, other)))

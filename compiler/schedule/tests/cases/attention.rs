@@ -31,6 +31,22 @@ model Pointwise[H = 2, C = 7](q: f32[T, H, C], k: f32[T, H, C], v: f32[T, H, C],
     sum(p / (size(T) as f32) * (v as [S = T]), over S)
 }
 
+model Masked[H = 2, C = 7](q: f32[T, H, C], k: f32[T, H, C], v: f32[T, H, C], bias: f32[H]) -> f32[T, H, C] {
+    let a = sum(q * (k as [S = T]), over C) + bias
+    let p = if coordinate(S) <= coordinate(T) { a / (1 + exp(-a)) / (size(T) as f32) } else { 0 }
+    sum(p * (v as [S = T]), over S)
+}
+
+model Half[C = 7](q: f32[T, C], k: f32[S, C], v: f32[S, C]) -> f32[T, C] {
+    let a = sum(q * k, over C)
+    sum((if coordinate(S) > 2 { a * 0.5 } else { 0 }) * v, over S)
+}
+
+model Above[C = 7](q: f32[T, C], k: f32[S, C], v: f32[S, C]) -> f32[T, C] {
+    let a = sum(q * k, over C) * 0.5
+    sum((if a > 1.5 { a } else { 0 }) * v, over S)
+}
+
 model Normalized[C = 7](q: f32[T, C], k: f32[S, C], v: f32[S, C]) -> f32[T, C] {
     let a = max(sum(q * k, over C), 0)
     sum(a / (sum(a, over S) + 1) * v, over S)
@@ -84,6 +100,21 @@ fn heads_that_share_keys_with_windows_and_sinks() {
 #[test]
 fn pointwise_weights() {
     check("Pointwise", true, &[&[("T", 5)], &[("T", 97)]]);
+}
+
+#[test]
+fn factors_under_masks() {
+    for rewritten in [false, true] {
+        check("Masked", rewritten, &[&[("T", 5)], &[("T", 97)]]);
+        check("Half", rewritten, &[&[("T", 1), ("S", 2)], &[("T", 5), ("S", 97)]]);
+        check("Above", rewritten, &[&[("T", 5), ("S", 97)]]);
+    }
+    let divisions = |name| {
+        let plan = support::plan(&model(MODELS, Some(name), true), &AVX512);
+        let kernel = plan.kernels.iter().find(|kernel| kernel.name.starts_with("attention")).unwrap();
+        moe_kernel::print(kernel).matches("divide").count()
+    };
+    assert_eq!(divisions("Masked"), divisions("Pointwise"), "the factor is applied at the end either way");
 }
 
 #[test]
