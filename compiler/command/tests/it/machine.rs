@@ -62,7 +62,7 @@ fn a_file_that_is_no_description_is_refused() {
         arguments.extend(["--machine", "bad.toml"]);
         person.moe(&arguments).wrong(&[
             "E0020",
-            "`none` in line 6 is no number above 0",
+            "`none` in line 7 is no number above 0",
             "moe info --measure",
         ]);
     }
@@ -80,7 +80,7 @@ fn what_is_measured_is_stored_and_used() {
         text.lines().skip_while(|line| !line.starts_with("speeds")).skip(1).map(str::to_owned).collect()
     };
     assert_eq!(speeds(&said), speeds(&used));
-    assert_eq!(speeds(&said).len(), 6);
+    assert_eq!(speeds(&said).len(), 7);
     // Where no file is named it is the user's own.
     let stored = person.moe(&["info", "--measure"]).fine().out;
     assert!(stored.contains("machine.toml\n"), "{stored}");
