@@ -206,8 +206,8 @@ pub(crate) fn contracted(maker: &mut Maker, left: &Value, right: &Value, axis: &
     maker.bind(&text, left.element, axes, bits)
 }
 
-/// Bytes by a weight of bytes, summed as integers or as the floats that they are made.
-pub(crate) fn bytes(maker: &mut Maker) -> Option<Value> {
+/// What goes into a layer: a value whose last axis weights can have, that axis, and the one it becomes.
+fn before_layer(maker: &mut Maker) -> Option<(Value, Axis, Axis)> {
     let float = maker.float;
     let value = maker.value(|value| {
         value.element == float && value.is_indexable() && value.axes.last().is_some_and(Axis::is_static)
@@ -215,7 +215,13 @@ pub(crate) fn bytes(maker: &mut Maker) -> Option<Value> {
     let value = maker.squash(&value)?;
     let axis = value.axes.last()?.clone();
     let length = maker.short();
-    let new = maker.axis("H", length);
+    Some((value, axis, maker.axis("H", length)))
+}
+
+/// Bytes by a weight of bytes, summed as integers or as the floats that they are made.
+pub(crate) fn bytes(maker: &mut Maker) -> Option<Value> {
+    let float = maker.float;
+    let (value, axis, new) = before_layer(maker)?;
     let element = maker.random.pick(&[Element::I8, Element::U8])?;
     let weight = maker.weight("bytes", Element::I8, &[axis.clone(), new.clone()])?;
     let text = match element {
@@ -237,13 +243,7 @@ pub(crate) fn bytes(maker: &mut Maker) -> Option<Value> {
 /// A layer by hand: a product with a weight, a bias, and what cuts it off.
 pub(crate) fn dense(maker: &mut Maker) -> Option<Value> {
     let float = maker.float;
-    let value = maker.value(|value| {
-        value.element == float && value.is_indexable() && value.axes.last().is_some_and(Axis::is_static)
-    })?;
-    let value = maker.squash(&value)?;
-    let axis = value.axes.last()?.clone();
-    let length = maker.short();
-    let new = maker.axis("H", length);
+    let (value, axis, new) = before_layer(maker)?;
     let weight = maker.weight("up", float, &[axis.clone(), new.clone()])?;
     let bias = maker.weight("bias", float, std::slice::from_ref(&new))?;
     let bits = value.bits.times(weight.bits).sum_of(axis.length).both(bias.bits).sum_of(2);

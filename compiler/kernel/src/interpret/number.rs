@@ -79,7 +79,7 @@ macro_rules! float {
                     UnaryOperation::Ceiling => self.ceil(),
                     UnaryOperation::Truncate => self.trunc(),
                     UnaryOperation::RoundEven => self.round_ties_even(),
-                    _ => self,
+                    UnaryOperation::Not | UnaryOperation::EvenBytes | UnaryOperation::OddBytes => self,
                 }
             }
 

@@ -40,9 +40,9 @@ pub(crate) struct Factor {
 /// A weight that a factor of all rows is applied to before masks are: where they are false it is 0 either way, so the factor is applied at the end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scaled {
-    /// The weight with the factor, which is taken to be
+    /// The weight with the factor.
     pub node: NodeId,
-    /// the weight without.
+    /// What it is taken to be instead: the weight without.
     pub weight: NodeId,
 }
 
