@@ -1,7 +1,8 @@
 //! Common folding: what can be seen to do nothing, or to be known already.
 
 use super::shapes::{
-    self, is_add, is_divide, is_map, is_multiply, is_reduce, is_rename, is_scalar, is_select, selection,
+    self, is_add, is_cast, is_divide, is_map, is_multiply, is_reduce, is_rename, is_scalar, is_select,
+    is_subtract, selection,
 };
 use crate::rule::{any, every, require, term, Rule, Shape, Site, Tree};
 use moe_graph::{Absorb, AxisId, Element, Operation, ReduceKind, Scalar, ScalarFunction};
@@ -79,16 +80,8 @@ pub fn rules() -> Vec<Rule> {
     ]
 }
 
-fn is_subtract(operation: &Operation) -> bool {
-    is_map(operation, ScalarFunction::Subtract)
-}
-
 fn is_inverse(operation: &Operation) -> bool {
     is_map(operation, ScalarFunction::Negate) || is_map(operation, ScalarFunction::Not)
-}
-
-fn is_cast(operation: &Operation) -> bool {
-    matches!(operation, Operation::Cast(_))
 }
 
 /// `x ∘ y` and `y ∘ x`.

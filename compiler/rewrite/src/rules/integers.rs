@@ -1,8 +1,8 @@
 //! Integers that are written in floats: what is exact in integers is worked out in them.
 
-use super::shapes::{absorption, is_map, multiply, product, sum, sum_axes};
+use super::shapes::{absorption, is_cast, is_subtract, multiply, product, sum, sum_axes};
 use crate::rule::{any, require, term, Rule, Site, Tree};
-use moe_graph::{Absorb, Element, Operation, ScalarFunction};
+use moe_graph::{Absorb, Element, Operation};
 
 /// The rules of this theme.
 pub fn rules() -> Vec<Rule> {
@@ -23,14 +23,6 @@ pub fn rules() -> Vec<Rule> {
             difference_of_truths,
         ),
     ]
-}
-
-fn is_cast(operation: &Operation) -> bool {
-    matches!(operation, Operation::Cast(_))
-}
-
-fn is_subtract(operation: &Operation) -> bool {
-    is_map(operation, ScalarFunction::Subtract)
 }
 
 fn cast(element: Element, operand: Tree) -> Tree {

@@ -1,7 +1,7 @@
 //! The algebra of packing: a bounded value is the unpacked form of its packed form, packing goes through what was written until it
 //! meets the leaves, and a sum over an unpacked axis is a sum of segments.
 
-use super::shapes::{is_map, is_select};
+use super::shapes::{is_map, is_scalar, is_select};
 use crate::language::key;
 use crate::masks::{covers, of_mask, Candidate};
 use crate::rule::{any, every, require, term, Rule, Shape, Site, Tree};
@@ -32,7 +32,7 @@ fn inward() -> Vec<Rule> {
             "pack-map",
             "pack(m, f(a, b)) = f(pack(m, a), pack(m, b))",
             "scalar functions are worked out for packed rows only",
-            vec![packed(every("value", |o| matches!(o, Operation::Map { .. } | Operation::Cast(_))))],
+            vec![packed(every("value", is_scalar))],
             elementwise,
         ),
         rule(

@@ -4,7 +4,7 @@
 //! instead of to the larger score. So only maps that round nothing are dropped by default. The others are equal in real arithmetic, and are dropped
 //! with `--fast-math selection`; `softmax` and `logarithm` likewise assume that nothing overflows and that there is no NaN.
 
-use super::shapes::{is_divide, is_map, is_multiply, is_select, is_sum, map};
+use super::shapes::{is_cast, is_divide, is_map, is_multiply, is_select, is_subtract, is_sum, map};
 use crate::rule::{any, require, term, Rule, Shape, Site, Tree};
 use crate::sign::{of_class, Sign};
 use moe_graph::{Absorb, AxisId, Element, Operation, ScalarFunction as F};
@@ -29,7 +29,7 @@ pub fn rules() -> Vec<Rule> {
             "largest_mask k (x as a) = largest_mask k (x), where a holds all numbers of x's type",
             "a choice is the same before numbers are given more room",
             None,
-            vec![term("choice", is_choice, [term("cast", |o| matches!(o, Operation::Cast(_)), [any("x")])])],
+            vec![term("choice", is_choice, [term("cast", is_cast, [any("x")])])],
             before_widening,
         ),
         rule(
@@ -183,7 +183,7 @@ fn monotone() -> Vec<Shape> {
         of(term("single", single, [any("x")])),
         of(term("sum", |o| is_map(o, F::Add), [any("x"), any("c")])),
         of(term("sum", |o| is_map(o, F::Add), [any("c"), any("x")])),
-        of(term("sum", |o| is_map(o, F::Subtract), [any("x"), any("c")])),
+        of(term("sum", is_subtract, [any("x"), any("c")])),
         of(term("scaled", is_multiply, [any("x"), any("c")])),
         of(term("scaled", is_multiply, [any("c"), any("x")])),
         of(term("scaled", is_divide, [any("x"), any("c")])),

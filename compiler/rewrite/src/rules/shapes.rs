@@ -20,6 +20,10 @@ pub fn is_add(operation: &Operation) -> bool {
     is_map(operation, ScalarFunction::Add)
 }
 
+pub fn is_subtract(operation: &Operation) -> bool {
+    is_map(operation, ScalarFunction::Subtract)
+}
+
 pub fn is_select(operation: &Operation) -> bool {
     is_map(operation, ScalarFunction::Select)
 }
@@ -31,6 +35,10 @@ pub fn is_sum(operation: &Operation) -> bool {
 /// Whether it works out each entry from the operands' entries at the same place.
 pub fn is_scalar(operation: &Operation) -> bool {
     matches!(operation, Operation::Map { .. } | Operation::Cast(_))
+}
+
+pub fn is_cast(operation: &Operation) -> bool {
+    matches!(operation, Operation::Cast(_))
 }
 
 pub fn is_rename(operation: &Operation) -> bool {
