@@ -46,16 +46,12 @@ impl Case {
             .collect();
         let expected: Vec<_> = steps.iter().map(|step| road::reference(module, step).unwrap()).collect();
         let compare = |name: &str, plan: &moe_kernel::Plan, kernels: Kernels| {
-            let of_kind = |kind: ParameterKind, step: &[Tensor]| {
-                let pairs = entry.parameters.iter().zip(step).filter(move |(own, _)| own.kind == kind);
-                pairs.map(|(own, tensor)| (own.name.clone(), tensor.clone())).collect::<Vec<_>>()
-            };
-            let weights = of_kind(ParameterKind::Weight, &steps[0]).into_iter().collect();
+            let weights = road::of_kind(&entry.parameters, &steps[0], ParameterKind::Weight).collect();
             let model = road::opened(plan, kernels, &weights).unwrap();
             let mut context = Context::new(&model, Some(2)).unwrap();
             for ((rows, step), expected) in rows.iter().zip(&steps).zip(&expected) {
-                let inputs: Vec<Tensor> =
-                    of_kind(ParameterKind::Input, step).into_iter().map(|(_, tensor)| tensor).collect();
+                let inputs = road::of_kind(&entry.parameters, step, ParameterKind::Input);
+                let inputs: Vec<Tensor> = inputs.map(|(_, tensor)| tensor).collect();
                 for (found, expected) in context.run(&inputs).unwrap().iter().zip(expected) {
                     same(found, expected, &format!("{name}, {rows} rows"));
                 }

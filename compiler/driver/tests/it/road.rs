@@ -1,7 +1,7 @@
 //! A graph compiled and run, for the tests.
 
 use moe_driver::{kernels_in_memory, Backend, Cache};
-use moe_graph::{Module, OutputKind, ParameterKind};
+use moe_graph::{Module, OutputKind, Parameter, ParameterKind};
 use moe_kernel::{Plan, Target};
 use moe_runtime::{Context, Kernels, Model, Tensor, WeightFile};
 use moe_schedule::FormRequest;
@@ -94,7 +94,7 @@ pub fn evaluated(
     let entry = module.entry().ok_or("no entry")?;
     let evaluate = |states: &Seen, inputs: &[Tensor]| {
         let mut inputs = inputs.iter();
-        let mut given = |parameter: &moe_graph::Parameter| match parameter.kind {
+        let mut given = |parameter: &Parameter| match parameter.kind {
             ParameterKind::Input => inputs.next(),
             ParameterKind::Weight => weights.get(&parameter.name),
             ParameterKind::State => states.get(&parameter.name),
@@ -162,14 +162,21 @@ pub fn run(
     threads: usize,
 ) -> Result<Vec<Tensor>, String> {
     let parameters = &module.entry().ok_or("no entry")?.parameters;
-    let of_kind = |kind: ParameterKind| {
-        let pairs = parameters.iter().zip(inputs).filter(move |(parameter, _)| parameter.kind == kind);
-        pairs.map(|(parameter, tensor)| (parameter.name.clone(), tensor.clone()))
-    };
-    let model = opened(&plan, kernels, &of_kind(ParameterKind::Weight).collect())?;
+    let weights = of_kind(parameters, inputs, ParameterKind::Weight).collect();
+    let model = opened(&plan, kernels, &weights)?;
     let mut context = Context::new(&model, Some(threads)).map_err(text)?;
-    let inputs: Vec<Tensor> = of_kind(ParameterKind::Input).map(|(_, tensor)| tensor).collect();
-    context.run(&inputs).map_err(text)
+    let inputs = of_kind(parameters, inputs, ParameterKind::Input);
+    context.run(&inputs.map(|(_, tensor)| tensor).collect::<Vec<_>>()).map_err(text)
+}
+
+/// The tensors of the parameters of one kind, with their names.
+pub fn of_kind<'a>(
+    parameters: &'a [Parameter],
+    tensors: &'a [Tensor],
+    kind: ParameterKind,
+) -> impl Iterator<Item = (String, Tensor)> + 'a {
+    let pairs = parameters.iter().zip(tensors).filter(move |(parameter, _)| parameter.kind == kind);
+    pairs.map(|(parameter, tensor)| (parameter.name.clone(), tensor.clone()))
 }
 
 /// What the evaluator makes of it: the results alone.
