@@ -12,7 +12,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
-from timing import timed
+from timing import measure
 
 BLOCK = 256
 q, k, v, bias = (np.load(os.path.join(folder, f"{name}.npy")) for name in ("q", "k", "v", "bias"))
@@ -70,5 +70,4 @@ def in_torch():
 
 
 call = in_torch() if library == "torch" else in_numpy
-np.save(output, call())
-print(*timed(call, float(seconds)))
+measure(call, seconds, output)

@@ -1,5 +1,5 @@
 // ik_llama.cpp's ggml, its fused operator for mixtures: peer_ik FOLDER ROWS THREADS SECONDS OUTPUT [narrow]
-// With `narrow` the experts' weights are bf16, their rows interleaved as the library likes them best. Reads the weights of workload.py, writes the answer as raw float32 and prints the median and the shortest time of a call in ms.
+// With `narrow` the experts' weights are bf16, their rows interleaved as the library likes them best. Reads the weights of workload.py, writes the last call's answer as raw float32 and prints the median and the shortest time of a call in ms.
 #include "ggml.h"
 #include "ggml-alloc.h"
 #include "ggml-backend.h"
@@ -81,6 +81,7 @@ int main(int count, char **words) {
     struct ggml_context *c = ggml_init(only_names);
     struct ggml_tensor *x = ggml_new_tensor_2d(c, GGML_TYPE_F32, WIDTH, rows), *y = x;
     ggml_set_input(x);
+    ggml_set_output(x); // Else what comes later is written over it, and calls after the first have another input.
     for (int l = 0; l < LAYERS; l++) {
         struct ggml_tensor *scores = ggml_mul_mat(c, gate[l], y);
         struct ggml_tensor *chosen = ggml_top_k(c, scores, KEPT);
@@ -106,9 +107,6 @@ int main(int count, char **words) {
     fclose(file);
     ggml_backend_tensor_set(x, values, 0, 4l * WIDTH * rows);
     ggml_backend_graph_compute(backend, graph);
-    ggml_backend_tensor_get(y, values, 0, 4l * WIDTH * rows);
-    if (!(file = fopen(words[5], "wb")) || fwrite(values, 4l * WIDTH, rows, file) != (size_t)rows) return 3;
-    fclose(file);
 
     static double taken[10000];
     int done = 0;
@@ -117,6 +115,9 @@ int main(int count, char **words) {
         ggml_backend_graph_compute(backend, graph);
         taken[done++] = now() - begin;
     }
+    ggml_backend_tensor_get(y, values, 0, 4l * WIDTH * rows);
+    if (!(file = fopen(words[5], "wb")) || fwrite(values, 4l * WIDTH, rows, file) != (size_t)rows) return 3;
+    fclose(file);
     qsort(taken, done, sizeof *taken, ascending);
     printf("%.4f %.4f\n", taken[done / 2] * 1e3, taken[0] * 1e3);
     return 0;

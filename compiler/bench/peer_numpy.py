@@ -12,7 +12,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np
 
 import workload
-from timing import timed
+from timing import measure
 
 stacks = [np.array(stack) for stack in workload.weights(folder)]
 x = np.load(os.path.join(folder, f"x{rows}.npy"))
@@ -25,5 +25,4 @@ def call():
     return y
 
 
-np.save(output, call())
-print(*timed(call, float(seconds)))
+measure(call, seconds, output)

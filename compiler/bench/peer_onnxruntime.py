@@ -7,7 +7,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 import workload
-from timing import timed
+from timing import measure
 
 folder, rows, threads, seconds, output = sys.argv[1:]
 gate, inner, up, down = workload.weights(folder)
@@ -62,5 +62,4 @@ def call():
     return y
 
 
-np.save(output, call())
-print(*timed(call, float(seconds)))
+measure(call, seconds, output)

@@ -11,7 +11,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np
 
-from timing import timed
+from timing import measure
 
 if what == "product":
     x, y = (np.load(os.path.join(folder, f"{name}.npy")) for name in ("left", "right"))
@@ -33,5 +33,4 @@ else:
         return h
 
 
-np.save(output, call())
-print(*timed(call, float(seconds)))
+measure(call, seconds, output)

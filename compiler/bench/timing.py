@@ -2,12 +2,16 @@
 import statistics
 import time
 
+import numpy as np
 
-def timed(call, seconds):
-    """The median and the shortest time of at least three calls, in milliseconds."""
-    taken, end = [], time.perf_counter() + seconds
+
+def measure(call, seconds, output):
+    """Prints the median and the shortest time of at least three calls, in milliseconds, and writes what the last one gave."""
+    call()
+    taken, end = [], time.perf_counter() + float(seconds)
     while len(taken) < 3 or time.perf_counter() < end:
         begin = time.perf_counter()
-        call()
+        result = call()
         taken.append(time.perf_counter() - begin)
-    return round(statistics.median(taken) * 1e3, 4), round(min(taken) * 1e3, 4)
+    np.save(output, result)
+    print(f"{statistics.median(taken) * 1e3:.4f} {min(taken) * 1e3:.4f}")
