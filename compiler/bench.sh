@@ -79,6 +79,7 @@ if [ "${PEERS:-yes}" = yes ]; then
     "$moe" build "$here/bench/products.moe" --model Chain -o programs/chain
     "$moe" build "$here/bench/products.moe" --model Product -o programs/product
     "$moe" build "$here/bench/attention.moe" --model Softmax -o programs/softmax
+    "$moe" build "$here/bench/attention.moe" --model Biased -o programs/biased
     "$moe" build "$here/bench/attention.moe" --model Pointwise -o programs/pointwise
     "$peers/python" "$here/bench/compare.py" "$work/data" programs "$peers" "${ROUNDS_OF_PEERS:-5}" | tee compared
 fi

@@ -2,7 +2,8 @@
 
 WORK is a folder that workload.py filled, PROGRAMS one with the built programs, PEERS one with the peers that are there:
 `python` (with numpy and perhaps onnxruntime) and perhaps `peer_ik`. Each process does all calls of one row of the table with its
-threads, is checked against float64, and gives its median; the table shows the median over rounds.
+threads, is checked against float64, and gives its median; the table shows the median over rounds. BENCH_ROWS, a regular expression, chooses
+rows by name; what is measured besides is then left out.
 """
 import os
 import re
@@ -19,6 +20,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 WORK, PROGRAMS, PEERS = sys.argv[1:4]
 ROUNDS = int(sys.argv[4]) if len(sys.argv) > 4 else 5
 SECONDS = os.environ.get("BENCH_SECONDS", "1.0")
+ROWS = os.environ.get("BENCH_ROWS", "")
 PYTHON = os.path.join(PEERS, "python")
 
 
@@ -128,21 +130,24 @@ def workloads():
     ours = own("product", [("x", "left.npy"), ("y", "right.npy")], None, "product.npy")
     peers = {"numpy": python("peer_products.py", "product")}
     yield "product, 1024³", 1, ours, peers, 12 << 20, 2 << 30
-    yield from attention()
+    for positions in workload.POSITIONS:
+        yield from attention(positions)
 
 
-def attention():
-    given = [(name, f"{name}.npy") for name in ("q", "k", "v", "bias")]
+def attention(positions):
+    """Attention over so many positions."""
+    given = [(name, f"{name}{positions}.npy") for name in ("q", "k", "v", "bias")]
     # Half of the scores, and of the weighted sums.
-    operations = 2 * workload.HEADS * workload.HEAD * workload.POSITIONS**2
-    libraries = ["numpy"] + ["torch"] * has("torch")
-    for kind, what, inputs in (
-        ("softmax", "causal attention", given[:3]),
-        ("pointwise", "causal SiLU attention with relative bias", given),
+    operations = 2 * workload.HEADS * workload.HEAD * positions**2
+    torch = ["torch"] * has("torch")
+    for kind, what, inputs, libraries in (
+        ("softmax", "causal attention", given[:3], torch),
+        ("biased", "causal softmax attention with relative bias", given, torch + [f"{name} by blocks" for name in torch]),
+        ("pointwise", "causal SiLU attention with relative bias", given, torch),
     ):
-        ours = own(kind, inputs, None, f"{kind}.npy")
-        peers = {library: python("peer_attention.py", library, kind) for library in libraries}
-        yield f"{what}, 4 heads × 64, 4096 positions", 1, ours, peers, 0, operations
+        ours = own(kind, inputs, None, f"{kind}{positions}.npy")
+        peers = {library: python("peer_attention.py", library, kind, str(positions)) for library in ["numpy", *libraries]}
+        yield f"{what}, 4 heads × 64, {positions} positions", 1, ours, peers, 0, operations
 
 
 def measured(ours, peers, threads):
@@ -211,6 +216,8 @@ def main():
     print("| workload | threads | best peer over ours | ours | best peer | other peers | floor |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, parts, ours, peers, read, operations in workloads():
+        if not re.search(ROWS, name):
+            continue
         for threads in (1, 2):
             times = measured(ours, peers, threads)
             if "ours" not in times:
@@ -227,8 +234,8 @@ def main():
             print(f"| {name} | {threads} | **{ratio}** | {own_time:.2f} ms | {best} | {rest} | {floor} |", flush=True)
 
 
-if __name__ == "__main__":
-    main()
+def besides():
+    """What is measured of the mixture besides the time of a call."""
     print()
     print("Two threads, 128 rows of the mixture, alone and while another process keeps one core busy; with a fair share of two cores for three")
     print("that are busy it takes 1.5 times as long:")
@@ -239,3 +246,9 @@ if __name__ == "__main__":
     print("turns the weights round, which its own files would not need):")
     print()
     starts()
+
+
+if __name__ == "__main__":
+    main()
+    if not ROWS:
+        besides()

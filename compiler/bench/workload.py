@@ -1,8 +1,10 @@
 """The workloads: sizes, weights and inputs drawn from a seed, and the answers in float64.
 
-`python workload.py FOLDER` writes for the mixtures `weights.safetensors` and for each number of rows `x<N>.npy` and
-`y<N>.npy`; for those whose experts are bf16 `narrow.safetensors` and `narrow<N>.npy`; for a product `left.npy`, `right.npy` and `product.npy`; for a chain of matrix-vector products
-`chain.safetensors`, `row.npy` and `chain.npy`; for attention `q.npy`, `k.npy`, `v.npy`, `bias.npy`, `softmax.npy` and `pointwise.npy`.
+`python workload.py FOLDER` writes for the mixtures `weights.safetensors` and for each number of rows `x<N>.npy` and `y<N>.npy`; for
+those whose experts are bf16 `narrow.safetensors` and `narrow<N>.npy`; for a product `left.npy`, `right.npy` and `product.npy`; for a
+chain of matrix-vector products `chain.safetensors`, `row.npy` and `chain.npy`; for attention over each number of positions `q<N>.npy`,
+`k<N>.npy`, `v<N>.npy`, `bias<N>.npy`, `softmax<N>.npy`, `biased<N>.npy` and `pointwise<N>.npy`. BENCH_POSITIONS has the numbers of
+positions, such as "4096 8192".
 """
 import json
 import os
@@ -12,7 +14,8 @@ import numpy as np
 
 LAYERS, EXPERTS, KEPT, WIDTH, HIDDEN = 8, 8, 2, 512, 1792
 ROWS = (1, 16, 128, 1024)
-HEADS, POSITIONS, HEAD = 4, 4096, 64
+HEADS, HEAD = 4, 64
+POSITIONS = tuple(int(positions) for positions in os.environ.get("BENCH_POSITIONS", "4096").split())
 SHAPES = {
     "layers.gate.weight": (LAYERS, WIDTH, EXPERTS),
     "layers.experts.gate": (LAYERS, EXPERTS, WIDTH, HIDDEN),
@@ -118,25 +121,36 @@ def single_products(folder, random):
         np.save(os.path.join(folder, f"{name}.npy"), value)
 
 
-def attention(folder, random):
-    """What attention reads, and its answers."""
-    shape, answers = (HEADS, POSITIONS, HEAD), {name: np.empty((HEADS, POSITIONS, HEAD)) for name in ("softmax", "pointwise")}
-    q, k, v = random.standard_normal((3, *shape), dtype=np.float32)
-    bias = random.standard_normal(POSITIONS, dtype=np.float32) * np.float32(0.5)
+def shares(scores):
+    """A softmax over the keys."""
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def attention(folder, random, positions):
+    """What attention over so many positions reads, and its answers."""
+
+    def save(name, value):
+        np.save(os.path.join(folder, f"{name}{positions}.npy"), value)
+
+    q, k, v = random.standard_normal((3, HEADS, positions, HEAD), dtype=np.float32)
+    bias = random.standard_normal(positions, dtype=np.float32) * np.float32(0.5)
     for name, value in (("q", q), ("k", k), ("v", v), ("bias", bias)):
-        np.save(os.path.join(folder, f"{name}.npy"), value)
-    for place in range(0, POSITIONS, 256):
-        distance = np.arange(place, place + 256)[:, None] - np.arange(POSITIONS)
+        save(name, value)
+    answers = {name: np.empty(q.shape) for name in ("softmax", "biased", "pointwise")}
+    for place in range(0, positions, 256):
+        distance = np.arange(place, place + 256)[:, None] - np.arange(positions)
         scores = q[:, place : place + 256].astype(np.float64) @ k.astype(np.float64).transpose(0, 2, 1) / HEAD**0.5
-        kept = np.where(distance >= 0, scores, -np.inf)
-        shares = np.exp(kept - kept.max(-1, keepdims=True))
-        shares /= shares.sum(-1, keepdims=True)
-        scores += bias[np.maximum(distance, 0)]
-        weights = np.where(distance >= 0, scores / (1 + np.exp(-scores)) / POSITIONS, 0)
-        for name, each in (("softmax", shares), ("pointwise", weights)):
+        near = scores + bias[np.maximum(distance, 0)]
+        weights = {
+            "softmax": shares(np.where(distance >= 0, scores, -np.inf)),
+            "biased": shares(np.where(distance >= 0, near, -np.inf)),
+            "pointwise": np.where(distance >= 0, near / (1 + np.exp(-near)) / positions, 0),
+        }
+        for name, each in weights.items():
             answers[name][:, place : place + 256] = each @ v
     for name, answer in answers.items():
-        np.save(os.path.join(folder, f"{name}.npy"), answer)
+        save(name, answer)
 
 
 def main(folder):
@@ -144,7 +158,8 @@ def main(folder):
     draw(os.path.join(folder, "weights.safetensors"), SHAPES)
     random = np.random.default_rng(21)
     single_products(folder, random)
-    attention(folder, random)
+    for positions in POSITIONS:
+        attention(folder, random, positions)
     draw(os.path.join(folder, "narrow.safetensors"), SHAPES, ("layers.experts",))
     inputs = random.standard_normal((max(ROWS), WIDTH), dtype=np.float32)
     for rows in ROWS:
