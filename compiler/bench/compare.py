@@ -1,7 +1,7 @@
 """Runs built programs and their peers by turns and prints the table of ratios: `python compare.py WORK PROGRAMS PEERS [ROUNDS]`.
 
 WORK is a folder that workload.py filled, PROGRAMS one with the built programs, PEERS one with the peers that are there:
-`python` (with numpy and perhaps onnxruntime) and perhaps `peer_ik`. Each process does all calls of one row of the table with its
+`python` (with numpy and perhaps more) and perhaps `peer_ik`. Each process does all calls of one row of the table with its
 threads, is checked against float64, and gives its median; the table shows the median over rounds. BENCH_ROWS, a regular expression, chooses
 rows by name; what is measured besides is then left out.
 """
@@ -100,6 +100,8 @@ def mixture(rows):
     peers = {"numpy": python("peer_numpy.py", str(rows))}
     if has("onnxruntime"):
         peers["ONNX Runtime"] = python("peer_onnxruntime.py", str(rows))
+    if has("openvino"):
+        peers["OpenVINO"] = python("peer_openvino.py", str(rows))
     if has_ik():
         peers["ik_llama.cpp"] = ik_llama(rows)
     return own("mixture", [("x", f"x{rows}.npy")], "weights.safetensors", f"y{rows}.npy"), peers

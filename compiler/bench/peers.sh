@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Puts what programs are measured against into a folder of its own: peers.sh FOLDER
 #
-# numpy with OpenBLAS and ONNX Runtime come from PyPI, and so does torch (some gigabytes) with TORCH=yes. ik_llama.cpp, the fastest there is for mixtures on processors, is built when its
-# sources are given: IK_LLAMA=<a git repository of it>. A peer that cannot be had is left out and said so.
+# numpy with OpenBLAS, ONNX Runtime and OpenVINO come from PyPI, and so does torch (some gigabytes) with TORCH=yes. ik_llama.cpp, which has
+# an operator of its own for mixtures, is built when its sources are given: IK_LLAMA=<a git repository of it>. A peer that cannot be had is
+# left out and said so.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -14,6 +15,7 @@ if [ ! -x "$environment/bin/python" ]; then
 fi
 "$environment/bin/python" -m pip install --quiet numpy
 "$environment/bin/python" -m pip install --quiet onnxruntime onnx || echo "no ONNX Runtime to be had here" >&2
+"$environment/bin/python" -m pip install --quiet openvino || echo "no OpenVINO to be had here" >&2
 if [ "${TORCH:-no}" = yes ]; then
     "$environment/bin/python" -m pip install --quiet torch || echo "no torch to be had here" >&2
 fi
