@@ -98,7 +98,7 @@ fi
         echo "Layers of SwiGLU experts (E = 8, K = 2, D = 512, H = 1792; eight layers one after the other, 88 MB each in f32), and single products."
         echo "In bf16, weights and what meets them are rounded to it; sums are f32, floors by twice the operations a second."
         echo "Milliseconds a layer, matrix or product. A row's programs run by turns, each in a process of its own with so many threads;"
-        echo "medians of the rounds. A ratio above 1: ours is faster. All answers are checked against float64 (to 1e-5; in bf16 the middle row to 1e-2)."
+        echo "medians of the rounds, of two for those that then take three times as long as another. A ratio above 1: ours is faster. All answers are checked against float64 (to 1e-5; in bf16 the middle row to 1e-2)."
         echo
         cat compared
     fi

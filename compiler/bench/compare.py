@@ -1,7 +1,7 @@
 """Runs built programs and their peers by turns and prints the table of ratios: `python compare.py WORK PROGRAMS PEERS [ROUNDS]`.
 
 WORK is a folder that workload.py filled, PROGRAMS one with the built programs, PEERS one with the peers that are there:
-`python` (with numpy and perhaps more) and perhaps `peer_ik`. Each process does all calls of one row of the table with its
+`python` (with numpy and perhaps more) and perhaps `peer_ggml` and `peer_ik`. Each process does all calls of one row of the table with its
 threads, is checked against float64, and gives its median; the table shows the median over rounds. BENCH_ROWS, a regular expression, chooses
 rows by name; what is measured besides is then left out.
 """
@@ -73,11 +73,11 @@ def python(script, *words):
     return timed
 
 
-def ik_llama(rows, *words):
-    """ik_llama.cpp's operator for mixtures."""
+def in_ggml(program, rows, *words):
+    """A peer that peer_ggml.c was built to."""
 
     def command(threads, seconds="0"):
-        return [os.path.join(PEERS, "peer_ik"), WORK, str(rows), str(threads), seconds, f"{WORK}/peer.bin", *words]
+        return [os.path.join(PEERS, program), WORK, str(rows), str(threads), seconds, f"{WORK}/peer.bin", *words]
 
     def timed(threads):
         text = said(command(threads, SECONDS))
@@ -87,12 +87,14 @@ def ik_llama(rows, *words):
     return timed
 
 
+def ggmls(rows, *words):
+    """Those that are there."""
+    programs = {"ggml": "peer_ggml", "ik_llama.cpp": "peer_ik"}
+    return {name: in_ggml(program, rows, *words) for name, program in programs.items() if os.access(os.path.join(PEERS, program), os.X_OK)}
+
+
 def has(module):
     return subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True).returncode == 0
-
-
-def has_ik():
-    return os.access(os.path.join(PEERS, "peer_ik"), os.X_OK)
 
 
 def mixture(rows):
@@ -102,16 +104,14 @@ def mixture(rows):
         peers["ONNX Runtime"] = python("peer_onnxruntime.py", str(rows))
     if has("openvino"):
         peers["OpenVINO"] = python("peer_openvino.py", str(rows))
-    if has_ik():
-        peers["ik_llama.cpp"] = ik_llama(rows)
+    peers.update(ggmls(rows))
     return own("mixture", [("x", f"x{rows}.npy")], "weights.safetensors", f"y{rows}.npy"), peers
 
 
 def narrow_mixture(rows):
     """The same with experts of bf16."""
-    peers = {"ik_llama.cpp": ik_llama(rows, "narrow")} if has_ik() else {}
     x, answer = [("x", f"x{rows}.npy")], f"narrow{rows}.npy"
-    return own("narrow", x, "narrow.safetensors", answer, middle_error, 1e-2), peers
+    return own("narrow", x, "narrow.safetensors", answer, middle_error, 1e-2), ggmls(rows, "narrow")
 
 
 def workloads():
@@ -153,11 +153,14 @@ def attention(positions):
 
 
 def measured(ours, peers, threads):
-    """Medians over the rounds by who; ours is checked in each."""
+    """Medians over the rounds by who; ours is checked in each. Those far behind another after two rounds are left at that."""
     answer = np.load(f"{WORK}/{ours.answer}")
-    taken = {name: [] for name in ("ours", *peers)}
-    for _ in range(ROUNDS):
-        for name, call in (("ours", ours), *peers.items()):
+    calls = {"ours": ours, **peers}
+    taken = {name: [] for name in calls}
+    for turn in range(ROUNDS):
+        for name, call in calls.items():
+            if turn >= 2 and far_behind(name, taken):
+                continue
             time, value = call(threads)
             wrong = ours.error(value, answer)
             if not wrong < ours.near:
@@ -165,6 +168,12 @@ def measured(ours, peers, threads):
                 continue
             taken[name].append(time)
     return {name: statistics.median(times) for name, times in taken.items() if times}
+
+
+def far_behind(name, taken):
+    """Whether another peer's worst time is less than a third of this one's best."""
+    others = [max(times) for who, times in taken.items() if times and who not in ("ours", name)]
+    return bool(others and taken[name]) and name != "ours" and 3 * min(others) < min(taken[name])
 
 
 def neighbours():
@@ -244,8 +253,8 @@ def besides():
     print()
     neighbours()
     print()
-    print("Processes that load 704 MB of weights, give one row's result and end, with one thread (the peers do three calls, and ik_llama.cpp's")
-    print("turns the weights round, which its own files would not need):")
+    print("Processes that load 704 MB of weights, give one row's result and end, with one thread (the peers do three calls, and ggml's and")
+    print("ik_llama.cpp's turn the weights round, which their own files would not need):")
     print()
     starts()
 

@@ -1,17 +1,36 @@
-// ik_llama.cpp's ggml, its fused operator for mixtures: peer_ik FOLDER ROWS THREADS SECONDS OUTPUT [narrow]
-// With `narrow` the experts' weights are bf16, their rows interleaved as the library likes them best. Reads the weights of workload.py, writes the last call's answer as raw float32 and prints the median and the shortest time of a call in ms.
+// ggml's mixtures on processors: peer_ggml FOLDER ROWS THREADS SECONDS OUTPUT [narrow]
+// With `narrow` the experts' weights are bf16. Reads the weights of workload.py, writes the last call's answer as raw float32 and prints the
+// median and the shortest time of a call in ms. With IK it is written for ik_llama.cpp's ggml: that has one operator for the products with
+// gate and up and what follows them, and likes rows of bf16 best when they are interleaved.
 #include "ggml.h"
 #include "ggml-alloc.h"
 #include "ggml-backend.h"
+#ifndef IK
+#include "ggml-cpu.h"
+#endif
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+enum { LAYERS = 8, EXPERTS = 8, KEPT = 2, WIDTH = 512, HIDDEN = 1792 };
+
+#ifdef IK
 void iqk_repack_tensor(struct ggml_tensor *);
 
-enum { LAYERS = 8, EXPERTS = 8, KEPT = 2, WIDTH = 512, HIDDEN = 1792 };
+static struct ggml_tensor *silu_gated(struct ggml_context *c, struct ggml_tensor *inner, struct ggml_tensor *up, struct ggml_tensor *x,
+                                      struct ggml_tensor *chosen) {
+    return ggml_moe_up_gate(c, up, inner, x, chosen, GGML_UNARY_OP_SILU);
+}
+#else
+static void iqk_repack_tensor(struct ggml_tensor *as_it_is) { (void)as_it_is; }
+
+static struct ggml_tensor *silu_gated(struct ggml_context *c, struct ggml_tensor *inner, struct ggml_tensor *up, struct ggml_tensor *x,
+                                      struct ggml_tensor *chosen) {
+    return ggml_swiglu_split(c, ggml_mul_mat_id(c, inner, x, chosen), ggml_mul_mat_id(c, up, x, chosen));
+}
+#endif
 
 static double now(void) {
     struct timespec t;
@@ -88,7 +107,7 @@ int main(int count, char **words) {
         struct ggml_tensor *best = ggml_get_rows(c, ggml_reshape_3d(c, scores, 1, EXPERTS, rows), chosen);
         struct ggml_tensor *shares = ggml_soft_max(c, ggml_reshape_2d(c, best, KEPT, rows));
         struct ggml_tensor *each = ggml_reshape_3d(c, y, WIDTH, 1, rows);
-        struct ggml_tensor *hidden = ggml_moe_up_gate(c, up[l], inner[l], each, chosen, GGML_UNARY_OP_SILU);
+        struct ggml_tensor *hidden = silu_gated(c, inner[l], up[l], each, chosen);
         struct ggml_tensor *out = ggml_mul_mat_id(c, down[l], hidden, chosen);
         out = ggml_mul(c, out, ggml_reshape_3d(c, shares, 1, KEPT, rows));
         for (int k = 0; k < KEPT; k++)
