@@ -247,6 +247,8 @@ pub enum Operation {
     ReduceLanes(BinaryOperation, Value),
     /// One lane, a scalar.
     Extract(Value, u32),
+    /// The lanes in the opposite order.
+    Reverse(Value),
 }
 
 impl Operation {
@@ -268,7 +270,8 @@ impl Operation {
             | Operation::Convert(a)
             | Operation::Reinterpret(a)
             | Operation::ReduceLanes(_, a)
-            | Operation::Extract(a, _) => visit(a),
+            | Operation::Extract(a, _)
+            | Operation::Reverse(a) => visit(a),
             Operation::Binary(_, a, b) | Operation::Compare(_, a, b) => [a, b].into_iter().for_each(visit),
             Operation::Select(a, b, c)
             | Operation::MultiplyAdd(a, b, c)

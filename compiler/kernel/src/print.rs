@@ -160,6 +160,7 @@ impl Printer<'_> {
             }
             Operation::ReduceLanes(binary, a) => format!("reduce_{} {a}", binary.name()),
             Operation::Extract(a, lane) => format!("extract {a}, {lane}"),
+            Operation::Reverse(a) => format!("reverse {a}"),
         }
     }
 }

@@ -144,6 +144,7 @@ impl<'a> Declarations<'a> {
                 self.expect(a, result.with_element(operand.element))
             }
             Operation::Reinterpret(a) => self.reinterpret(result, a),
+            Operation::Reverse(a) => self.expect(a, result),
             Operation::Load { buffer, index, mask } => {
                 same("the buffer's type", self.buffer(buffer)?.element, result.element)?;
                 self.expect(index, ValueType::INDEX)?;

@@ -14,6 +14,7 @@ mod error;
 mod function;
 mod hoist;
 mod inline;
+mod lookup;
 mod materialize;
 mod mathematics;
 mod moves;

@@ -1,4 +1,4 @@
-//! Values that are found elsewhere in their operands: padded, concatenated, gathered, packed, unpacked.
+//! Values that are found elsewhere in their operands: padded, concatenated, packed, unpacked.
 
 use crate::emit::Emitter;
 use crate::error::ScheduleError;
@@ -54,7 +54,8 @@ impl Emitter<'_> {
         Ok((self.masked(inner, inside), Some(inside)))
     }
 
-    fn inside(&mut self, place: Value, end: Value) -> Value {
+    /// Whether a place is inside an axis that ends there.
+    pub fn inside(&mut self, place: Value, end: Value) -> Value {
         let zero = self.w.index(0);
         let low = self.w.compare(Comparison::GreaterEqual, place, zero);
         let high = self.w.compare(Comparison::Less, place, end);
@@ -87,46 +88,6 @@ impl Emitter<'_> {
             before = before.add(&self.scene.size(*axis));
         }
         result.ok_or(ScheduleError::Malformed("nothing to concatenate"))
-    }
-
-    pub(crate) fn gather(
-        &mut self,
-        node: &Node,
-        axis: AxisId,
-        point: &Point,
-    ) -> Result<Value, ScheduleError> {
-        let index = self.operand(node, 1, point)?;
-        let index = self.w.convert(index, Element::I64);
-        let end = self.extent(axis);
-        let inside = self.checked_index(node, axis, index, end, point);
-        let coordinate = self.of_value(index);
-        let inner = self.masked(point.with(axis, coordinate), inside);
-        self.operand(node, 0, &inner)
-    }
-
-    /// Whether an index is inside an axis; outside it (at a point that is there) the kernel stops.
-    pub fn checked_index(
-        &mut self,
-        node: &Node,
-        axis: AxisId,
-        index: Value,
-        end: Value,
-        point: &Point,
-    ) -> Value {
-        let inside = self.inside(index, end);
-        let mut outside = self.w.unary(moe_kernel::UnaryOperation::Not, inside);
-        if let Some(mask) = point.mask {
-            outside = self.w.and(outside, mask);
-        }
-        if let Some(mask) = point.lane_mask.filter(|_| self.w.lanes(outside) > 1) {
-            outside = self.w.and(outside, mask);
-        }
-        let (name, place) = (self.scene.axis_name(axis), self.scene.place(node));
-        let operation = node.operation.name();
-        let message = format!("{operation}{place}: an index is outside the axis {name}");
-        let fault = self.faults.add("E0901", message);
-        self.w.fail_if(outside, fault);
-        inside
     }
 
     /// The coordinate along one of a mask's axes of the row that stands at the packed axis.

@@ -146,7 +146,8 @@ impl Writer {
             | Operation::Convert(a)
             | Operation::Reinterpret(a)
             | Operation::ReduceLanes(_, a)
-            | Operation::Extract(a, _) => (vec![*a], true),
+            | Operation::Extract(a, _)
+            | Operation::Reverse(a) => (vec![*a], true),
             Operation::Binary(_, a, b) | Operation::Compare(_, a, b) => (vec![*a, *b], true),
             Operation::Select(a, b, c)
             | Operation::MultiplyAdd(a, b, c)
@@ -564,6 +565,11 @@ impl Writer {
             return a;
         }
         self.define(Operation::ReduceLanes(operation, a), ValueType { element: ty.element, lanes: 1 })
+    }
+
+    /// The lanes in the opposite order.
+    pub fn reverse(&mut self, a: Value) -> Value {
+        self.define(Operation::Reverse(a), self.ty(a))
     }
 
     /// `base`, `base + 1`, … in the lanes.

@@ -243,6 +243,7 @@ impl<'a> Lowering<'a> {
             Operation::Load { buffer, index, mask } => self.load(of, buffer, index, mask),
             Operation::Gather { buffer, indices, mask } => self.gather(of, buffer, indices, mask),
             Operation::ReduceLanes(binary, a) => self.reduce(binary, a),
+            Operation::Reverse(a) => self.reverse(of, &self.value(a)),
             Operation::Extract(a, lane) => {
                 Lowered::scalar(self.lane(&self.value(a), self.of(a).element, lane))
             }

@@ -205,6 +205,25 @@ impl Lowering<'_> {
         self.builder.ins().band(byte, one)
     }
 
+    /// The lanes in the opposite order.
+    pub(super) fn reverse(&mut self, of: ValueType, value: &Lowered) -> Lowered {
+        let bytes = match value.lane_bytes {
+            0 => return value.clone(),
+            _ if of.lanes < value.lanes_a_part() => None,
+            8 => Some([8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7]),
+            4 => Some([12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3]),
+            // Not all processors move single bytes about.
+            _ => None,
+        };
+        if let Some(bytes) = bytes {
+            let parts = value.parts.iter().rev().map(|part| self.shuffle(*part, *part, bytes)).collect();
+            return Lowered { parts, lane_bytes: value.lane_bytes };
+        }
+        let lanes: Vec<ir::Value> =
+            (0..of.lanes).rev().map(|lane| self.lane(value, of.element, lane)).collect();
+        self.gathered(of, &lanes)
+    }
+
     /// A value of its lanes, each a scalar.
     pub(super) fn gathered(&mut self, of: ValueType, lanes: &[ir::Value]) -> Lowered {
         if of.lanes == 1 {

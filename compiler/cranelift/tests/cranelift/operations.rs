@@ -155,6 +155,7 @@ fn choices(lanes: u32) -> Vec<Case> {
             let condition = b.convert(first, Element::Bool);
             b.select(condition, x, y)
         }));
+        cases.push(case("reverse", of, element, &entries, |b, x, _| b.reverse(x)));
         cases.push(case("splat_last", of, element, &entries, |b, x, _| {
             let last = b.extract(x, lanes - 1);
             b.splat(last, lanes)

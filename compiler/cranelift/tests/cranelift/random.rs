@@ -173,7 +173,11 @@ impl Generator {
 
     fn lanes(&mut self) -> Value {
         let of = self.value_type();
-        match self.choose(4) {
+        match self.choose(5) {
+            3 => {
+                let a = self.value(of);
+                self.b.reverse(a)
+            }
             0 => {
                 let a = self.value(of);
                 let lane = self.choose(of.lanes as usize);

@@ -236,6 +236,11 @@ impl Builder {
         self.define(ValueType::scalar(self.type_of(a).element), Operation::Extract(a, lane))
     }
 
+    /// The lanes in the opposite order.
+    pub fn reverse(&mut self, a: Value) -> Value {
+        self.define(self.type_of(a), Operation::Reverse(a))
+    }
+
     /// Which of the lanes `index`, `index + 1`, … lie below `end`.
     pub fn tail_mask(&mut self, index: Value, end: Value, lanes: u32) -> Value {
         let left = self.subtract(end, index);

@@ -227,6 +227,10 @@ impl<'a> Machine<'a> {
                 }
                 left.into_iter().for_each(|last| fill(result, last.write()));
             }),
+            Operation::Reverse(a) => {
+                let lanes = self.lanes(a).iter().rev();
+                result.iter().zip(lanes).for_each(|(result, lane)| result.set(lane.get()));
+            }
             Operation::Extract(a, lane) => {
                 fill(result, self.lanes(a).get(lane as usize).map_or(0, Cell::get));
             }

@@ -32,6 +32,7 @@ impl Printer<'_> {
             Operation::Gather { buffer, indices, mask } => self.gather(result, *buffer, *indices, *mask),
             Operation::ReduceLanes(operation, operand) => self.reduce_lanes(*operation, *operand),
             Operation::Extract(operand, lane) => self.extract(*operand, *lane),
+            Operation::Reverse(operand) => self.reverse(*operand),
         }
     }
 
@@ -72,8 +73,8 @@ impl Printer<'_> {
         while lanes > 2 {
             let half = ValueType { element, lanes: lanes / 2 };
             let whole = types::value(ValueType { element, lanes });
-            let lower = self.half(&name, 0, half.lanes, &whole);
-            let upper = self.half(&name, half.lanes, half.lanes, &whole);
+            let lower = self.shuffled(&name, 0..half.lanes, &whole);
+            let upper = self.shuffled(&name, half.lanes..lanes, &whole);
             name = self.binary_of(operation, &lower, &upper, half)?;
             lanes = half.lanes;
         }
@@ -82,9 +83,17 @@ impl Printer<'_> {
         self.binary_of(operation, &lower, &upper, ValueType { element, lanes: 1 })
     }
 
-    /// Half of the lanes, from lane `first` on.
-    fn half(&mut self, name: &str, first: u32, count: u32, whole: &str) -> String {
-        let lanes: Vec<String> = (first..first + count).map(|lane| lane.to_string()).collect();
+    fn reverse(&mut self, operand: Value) -> Result<String, LlvmError> {
+        let (name, of) = (self.name(operand)?, self.type_of(operand)?);
+        if of.lanes == 1 {
+            return Ok(name);
+        }
+        Ok(self.shuffled(&name, (0..of.lanes).rev(), &types::value(of)))
+    }
+
+    /// These lanes.
+    fn shuffled(&mut self, name: &str, lanes: impl Iterator<Item = u32>, whole: &str) -> String {
+        let lanes: Vec<String> = lanes.map(|lane| lane.to_string()).collect();
         self.step(format!("vector.shuffle {name}, {name} [{}] : {whole}, {whole}", lanes.join(", ")))
     }
 

@@ -112,6 +112,7 @@ fn arithmetic(element: Element, lanes: u32, fused: bool) -> Case {
     });
     let select = sweep.output(element, "Select".to_owned());
     let extract = sweep.output(element, "Extract".to_owned());
+    let reverse = sweep.output(element, "Reverse".to_owned());
     let fused = (fused && element.is_float() && computes(element))
         .then(|| sweep.output(element, "MultiplyAdd".to_owned()));
     sweep.finish(|build, index| {
@@ -142,6 +143,8 @@ fn arithmetic(element: Element, lanes: u32, fused: bool) -> Case {
         build.store(select, index, chosen);
         let lane = build.extract(a, lanes - 1);
         build.store(extract, index, lane);
+        let reversed = build.reverse(a);
+        build.store(reverse, index, reversed);
         if let Some(output) = fused {
             let result = build.multiply_add(a, b, c);
             build.store(output, index, result);

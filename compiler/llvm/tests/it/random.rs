@@ -245,7 +245,8 @@ impl Writer<'_> {
         let lane = self.below(lanes as usize) as u32;
         let one = self.build.extract(value, lane);
         let (all, numbers) = (self.build.splat(one, lanes), self.build.lane_numbers(lanes));
-        for value in [reduced, one, all, numbers] {
+        let reversed = self.build.reverse(value);
+        for value in [reduced, one, all, numbers, reversed] {
             self.made(value);
         }
     }

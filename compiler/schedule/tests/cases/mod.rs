@@ -2,6 +2,7 @@ mod attention;
 mod examples;
 mod generated;
 mod integers;
+mod lookups;
 mod mathematics;
 mod mixtures;
 mod pairs;

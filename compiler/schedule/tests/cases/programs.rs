@@ -1,7 +1,7 @@
 //! Programs as wholes: faults, states, observed values, the arena, kernels shared, sizes at their ends.
 
 use crate::support::{
-    expected, module, plan, plan_observed, random, run, Machine, Split, AVX2, AVX512, CRANELIFT,
+    expected, fault, module, plan, plan_observed, random, run, Machine, Split, AVX2, AVX512, CRANELIFT,
 };
 use moe_graph::{
     AxisId, Builder, Element, Module, NodeId, Operation, OutputKind, ParameterKind, ReduceKind, Scalar,
@@ -12,12 +12,6 @@ use moe_runtime::Tensor;
 
 fn of(axes: Vec<AxisId>) -> Type {
     Type { element: Element::F32, axes }
-}
-
-fn fault(module: &Module, given: &[Tensor]) -> String {
-    let plan = plan(module, &AVX2);
-    let fault = Machine::new(&plan, module, given, Split::Whole).run().unwrap_err();
-    format!("{}: {}", fault.code, fault.message)
 }
 
 #[test]

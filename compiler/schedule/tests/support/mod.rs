@@ -329,6 +329,13 @@ pub fn run(module: &Module, given: &[Tensor], target: &Target, split: Split) -> 
     Machine::new(&plan, module, given, split).run().unwrap()
 }
 
+/// The fault that a program ends with.
+pub fn fault(module: &Module, given: &[Tensor]) -> String {
+    let plan = plan(module, &AVX2);
+    let fault = Machine::new(&plan, module, given, Split::Whole).run().unwrap_err();
+    format!("{}: {}", fault.code, fault.message)
+}
+
 /// Runs a model at several sizes on all machines, whole and in parts, against the evaluator; `look` is given the names of the kernels.
 pub fn check(module: &Module, sizes: &[&[(&str, i64)]], look: impl Fn(&[&str])) {
     for sizes in sizes {
