@@ -224,7 +224,7 @@ def starts():
 
 def main():
     bandwidth, peak = (float(os.environ.get(name, 0)) for name in ("BENCH_GIGABYTES", "BENCH_GIGAFLOPS"))
-    print("| workload | threads | best peer over ours | ours | best peer | other peers | floor |")
+    print("| workload | threads | best peer over ours | ours | best peer | other peers | floor, of ours |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for name, parts, ours, peers, read, operations in workloads():
         if not re.search(ROWS, name):
@@ -239,7 +239,8 @@ def main():
             ratio = f"{order[0][0] / own_time:.2f}" if order else ""
             floor = ""
             if bandwidth and peak:
-                floor = f"{max(read / bandwidth, operations / peak) / threads / 1e6:.2f} ms"
+                least = max(read / bandwidth, operations / peak) / threads / 1e6
+                floor = f"{least:.2f} ms, {least / own_time:.0%}"
             rest = ", ".join(shown[1:])
             best = shown[0] if shown else ""
             print(f"| {name} | {threads} | **{ratio}** | {own_time:.2f} ms | {best} | {rest} | {floor} |", flush=True)
