@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Measures what the compiler and its programs are promised to do, and writes the table compiler/BENCHMARKS.md.
+# Measures what the compiler and its programs are promised to do, and writes the table compiler/BENCHMARKS.md; with BENCH_CPU=x86-64-v3
+# as on processors with AVX2 only, and compiler/BENCHMARKS-x86-64-v3.md.
 # Rows that are compared run interleaved (ours, theirs, ours, …) in one go; figures are medians.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,6 +10,13 @@ fashion=$root/examples/fashion
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 rounds=${ROUNDS:-21}
+# The processors that programs and their peers are built for; figures for others than this one go into a file of their own.
+export BENCH_CPU=${BENCH_CPU:-native}
+case $BENCH_CPU in
+native) level= ;;
+x86-64-v3) level=-$BENCH_CPU ;;
+*) echo "BENCH_CPU is native or x86-64-v3" >&2; exit 1 ;;
+esac
 cd "$work"
 
 [ -x "$moe" ] || { echo "build first: make build" >&2; exit 1; }
@@ -19,6 +27,7 @@ microseconds() { # of one call
     echo $((($(date +%s%N) - from) / 1000))
 }
 median() { sort -n | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
+built() { "$moe" build --cpu "$BENCH_CPU" "$@"; }
 milliseconds() { awk -v us="$1" 'BEGIN { printf "%.1f ms", us / 1000 }'; }
 row() { printf '| %s | %s | %s |\n' "$1" "$2" "$3" | tee -a table; }
 
@@ -48,12 +57,12 @@ row "\`moe run\` of the fashion model (Cranelift), one picture, start to end" "$
 
 for backend in llvm cranelift; do
     [ $backend = cranelift ] || [ -x "$root/target/release/moe-codegen" ] || continue
-    cold=$(for _ in $(seq 5); do rm -rf "$MOE_CACHE"; microseconds "$moe" build "$fashion/fashion.moe" --backend $backend -o fashion-$backend; done | median)
+    cold=$(for _ in $(seq 5); do rm -rf "$MOE_CACHE"; microseconds built "$fashion/fashion.moe" --backend $backend -o fashion-$backend; done | median)
     row "\`moe build\` of the fashion model with $backend, empty cache" "$(milliseconds "$cold")" "3000 ms"
     cp -r "$fashion/fashion.moe" moved.moe
-    warm=$(for i in $(seq "$rounds"); do echo "// line $i" >>moved.moe; microseconds "$moe" build moved.moe --backend $backend -o fashion-$backend; done | median)
+    warm=$(for i in $(seq "$rounds"); do echo "// line $i" >>moved.moe; microseconds built moved.moe --backend $backend -o fashion-$backend; done | median)
     row "the same after a comment was added" "$(milliseconds "$warm")" "500 ms"
-    cold=$(for _ in $(seq 5); do rm -rf "$MOE_CACHE"; microseconds "$moe" build "$here/bench/mixture.moe" --model Mixture --backend $backend -o mixture-$backend; done | median)
+    cold=$(for _ in $(seq 5); do rm -rf "$MOE_CACHE"; microseconds built "$here/bench/mixture.moe" --model Mixture --backend $backend -o mixture-$backend; done | median)
     row "\`moe build\` of eight layers of the mixture below with $backend, for any number of rows, empty cache" "$(milliseconds "$cold")" ""
 done
 program=$work/fashion-llvm
@@ -76,21 +85,23 @@ if [ "${PEERS:-yes}" = yes ]; then
     "$here/bench/peers.sh" "$peers"
     "$peers/python" "$here/bench/workload.py" "$work/data"
     mkdir programs
-    "$moe" build "$here/bench/mixture.moe" --model Mixture -o programs/mixture
-    "$moe" build "$here/bench/mixture.moe" --model Narrow -o programs/narrow
-    "$moe" build "$here/bench/products.moe" --model Chain -o programs/chain
-    "$moe" build "$here/bench/products.moe" --model Product -o programs/product
-    "$moe" build "$here/bench/attention.moe" --model Softmax -o programs/softmax
-    "$moe" build "$here/bench/attention.moe" --model Biased -o programs/biased
-    "$moe" build "$here/bench/attention.moe" --model Pointwise -o programs/pointwise
+    built "$here/bench/mixture.moe" --model Mixture -o programs/mixture
+    built "$here/bench/mixture.moe" --model Narrow -o programs/narrow
+    built "$here/bench/products.moe" --model Chain -o programs/chain
+    built "$here/bench/products.moe" --model Product -o programs/product
+    built "$here/bench/attention.moe" --model Softmax -o programs/softmax
+    built "$here/bench/attention.moe" --model Biased -o programs/biased
+    built "$here/bench/attention.moe" --model Pointwise -o programs/pointwise
     "$peers/python" "$here/bench/compare.py" "$work/data" programs "$peers" "${ROUNDS_OF_PEERS:-5}" | tee compared
 fi
 
+processors="vectors of $(LC_ALL=C lscpu | grep -q avx512f && echo 512 || echo 256) bits"
+[ -z "$level" ] || processors="programs and peers for $BENCH_CPU (AVX2: vectors of 256 bits, no products of bf16)"
 {
     echo "# Benchmarks"
     echo
     echo "Written by \`make bench\` on $(date +%F): $(LC_ALL=C lscpu | sed -n 's/^Model name: *//p' | head -n 1), $(nproc) cores,"
-    echo "vectors of $(LC_ALL=C lscpu | grep -q avx512f && echo 512 || echo 256) bits. Medians of $rounds processes each; files in the page cache."
+    echo "$processors. Medians of $rounds processes each; files in the page cache."
     echo
     cat table
     if [ -s compared ]; then
@@ -103,6 +114,7 @@ fi
         echo "medians of the rounds, of two for those that then take three times as long as another. A ratio above 1: ours is faster. The floor"
         echo "is what reading the weights or the arithmetic takes at least; for the product its share of our time is that of the peak."
         echo "All answers are checked against float64 (to 1e-5; in bf16 the middle row to 1e-2)."
+        [ -z "$level" ] || echo "ONNX Runtime and OpenVINO are left out: their products have no setting that keeps them from vectors of 512 bits."
         echo
         cat compared
     fi
@@ -113,5 +125,5 @@ fi
     echo '```'
     cat counted
     echo '```'
-} >"$here/BENCHMARKS.md"
-echo "written to compiler/BENCHMARKS.md"
+} >"$here/BENCHMARKS$level.md"
+echo "written to compiler/BENCHMARKS$level.md"

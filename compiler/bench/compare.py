@@ -21,7 +21,21 @@ WORK, PROGRAMS, PEERS = sys.argv[1:4]
 ROUNDS = int(sys.argv[4]) if len(sys.argv) > 4 else 5
 SECONDS = os.environ.get("BENCH_SECONDS", "1.0")
 ROWS = os.environ.get("BENCH_ROWS", "")
+CPU = os.environ.get("BENCH_CPU", "native")
 PYTHON = os.path.join(PEERS, "python")
+
+# What keeps libraries to a kind of processors, and what follows the names of programs that are built for it.
+os.environ.update({
+    "native": {},
+    "x86-64-v3": {
+        "OPENBLAS_CORETYPE": "Haswell",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    },
+}[CPU])
+LEVEL = "" if CPU == "native" else f"-{CPU}"
 
 
 def said(command):
@@ -89,7 +103,7 @@ def in_ggml(program, rows, *words):
 
 def ggmls(rows, *words):
     """Those that are there."""
-    programs = {"ggml": "peer_ggml", "ik_llama.cpp": "peer_ik"}
+    programs = {"ggml": f"peer_ggml{LEVEL}", "ik_llama.cpp": f"peer_ik{LEVEL}"}
     return {name: in_ggml(program, rows, *words) for name, program in programs.items() if os.access(os.path.join(PEERS, program), os.X_OK)}
 
 
@@ -100,10 +114,10 @@ def has(module):
 def mixture(rows):
     """Ours and the peers on so many rows."""
     peers = {"numpy": python("peer_numpy.py", str(rows))}
-    if has("onnxruntime"):
-        peers["ONNX Runtime"] = python("peer_onnxruntime.py", str(rows))
-    if has("openvino"):
-        peers["OpenVINO"] = python("peer_openvino.py", str(rows))
+    for name, module in (("ONNX Runtime", "onnxruntime"), ("OpenVINO", "openvino")):
+        # The products of both are those of MLAS, which takes the widest vectors that there are.
+        if CPU == "native" and has(module):
+            peers[name] = python(f"peer_{module}.py", str(rows))
     peers.update(ggmls(rows))
     return own("mixture", [("x", f"x{rows}.npy")], "weights.safetensors", f"y{rows}.npy"), peers
 

@@ -3,7 +3,8 @@
 #
 # numpy with OpenBLAS, ONNX Runtime, OpenVINO and ggml (in the source package of llama-cpp-python, built here) come from PyPI, and so does
 # torch (some gigabytes) with TORCH=yes. ik_llama.cpp, whose ggml has an operator of its own for mixtures, is built when its sources are
-# given: IK_LLAMA=<a git repository of it>. A peer that cannot be had is left out and said so.
+# given: IK_LLAMA=<a git repository of it>. A peer that cannot be had is left out and said so. With BENCH_CPU=x86-64-v3 what is built here
+# is built for that.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$1"
@@ -24,6 +25,11 @@ rm -f "$folder/python"
 printf '#!/bin/sh\nexec "%s/bin/python" "$@"\n' "$environment" >"$folder/python"
 chmod +x "$folder/python"
 
+case ${BENCH_CPU:-native} in
+native) level= instructions=-DGGML_NATIVE=ON ;;
+*) level=-$BENCH_CPU instructions="-DGGML_NATIVE=OFF -DGGML_AVX=ON -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON" ;;
+esac
+
 # The sources of a ggml, as the folder `ggml` in the current one.
 ggml_sources() {
     packages scikit-build-core flit-core setuptools wheel
@@ -39,25 +45,25 @@ alone() {
 }
 # Builds a ggml in a folder of its own, unless it is there: library NAME SETTINGS…
 library() {
-    local name=$1 settings="-DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF -DGGML_NATIVE=ON"
+    local name=$1
     shift
-    [ ! -f "$folder/$name/build/src/libggml.a" ] || return 0
-    rm -rf "${folder:?}/$name"
+    [ ! -f "$folder/$name/build$level/src/libggml.a" ] || return 0
     mkdir -p "$folder/$name"
     packages cmake ninja
     # ik_llama.cpp needs a later standard than its build file says.
     (
         PATH=$environment/bin:$PATH
-        cd "$folder/$name" && "${name}_sources" && alone && cmake -S ggml -B build -G Ninja $settings "$@" >/dev/null &&
-            sed -i 's/-std=gnu++1[17]/-std=gnu++20/g' build/build.ninja && ninja -C build ggml >/dev/null
+        cd "$folder/$name" && { [ -f ggml/ggml.pc.in ] || { rm -rf ggml && "${name}_sources" && alone; }; } && rm -rf "build$level" &&
+            cmake -S ggml -B "build$level" -G Ninja -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=OFF $instructions "$@" >/dev/null &&
+            sed -i 's/-std=gnu++1[17]/-std=gnu++20/g' "build$level/build.ninja" && ninja -C "build$level" ggml >/dev/null
     )
 }
 # The program that measures a ggml: program NAME FLAGS…
 program() {
     local name=$1
     shift
-    cc -O2 "$here/peer_ggml.c" -I"$folder/$name/ggml/include" "$@" -Wl,--start-group "$folder/$name"/build/src/libggml*.a -Wl,--end-group \
-        -lm -lpthread -lstdc++ -lgomp -ldl -o "$folder/peer_$name"
+    cc -O2 "$here/peer_ggml.c" -I"$folder/$name/ggml/include" "$@" -Wl,--start-group "$folder/$name/build$level"/src/libggml*.a \
+        -Wl,--end-group -lm -lpthread -lstdc++ -lgomp -ldl -o "$folder/peer_$name$level"
 }
 
 if library ggml -DGGML_LLAMAFILE=ON; then
