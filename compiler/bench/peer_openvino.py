@@ -1,8 +1,8 @@
 """OpenVINO, a loop over the experts: `python peer_openvino.py FOLDER ROWS THREADS SECONDS OUTPUT`.
 
 Each expert takes the rows that chose it. Of what OpenVINO 2026.4 has, this was the fastest for each number of rows: all experts for all
-rows take four times as long but for one row three times, its `GroupedMatMul` up to three times, and adding each expert's rows to the
-result (`ScatterNDUpdate`) instead of putting all in their places at once some hundredths more.
+rows take two to four times as long, its `GroupedMatMul` up to three times, and adding each expert's rows to the result
+(`ScatterNDUpdate`) instead of putting all in their places at once some hundredths more.
 """
 import os
 import sys
