@@ -354,12 +354,11 @@ impl<'a> Emitter<'a> {
 
     /// A node's value at a point, in the type that it is computed in; one lane if it is the same in all.
     pub fn emit(&mut self, id: NodeId, point: &Point) -> Result<Value, ScheduleError> {
+        if let Some(value) = self.known(id, point)? {
+            return Ok(value);
+        }
         let scene = self.scene;
         let node = scene.node(id)?;
-        let key = self.key(id, node, point)?;
-        if let Some(value) = self.memo.get(&key).filter(|value| self.w.is_live(**value)) {
-            return Ok(*value);
-        }
         // Panels have no columns that each lane finds for itself.
         let gathers = |panels: &&Panels| matches!(point.get(panels.column), Some(Coordinate::Vector(_)));
         let panels = self.panels.get(&id).filter(|panels| !gathers(panels)).cloned();
@@ -368,8 +367,15 @@ impl<'a> Emitter<'a> {
             (None, Some(storage)) => self.load(storage, point)?,
             (None, None) => self.node(node, point)?,
         };
+        let key = self.key(id, node, point)?;
         self.memo.insert(key, value);
         Ok(value)
+    }
+
+    /// A node's value at a point if it was worked out before.
+    pub fn known(&self, id: NodeId, point: &Point) -> Result<Option<Value>, ScheduleError> {
+        let key = self.key(id, self.scene.node(id)?, point)?;
+        Ok(self.memo.get(&key).copied().filter(|value| self.w.is_live(*value)))
     }
 
     pub fn operand(&mut self, node: &Node, place: usize, point: &Point) -> Result<Value, ScheduleError> {
@@ -386,7 +392,7 @@ impl<'a> Emitter<'a> {
             }
             Operation::SizeOf(size) => Ok(self.w.size(size)),
             Operation::Map { function, absorb } => {
-                let operands = (0..node.operands.len()).map(|place| self.operand(node, place, point));
+                let operands = (0..node.operands.len()).map(|place| self.argument(node, place, point));
                 let operands = operands.collect::<Result<Vec<_>, _>>()?;
                 let value = scalar::map(&mut self.w, *function, *absorb, &operands)?;
                 Ok(scalar::rounded_after(&mut self.w, *function, node.ty.element, value))

@@ -3,6 +3,7 @@
 //! [`plan`] puts calls in place, decides which values are stored, writes a kernel for each stored value with everything that is worked out on the
 //! way, and lays the stored values out in one arena.
 
+mod addends;
 mod arena;
 mod assembly;
 mod attention;

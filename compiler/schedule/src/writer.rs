@@ -4,6 +4,7 @@
 //! operands, so that whoever writes a nest may ask for addresses and constants where they are used. Nothing moves out of a
 //! choice: what a choice guards stays guarded.
 
+use crate::scene::is_storage;
 use moe_graph::{Element, Scalar, Size};
 use moe_kernel::{
     BinaryOperation, BufferParameter, Carried, Chosen, Comparison, LaneParts, Operation, Statement,
@@ -31,6 +32,8 @@ pub(crate) struct Writer {
     shifted: HashMap<Value, (Value, i64)>,
     /// Indices that are another one times a number.
     scaled: HashMap<Value, (Value, i64)>,
+    /// What was converted to be each value.
+    converted: HashMap<Value, Value>,
     scopes: Vec<Scope>,
     checked: HashSet<Value>,
     pub fused: bool,
@@ -61,6 +64,7 @@ impl Writer {
             constants: HashMap::new(),
             shifted: HashMap::new(),
             scaled: HashMap::new(),
+            converted: HashMap::new(),
             scopes: vec![root],
             checked: HashSet::new(),
             fused,
@@ -544,7 +548,17 @@ impl Writer {
         if ty.element == element {
             return a;
         }
-        self.define(Operation::Convert(a), ValueType { element, lanes: ty.lanes })
+        // What was rounded to a float and widened needs not be rounded again.
+        let rounded = self.converted.get(&a).filter(|from| self.converted.contains_key(from));
+        let widens = |from: &&Value| {
+            self.ty(**from).element == element && is_storage(element) && ty.element.is_float()
+        };
+        if let Some(rounded) = rounded.filter(widens).filter(|from| self.is_live(**from)) {
+            return *rounded;
+        }
+        let result = self.define(Operation::Convert(a), ValueType { element, lanes: ty.lanes });
+        self.converted.insert(result, a);
+        result
     }
 
     pub fn reinterpret(&mut self, a: Value, element: Element) -> Value {

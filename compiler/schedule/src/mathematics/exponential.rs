@@ -51,7 +51,7 @@ const SINGLE: [f64; 7] = [
 
 pub(super) fn exponential(w: &mut Writer, x: Value) -> Value {
     let wide = is_wide(w, x);
-    let (low, high) = if wide { (-750.0, 710.0) } else { (LEAST, 89.0) };
+    let (low, high) = if wide { (-750.0, 710.0) } else { (LEAST, MOST) };
     let x = clamped(w, x, low, high);
     let (k, r) = reduced(w, x);
     // 1 + r + r² p: the leading terms are added last, where they lose least.
@@ -66,18 +66,32 @@ pub(super) fn exponential(w: &mut Writer, x: Value) -> Value {
 
 /// Below this e^x is 0 in `f32`.
 const LEAST: f64 = -105.0;
-/// Powers of two are taken so many times two too large, which makes all of them normal numbers, and the coefficients as much too small.
-const RAISED: i32 = 64;
+/// Above this it is infinite.
+const MOST: f64 = 89.0;
+/// Above this it is a normal number.
+const NORMAL: f64 = -87.0;
 
-/// e^x of an `f32` that is not above 0, where one multiplication by 2^k is enough. The number whose addition rounds x / ln 2 has [`RAISED`] and
-/// the exponent's bias in it, so that what comes out ends in the bits of the exponent; a NaN stays one whatever bits it has there.
+/// e^x of an `f32` that is not above 0: powers of two are taken 64 times two too large, which makes all of them normal numbers.
 pub(super) fn below_zero(w: &mut Writer, x: Value) -> Value {
-    let Format { integer, fraction_bits, bias, float, ln_2: [high, low], .. } = format(w, x);
     let least = w.number(x, LEAST);
     let is_below = w.compare(Comparison::Less, x, least);
     let x = w.select(is_below, least, x);
+    scaled_once(w, x, 64)
+}
+
+/// e^x of an `f32` where what is no normal number may be 0: powers of two are taken half as large, so that none is too large.
+pub(super) fn as_addend(w: &mut Writer, x: Value) -> Value {
+    let x = clamped(w, x, NORMAL, MOST);
+    scaled_once(w, x, -1)
+}
+
+/// e^x of an `f32`, where one multiplication by 2^k is enough as 2^(k + raised) is a normal number, or 0: the coefficients are as much smaller. The number
+/// whose addition rounds x / ln 2 has `raised` and the exponent's bias in it, so that what comes out ends in the bits of the exponent; a NaN
+/// stays one whatever bits it has there.
+fn scaled_once(w: &mut Writer, x: Value, raised: i32) -> Value {
+    let Format { integer, fraction_bits, bias, float, ln_2: [high, low], .. } = format(w, x);
     let scale = w.number(x, LOG2_E);
-    let shift = 1.5 * f64::powi(2.0, fraction_bits as i32) + f64::from(RAISED) + bias as f64;
+    let shift = 1.5 * f64::powi(2.0, fraction_bits as i32) + f64::from(raised) + bias as f64;
     let shift = w.number(x, shift);
     let product = w.multiply(x, scale);
     let shifted = w.add(product, shift);
@@ -85,7 +99,7 @@ pub(super) fn below_zero(w: &mut Writer, x: Value) -> Value {
     let (high, low) = (w.number(x, -high), w.number(x, -low));
     let r = w.multiply_add(nearest, high, x);
     let r = w.multiply_add(nearest, low, r);
-    let value = polynomial(w, r, &SINGLE.map(|coefficient| coefficient * f64::powi(2.0, -RAISED)));
+    let value = polynomial(w, r, &SINGLE.map(|coefficient| coefficient * f64::powi(2.0, -raised)));
     let bits = w.reinterpret(shifted, integer);
     let places = w.integer(bits, fraction_bits);
     let power = w.binary(BinaryOperation::ShiftLeft, bits, places);

@@ -1,7 +1,7 @@
 //! Elementary functions over sweeps of their arguments, against libm.
 
-use crate::support::{module, run, Split, AVX2, CRANELIFT};
-use moe_graph::{Builder, Element, OutputKind, ParameterKind, ScalarFunction, Size, Type};
+use crate::support::{module, plan, run, Split, AVX2, CRANELIFT};
+use moe_graph::{Builder, Element, OutputKind, ParameterKind, Scalar, ScalarFunction, Size, Type};
 use moe_kernel::Target;
 use moe_runtime::Tensor;
 
@@ -134,6 +134,54 @@ fn check_unary(function: ScalarFunction, limit: f64) {
 fn exponentials() {
     check_unary(ScalarFunction::Exponential, 1.0);
     check_unary(ScalarFunction::ExponentialMinusOne, 1.5);
+}
+
+/// `e^x + number` of entries, and how many operations its kernel has.
+fn exponential_beside(number: f32, values: &[f64], target: &Target) -> (Vec<f64>, usize) {
+    let mut b = Builder::new("main");
+    let n = b.axis("N", Size::symbol("N"));
+    let x = b.parameter("x", ParameterKind::Input, Type { element: Element::F32, axes: vec![n] });
+    let number = b.constant(Scalar::f32(number));
+    let power = b.map(ScalarFunction::Exponential, &[x]).unwrap();
+    let sum = b.map(ScalarFunction::Add, &[number, power]).unwrap();
+    b.output("result", sum, vec![n], OutputKind::Result);
+    let module = module(b);
+    let operations = plan(&module, target).kernels.iter().map(|kernel| kernel.values.len()).sum();
+    let given: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+    let given = [Tensor::from_f32(vec![given.len()], &given).unwrap()];
+    (run(&module, &given, target, Split::Whole)[0].to_f64(), operations)
+}
+
+#[test]
+fn exponentials_beside_numbers_need_not_be_right_where_they_are_too_small_to_matter() {
+    let values = sweep(Element::F32);
+    for target in [CRANELIFT, AVX2] {
+        for number in [1.0, -0.5, 1e-30_f32, 1e20] {
+            let (found, _) = exponential_beside(number, &values, &target);
+            for (x, found) in values.iter().zip(found) {
+                let (power, number) = (libm::exp(*x), f64::from(number));
+                let expected = power + number;
+                if expected.is_nan() || (expected as f32).is_infinite() {
+                    assert!(
+                        found == f64::from(expected as f32) || (found.is_nan() && expected.is_nan()),
+                        "{x}"
+                    );
+                    continue;
+                }
+                let unit = libm::scalbn(1.0, libm::ilogb(power.max(number.abs())) - 23);
+                assert!((found - expected).abs() <= 2.0 * unit, "e^{x} + {number} is {found:e}");
+            }
+        }
+        // Beside a small number it is as it is alone.
+        let (found, of_small) = exponential_beside(1e-37, &values, &target);
+        let pairs: Vec<(f64, f64)> = values.iter().map(|value| (*value, 0.0)).collect();
+        let alone = compiled(ScalarFunction::Exponential, Element::F32, &pairs, &target);
+        for (alone, found) in alone.into_iter().zip(found) {
+            let sum = f64::from(alone as f32 + 1e-37);
+            assert!(sum == found || (sum.is_nan() && found.is_nan()), "{alone:e}");
+        }
+        assert!(exponential_beside(1.0, &values, &target).1 < of_small);
+    }
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Programs as wholes: faults, states, observed values, the arena, kernels shared, sizes at their ends.
 
 use crate::support::{
-    expected, fault, module, plan, plan_observed, random, run, Machine, Split, AVX2, AVX512, CRANELIFT,
+    check, expected, fault, model, module, plan, plan_observed, random, run, Machine, Split, AVX2, AVX512,
+    CRANELIFT,
 };
 use moe_graph::{
     AxisId, Builder, Element, Module, NodeId, Operation, OutputKind, ParameterKind, ReduceKind, Scalar,
@@ -29,6 +30,26 @@ fn an_index_outside_its_axis_stops_the_run() {
     for tokens in [[0, 4, 1], [2, 1, -1]] {
         let message = "E0901: gather: an index is outside the axis V";
         assert_eq!(fault(&module, &given(&tokens)), message);
+    }
+}
+
+#[test]
+fn what_was_rounded_is_not_rounded_again() {
+    let source = "moe 1
+model Rounded(x: f32[N]) -> bf16[N] {
+    x as bf16
+}
+
+model Cut(x: i32[N]) -> bf16[N] {
+    (((x as bf16) * 0.75) as i32) as bf16
+}
+";
+    for (name, roundings) in [("Rounded", 1), ("Cut", 3)] {
+        let module = model(source, Some(name), true);
+        let text = moe_kernel::print(&plan(&module, &AVX2).kernels[0]);
+        let found = text.matches(": bf16x8 = convert").count();
+        assert_eq!(found, 2 * roundings, "for whole vectors and for the rest: {text}");
+        check(&module, &[&[("N", 1)], &[("N", 77)]], |_| {});
     }
 }
 
