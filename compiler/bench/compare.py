@@ -5,6 +5,7 @@ WORK is a folder that workload.py filled, PROGRAMS one with the built programs, 
 threads, is checked against float64, and gives its median; the table shows the median over rounds. BENCH_ROWS, a regular expression, chooses
 rows by name; what is measured besides is then left out.
 """
+import functools
 import os
 import re
 import statistics
@@ -107,6 +108,7 @@ def ggmls(rows, *words):
     return {name: in_ggml(program, rows, *words) for name, program in programs.items() if os.access(os.path.join(PEERS, program), os.X_OK)}
 
 
+@functools.cache
 def has(module):
     return subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True).returncode == 0
 
@@ -185,9 +187,9 @@ def measured(ours, peers, threads):
 
 
 def far_behind(name, taken):
-    """Whether another peer's worst time is less than a third of this one's best."""
+    """Whether another peer's worst time is less than half of this one's best."""
     others = [max(times) for who, times in taken.items() if times and who not in ("ours", name)]
-    return bool(others and taken[name]) and name != "ours" and 3 * min(others) < min(taken[name])
+    return bool(others and taken[name]) and name != "ours" and 2 * min(others) < min(taken[name])
 
 
 def neighbours():
