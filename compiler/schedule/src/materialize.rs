@@ -180,9 +180,9 @@ impl<'a> Decider<'a> {
         operand.is_some_and(|operand| node.ty.element.bytes() < operand.ty.element.bytes())
     }
 
-    /// Stores what a value is a view of, if that would be worked out.
+    /// Stores what a value is a view of, if that would be worked out, and is not inside what one kernel does.
     fn store_base(&mut self, id: NodeId) {
-        let Some(node) = self.node(id) else { return };
+        let Some(node) = self.node(id).filter(|_| !self.regions.contains_key(&id)) else { return };
         match &node.operation {
             Operation::Window { .. } | Operation::Expect { .. } | Operation::Gather { .. } => {
                 node.operands.iter().for_each(|id| self.store_base(*id));

@@ -92,6 +92,9 @@ impl<'a> Finder<'a> {
             }
             region.insert(id);
             last = last.max(self.uses.last_user(id));
+            if self.widens(node) {
+                continue;
+            }
             best = self
                 .group(&region, id, axis, rows.len())
                 .filter(|group| group.members.contains(&first))
@@ -99,6 +102,13 @@ impl<'a> Finder<'a> {
                 .or(best);
         }
         best
+    }
+
+    /// Whether a value is a smaller one in more bytes: that is stored, and widened where it is read.
+    fn widens(&self, node: &Node) -> bool {
+        let operand = node.operands.first().and_then(|id| self.node(*id));
+        let is_smaller = |operand: &Node| operand.ty.element.bytes() < node.ty.element.bytes();
+        matches!(node.operation, Operation::Cast(_)) && operand.is_some_and(is_smaller)
     }
 
     /// What a root is computed from in a region, if nobody else reads it and a kernel of rows serves it.

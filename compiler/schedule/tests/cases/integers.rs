@@ -104,6 +104,23 @@ model Stack[L = 2](x: f32[N, D = 30], s: f32[N, E = 4]) -> f32[N, D] {
     check(text, &ROWS, 2, 2);
 }
 
+/// What is worked out row by row and becomes bytes is stored as bytes, whoever packs and widens it then.
+#[test]
+fn bytes_of_shares_of_rows() {
+    let text = "
+use std::nn::softmax::softmax
+expert worker[H](x: f32[.., D]) -> f32[.., H] {
+    weight w: i8[D, H] = 1
+    let y = round(softmax(x, over D) * 100.0) as i8
+    ((y as i32) @ (w as i32)) as f32
+}
+model Shares[H = 50](x: f32[N, D = 38], s: f32[N, E = 4]) -> f32[N, H] {
+    part experts = [worker[H]; E]
+    sum e: E { where(s[.., e] > 0.5, experts[e](x), 0) }
+}";
+    check(text, &ROWS, 1, 1);
+}
+
 #[test]
 fn what_no_instruction_multiplies_is_multiplied_one_by_one() {
     let wide = "model Wide(x: i32[N, D = 38]) -> i32[N, H] { weight w: i8[D, H = 50] = 1\n x @ (w as i32) }";
