@@ -10,6 +10,9 @@ use crate::point::Point;
 use moe_graph::{Element, Scalar};
 use moe_kernel::{BinaryOperation, Comparison, Value};
 
+/// How many sums there are at most where nothing else takes registers.
+const MOST_SUMS: i64 = 8;
+
 impl Kernel<'_> {
     /// The numbers of a tile's rows.
     fn numbers(&self, e: &mut Emitter, first: Value) -> Vec<Value> {
@@ -178,8 +181,10 @@ impl Kernel<'_> {
     fn are_finite(&self, e: &mut Emitter, rows: &Rows, keys: Stretch) -> Result<Value, ScheduleError> {
         let zero = e.w.constant(Scalar::zero(Element::F32), e.lanes);
         let columns = e.whole(self.attention.column);
-        let sum = e.folded(columns, self.vectors, zero, &mut |e, chunk, sum| {
-            // A sum for each vector: keys need not wait for one another.
+        // A sum for each vector, and as many of them as there are: keys need not wait for one another.
+        let known = columns.whole.map_or(1, |columns| columns / i64::from(e.lanes));
+        let vectors = self.vectors.max(known.min(MOST_SUMS) as usize);
+        let sum = e.folded(columns, vectors, zero, &mut |e, chunk, sum| {
             let open = e.w.open_loop(keys.begin, keys.end, 1, &vec![zero; chunk.count]);
             let values = self.values(e, rows, open.index, chunk)?;
             let pairs = values.into_iter().zip(open.inner.clone());

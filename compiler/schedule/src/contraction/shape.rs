@@ -55,7 +55,7 @@ pub fn usual(target: &Target, product: &ProductShape) -> Option<Blocking> {
         // Each vector is widened to two.
         (Some(LaneParts::WordPairs), 12..) => 2,
         (Some(LaneParts::WordPairs), _) => 1,
-        (_, 9..) => 3,
+        (_, 13..) => 3,
         _ => 2,
     };
     let columns = |own: i64| rounded_up(own, lanes).min(most);
