@@ -49,17 +49,15 @@ impl Emitter<'_> {
         axis: AxisId,
         point: &Point,
     ) -> Result<Value, ScheduleError> {
-        let (end, last) = (self.extent(axis), self.last_of(line));
-        let mut fits = line.holds;
-        for place in [line.first, last] {
-            let inside = self.inside(place, end);
-            fits = self.both(fits, Some(inside));
-        }
-        let Some(fits) = fits else { return self.each_looked_up(node, axis, point) };
+        let (least, most) = self.ends(line);
+        let (zero, end) = (self.w.index(0), self.extent(axis));
+        let inside = [(zero, least), (least, most)].map(|(a, b)| self.w.compare(Comparison::LessEqual, a, b));
+        let below = self.w.compare(Comparison::Less, most, end);
+        let fits = inside.into_iter().fold(below, |fits, holds| self.w.and(fits, holds));
+        let fits = line.holds.map_or(fits, |holds| self.w.and(fits, holds));
         let mut choice = self.w.open_if(fits);
-        let lowest = if line.step < 0 { last } else { line.first };
         // All lanes are inside, so that none need be left out.
-        let mut inner = point.with(axis, Coordinate::Lanes(lowest));
+        let mut inner = point.with(axis, Coordinate::Lanes(least));
         inner.lane_mask = None;
         let value = self.operand(node, 0, &inner)?;
         let value = self.w.splat(value, self.lanes);
@@ -142,33 +140,43 @@ impl Emitter<'_> {
             (ScalarFunction::Subtract, ..) => {
                 Some(Line { first: self.w.subtract(a.first, b.first), step: a.step - b.step, holds })
             }
-            (ScalarFunction::Maximum, _, 0) => {
-                Some(self.bounded(a, b.first, Comparison::GreaterEqual, holds))
-            }
-            (ScalarFunction::Minimum, _, 0) => Some(self.bounded(a, b.first, Comparison::LessEqual, holds)),
-            (ScalarFunction::Maximum, 0, _) => {
-                Some(self.bounded(b, a.first, Comparison::GreaterEqual, holds))
-            }
-            (ScalarFunction::Minimum, 0, _) => Some(self.bounded(b, a.first, Comparison::LessEqual, holds)),
+            (ScalarFunction::Maximum, _, 0) => Some(self.bounded_below(a, b.first, holds)),
+            (ScalarFunction::Maximum, 0, _) => Some(self.bounded_below(b, a.first, holds)),
+            (ScalarFunction::Minimum, _, 0) => Some(self.bounded_above(a, b.first, holds)),
+            (ScalarFunction::Minimum, 0, _) => Some(self.bounded_above(b, a.first, holds)),
             _ => None,
         }
     }
 
-    /// A line that a bound does not change: both of its ends compare so with it, and it does not wrap on the way.
-    fn bounded(&mut self, line: Line, bound: Value, comparison: Comparison, holds: Option<Value>) -> Line {
-        let last = self.last_of(line);
-        let way = if line.step < 0 { Comparison::LessEqual } else { Comparison::GreaterEqual };
-        let within = [(line.first, comparison, bound), (last, comparison, bound), (last, way, line.first)];
-        let holds = within.into_iter().fold(holds, |holds, (a, comparison, b)| {
-            let holds_too = self.w.compare(comparison, a, b);
-            self.both(holds, Some(holds_too))
+    /// A line that is not below a bound, which then changes nothing.
+    fn bounded_below(&mut self, line: Line, bound: Value, holds: Option<Value>) -> Line {
+        let (least, most) = self.ends(line);
+        self.in_order(line, [bound, least, most], holds)
+    }
+
+    /// A line that is not above a bound.
+    fn bounded_above(&mut self, line: Line, bound: Value, holds: Option<Value>) -> Line {
+        let (least, most) = self.ends(line);
+        self.in_order(line, [least, most, bound], holds)
+    }
+
+    /// A line whose ends and bound are in this order: where its ends are, it does not wrap on the way.
+    fn in_order(&mut self, line: Line, [a, b, c]: [Value; 3], holds: Option<Value>) -> Line {
+        let holds = [(a, b), (b, c)].into_iter().fold(holds, |holds, (a, b)| {
+            let more = self.w.compare(Comparison::LessEqual, a, b);
+            self.both(holds, Some(more))
         });
         Line { holds, ..line }
     }
 
-    /// What is in the last lane.
-    fn last_of(&mut self, line: Line) -> Value {
-        self.w.offset(line.first, line.step * i64::from(self.lanes.saturating_sub(1)))
+    /// The least and the most of a line that does not wrap.
+    fn ends(&mut self, line: Line) -> (Value, Value) {
+        let last = self.w.offset(line.first, line.step * i64::from(self.lanes.saturating_sub(1)));
+        if line.step < 0 {
+            (last, line.first)
+        } else {
+            (line.first, last)
+        }
     }
 
     /// Whether an index is inside an axis; outside it (at a point that is there) the kernel stops.
