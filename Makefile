@@ -27,6 +27,7 @@ demo: build
 	@examples/fashion/demo.sh
 
 test: build
+	@compiler/llvm/packages.sh emulator
 	@compiler/llvm/packages.sh; status=$$?; \
 	if [ $$status = 0 ]; then $(CARGO) test --release --no-fail-fast --workspace; \
 	elif [ $$status = 3 ]; then $(CARGO) test --release --no-fail-fast $(WITHOUT_LLVM); \

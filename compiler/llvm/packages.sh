@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that LLVM and MLIR 22 and a C linker are there, installing Debian's packages where they are missing.
 # Exit status 0: LLVM can be used. 3: it cannot be had here, and why stands on stderr; everything but LLVM still works.
+# `packages.sh emulator` instead: what tests need to run code for Arm where this is no such machine; without it they are left out.
 set -u
 prefix=/usr/lib/llvm-22
 packages=(llvm-22-dev libmlir-22-dev libclang1-22 libclang-common-22-dev libpolly-22-dev libzstd-dev)
@@ -24,6 +25,13 @@ install() {
     as_root apt-get update >/dev/null 2>&1
     as_root apt-get install -y --no-install-recommends "$@" >&2
 }
+
+if [ "${1:-}" = emulator ]; then
+    command -v qemu-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null && exit 0
+    command -v apt-get >/dev/null && install qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross && exit 0
+    say "there is no emulator of Arm here (qemu-user and gcc-aarch64-linux-gnu): code for it is not run"
+    exit 0
+fi
 
 if ! command -v cc >/dev/null; then
     command -v apt-get >/dev/null && install gcc libc6-dev

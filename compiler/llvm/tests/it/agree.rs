@@ -1,10 +1,10 @@
 //! Machine code against the kernels' interpreter.
 
-use crate::numbers;
 use crate::support::Loaded;
+use crate::{emulated, numbers};
 use moe_kernel::Kernel;
 
-/// Processors that this machine can run code for.
+/// Processors that this machine can run code for, or has an emulator for.
 pub fn processors() -> Vec<&'static str> {
     let mut processors = vec!["native"];
     #[cfg(target_arch = "x86_64")]
@@ -19,6 +19,9 @@ pub fn processors() -> Vec<&'static str> {
             }
         }
     }
+    if emulated::is_there() {
+        processors.push(emulated::CPU);
+    }
     processors
 }
 
@@ -32,11 +35,10 @@ pub struct Case {
 }
 
 /// Says where machine code and interpreter differ.
-pub fn difference(loaded: &Loaded, case: &Case) -> Option<String> {
+fn difference(case: &Case, (got, found): (i32, Vec<Vec<u8>>)) -> Option<String> {
     let Case { kernel, buffers, sizes, begin, end } = case;
-    let (mut expected, mut found) = (buffers.clone(), buffers.clone());
+    let mut expected = buffers.clone();
     let status = moe_kernel::interpret(kernel, &mut expected, sizes, *begin, *end).unwrap();
-    let got = loaded.run(&kernel.name, &mut found, sizes, *begin, *end);
     if status != got {
         return Some(format!("{}: status {got}, not {status}", kernel.name));
     }
@@ -52,10 +54,22 @@ pub fn difference(loaded: &Loaded, case: &Case) -> Option<String> {
     None
 }
 
-/// Compiles all kernels for a processor and compares each.
-pub fn check(cases: &[Case], cpu: &str) {
+/// The status of each case and what its buffers hold then, by code in this process.
+fn run(cases: &[Case], cpu: &str) -> Vec<(i32, Vec<Vec<u8>>)> {
     let kernels: Vec<Kernel> = cases.iter().map(|case| case.kernel.clone()).collect();
     let loaded = Loaded::new(&kernels, cpu);
-    let differences: Vec<String> = cases.iter().filter_map(|case| difference(&loaded, case)).collect();
+    let result = |case: &Case| {
+        let mut buffers = case.buffers.clone();
+        let status = loaded.run(&case.kernel.name, &mut buffers, &case.sizes, case.begin, case.end);
+        (status, buffers)
+    };
+    cases.iter().map(result).collect()
+}
+
+/// Compiles all kernels for a processor and compares each.
+pub fn check(cases: &[Case], cpu: &str) {
+    let results = if cpu == emulated::CPU { emulated::run(cases) } else { run(cases, cpu) };
+    let differences: Vec<String> =
+        cases.iter().zip(results).filter_map(|(case, result)| difference(case, result)).collect();
     assert!(differences.is_empty(), "on {cpu}:\n{}", differences.join("\n"));
 }
