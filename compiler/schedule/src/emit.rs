@@ -354,11 +354,12 @@ impl<'a> Emitter<'a> {
 
     /// A node's value at a point, in the type that it is computed in; one lane if it is the same in all.
     pub fn emit(&mut self, id: NodeId, point: &Point) -> Result<Value, ScheduleError> {
-        if let Some(value) = self.known(id, point)? {
-            return Ok(value);
-        }
         let scene = self.scene;
         let node = scene.node(id)?;
+        let key = self.key(id, node, point)?;
+        if let Some(value) = self.remembered(&key) {
+            return Ok(value);
+        }
         // Panels have no columns that each lane finds for itself.
         let gathers = |panels: &&Panels| matches!(point.get(panels.column), Some(Coordinate::Vector(_)));
         let panels = self.panels.get(&id).filter(|panels| !gathers(panels)).cloned();
@@ -367,15 +368,17 @@ impl<'a> Emitter<'a> {
             (None, Some(storage)) => self.load(storage, point)?,
             (None, None) => self.node(node, point)?,
         };
-        let key = self.key(id, node, point)?;
         self.memo.insert(key, value);
         Ok(value)
     }
 
+    fn remembered(&self, key: &Key) -> Option<Value> {
+        self.memo.get(key).copied().filter(|value| self.w.is_live(*value))
+    }
+
     /// A node's value at a point if it was worked out before.
     pub fn known(&self, id: NodeId, point: &Point) -> Result<Option<Value>, ScheduleError> {
-        let key = self.key(id, self.scene.node(id)?, point)?;
-        Ok(self.memo.get(&key).copied().filter(|value| self.w.is_live(*value)))
+        Ok(self.remembered(&self.key(id, self.scene.node(id)?, point)?))
     }
 
     pub fn operand(&mut self, node: &Node, place: usize, point: &Point) -> Result<Value, ScheduleError> {

@@ -51,10 +51,9 @@ impl Emitter<'_> {
     ) -> Result<Value, ScheduleError> {
         let (least, most) = self.ends(line);
         let (zero, end) = (self.w.index(0), self.extent(axis));
-        let inside = [(zero, least), (least, most)].map(|(a, b)| self.w.compare(Comparison::LessEqual, a, b));
+        let in_order = self.in_order([zero, least, most], line.holds);
         let below = self.w.compare(Comparison::Less, most, end);
-        let fits = inside.into_iter().fold(below, |fits, holds| self.w.and(fits, holds));
-        let fits = line.holds.map_or(fits, |holds| self.w.and(fits, holds));
+        let fits = self.w.and(in_order, below);
         let mut choice = self.w.open_if(fits);
         // All lanes are inside, so that none need be left out.
         let mut inner = point.with(axis, Coordinate::Lanes(least));
@@ -151,22 +150,21 @@ impl Emitter<'_> {
     /// A line that is not below a bound, which then changes nothing.
     fn bounded_below(&mut self, line: Line, bound: Value, holds: Option<Value>) -> Line {
         let (least, most) = self.ends(line);
-        self.in_order(line, [bound, least, most], holds)
+        Line { holds: Some(self.in_order([bound, least, most], holds)), ..line }
     }
 
     /// A line that is not above a bound.
     fn bounded_above(&mut self, line: Line, bound: Value, holds: Option<Value>) -> Line {
         let (least, most) = self.ends(line);
-        self.in_order(line, [least, most, bound], holds)
+        Line { holds: Some(self.in_order([least, most, bound], holds)), ..line }
     }
 
-    /// A line whose ends and bound are in this order: where its ends are, it does not wrap on the way.
-    fn in_order(&mut self, line: Line, [a, b, c]: [Value; 3], holds: Option<Value>) -> Line {
-        let holds = [(a, b), (b, c)].into_iter().fold(holds, |holds, (a, b)| {
-            let more = self.w.compare(Comparison::LessEqual, a, b);
-            self.both(holds, Some(more))
-        });
-        Line { holds, ..line }
+    /// Whether the ends of a line and a bound are in this order, and another condition holds: a line whose ends are does not wrap on the way.
+    fn in_order(&mut self, [a, b, c]: [Value; 3], holds: Option<Value>) -> Value {
+        let first = self.w.compare(Comparison::LessEqual, a, b);
+        let second = self.w.compare(Comparison::LessEqual, b, c);
+        let both = self.w.and(first, second);
+        holds.map_or(both, |holds| self.w.and(holds, both))
     }
 
     /// The least and the most of a line that does not wrap.

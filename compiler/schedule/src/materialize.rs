@@ -6,6 +6,7 @@ use crate::prefix;
 use crate::rows::{self, RowGroup};
 use crate::uses::Uses;
 use moe_graph::{Function, Node, NodeId, Operation, ScalarFunction};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Work of a cone of operations from which on it is not done twice.
@@ -176,8 +177,7 @@ impl<'a> Decider<'a> {
 
     /// Whether a value has fewer bytes than what it is converted from: it is converted once, and not each time it is read.
     fn narrows(&self, node: &Node) -> bool {
-        let operand = node.operands.first().and_then(|id| self.node(*id));
-        operand.is_some_and(|operand| node.ty.element.bytes() < operand.ty.element.bytes())
+        self.uses.bytes_beside_operand(node) == Some(Ordering::Less)
     }
 
     /// Stores what a value is a view of, if that would be worked out, and is not inside what one kernel does.

@@ -1,6 +1,7 @@
 //! The nodes of a function that are needed, and who reads them.
 
 use moe_graph::{Function, Node, NodeId};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is needed of a function for the nodes that are wanted.
@@ -26,6 +27,12 @@ impl<'a> Uses<'a> {
 
     pub fn node(&self, id: NodeId) -> Option<&'a Node> {
         self.function.node(id)
+    }
+
+    /// How the bytes of an entry compare with those of the first operand's.
+    pub fn bytes_beside_operand(&self, node: &Node) -> Option<Ordering> {
+        let operand = self.node(*node.operands.first()?)?;
+        Some(node.ty.element.bytes().cmp(&operand.ty.element.bytes()))
     }
 
     /// The nodes that read a node, in their order.

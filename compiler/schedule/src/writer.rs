@@ -548,7 +548,7 @@ impl Writer {
         if ty.element == element {
             return a;
         }
-        // What was rounded to a float and widened needs not be rounded again.
+        // What was rounded to a float and widened need not be rounded again.
         let rounded = self.converted.get(&a).filter(|from| self.converted.contains_key(from));
         let widens = |from: &&Value| {
             self.ty(**from).element == element && is_storage(element) && ty.element.is_float()

@@ -174,10 +174,6 @@ impl Generator {
     fn lanes(&mut self) -> Value {
         let of = self.value_type();
         match self.choose(5) {
-            3 => {
-                let a = self.value(of);
-                self.b.reverse(a)
-            }
             0 => {
                 let a = self.value(of);
                 let lane = self.choose(of.lanes as usize);
@@ -188,6 +184,10 @@ impl Generator {
                 self.b.splat(a, of.lanes)
             }
             2 => self.b.lane_numbers(of.lanes),
+            3 => {
+                let a = self.value(of);
+                self.b.reverse(a)
+            }
             _ => {
                 let reducing = BinaryOperation::ALL.into_iter().filter(|operation| operation.reduces());
                 let operation = self.of(&reducing.collect::<Vec<_>>());

@@ -4,6 +4,7 @@ use crate::agree::Case;
 use moe_kernel::Kernel;
 use std::fs::{write, File};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 /// The processors that an emulator stands for.
 pub const CPU: &str = "aarch64";
@@ -53,11 +54,13 @@ int main(void) {
 
 /// Whether there is an emulator, and what makes programs for it.
 pub fn is_there() -> bool {
-    let answers = |name| {
-        let status = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    };
-    answers(COMPILER) && answers(EMULATOR)
+    static IS_THERE: LazyLock<bool> = LazyLock::new(|| {
+        [COMPILER, EMULATOR].iter().all(|name| {
+            let status = Command::new(name).arg("--version").stdout(Stdio::null()).status();
+            status.is_ok_and(|status| status.success())
+        })
+    });
+    *IS_THERE
 }
 
 /// The status of each case and what its buffers hold then.

@@ -3,6 +3,7 @@
 use crate::materialize::is_costly;
 use crate::uses::Uses;
 use moe_graph::{AxisId, Element, Node, NodeId, Operation, ScalarFunction};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one kernel computes of each row.
@@ -106,9 +107,8 @@ impl<'a> Finder<'a> {
 
     /// Whether a value is a smaller one in more bytes: that is stored, and widened where it is read.
     fn widens(&self, node: &Node) -> bool {
-        let operand = node.operands.first().and_then(|id| self.node(*id));
-        let is_smaller = |operand: &Node| operand.ty.element.bytes() < node.ty.element.bytes();
-        matches!(node.operation, Operation::Cast(_)) && operand.is_some_and(is_smaller)
+        let is_cast = matches!(node.operation, Operation::Cast(_));
+        is_cast && self.uses.bytes_beside_operand(node) == Some(Ordering::Greater)
     }
 
     /// What a root is computed from in a region, if nobody else reads it and a kernel of rows serves it.
